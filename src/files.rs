@@ -1,4 +1,4 @@
-//! Files that appear whole: written beside their place, made durable, then renamed, so a crash leaves the old file or
+//! Files that appear whole: written next to their place, made durable, then renamed, so a crash leaves the old file or
 //! the new one. Permissions and owners are kept where the file system takes them; [`try_folder`] tries early what is
 //! needed.
 
@@ -17,7 +17,7 @@ use tempfile::{Builder, NamedTempFile};
 /// The end of an unfinished file's name, behind its random part.
 const SUFFIX: &str = ".new";
 
-/// A file that is being written beside its place. If it is dropped, it is deleted.
+/// A file that is being written next to its place. If it is dropped, it is deleted.
 #[derive(Debug)]
 pub struct NewFile {
     file: NamedTempFile,

@@ -118,8 +118,8 @@ impl Api for World {
             let mut items: Vec<Listed> = shown.skip(from).take(PAGE + 1).collect();
             let has_more = items.len() > PAGE;
             items.truncate(PAGE);
-            let next = format!("https://server.example/{}", from + PAGE);
-            Page { items, next: has_more.then(|| next.parse().unwrap()) }
+            let rest = format!("https://server.example/{}", from + PAGE);
+            Page { items, next: has_more.then(|| rest.parse().unwrap()) }
         })
         .await
     }

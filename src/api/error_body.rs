@@ -116,7 +116,6 @@ fn is_oauth_code(text: &str) -> bool {
 
 fn describe(status: u16, body: &ResponseBody) -> String {
     let text = body.text();
-    let is_json = |text: &str| wire::read::<Value>(text).is_some();
     let (what, said) = match (text, body.end) {
         (None, _) => (" with a body that is not text", None),
         (Some(""), BodyEnd::Whole) => (" without a message", None),
@@ -125,14 +124,14 @@ fn describe(status: u16, body: &ResponseBody) -> String {
         (Some(text), BodyEnd::TooLong) => {
             (" with a body too long to read", Some(whole_words(text)))
         }
-        (Some(text), _) if text.starts_with(['{', '[']) && is_json(text) => {
+        (Some(text), _) if text.starts_with(['{', '[']) && wire::read::<Value>(text).is_some() => {
             (" with JSON that holds no message", None)
         }
         (Some(text), _) => ("", Some(text)),
     };
-    let said = said.filter(|said| !said.is_empty());
-    let said = said.map_or(String::new(), |said| format!(": {said}"));
-    format!("the server answered {status}{what}{said}")
+    let message =
+        said.filter(|said| !said.is_empty()).map_or(String::new(), |said| format!(": {said}"));
+    format!("the server answered {status}{what}{message}")
 }
 
 /// A text that was cut, without its last word: of a secret that was cut there, the rest would not be known as one.

@@ -51,9 +51,8 @@ impl Files<'_> {
             let what = format!("a folder is in the place of {file}");
             return FileState::Missing(what, Remedy::MoveAndCollect);
         }
-        let input = open_regular(&path);
-        let input = match input {
-            Ok(input) => input,
+        let opened = match open_regular(&path) {
+            Ok(opened) => opened,
             Err(e) => match e.kind() {
                 io::ErrorKind::NotFound if path.is_symlink() => {
                     let what = format!("a link that leads nowhere is in the place of {file}");
@@ -69,7 +68,7 @@ impl Files<'_> {
                 _ => return unreadable(e),
             },
         };
-        let mut input = HashedInput { input, hash: Sha256::new() };
+        let mut input = HashedInput { input: opened, hash: Sha256::new() };
         let sums = match totals.map(|totals| sum_up(&mut input, totals)).transpose() {
             Ok(sums) => sums,
             // Too wide or too long for a table, but its bytes may be unchanged.

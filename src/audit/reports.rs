@@ -100,23 +100,23 @@ pub(super) fn not_collected(
         Some(_) => "its report is",
         None => "its report was, when the server was last asked,",
     };
-    let why = known.map_or("", Collected::why_not);
-    let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
+    let why = match known.map_or("", Collected::why_not) {
+        "" => String::new(),
+        reason => format!(" ({reason})"),
+    };
     let (what, remedy) = if status.is_empty() {
-        let what = "it is not known whether its report is complete, and it is not collected";
-        (what.to_owned(), Remedy::Collect)
+        let unknown = "it is not known whether its report is complete, and it is not collected";
+        (unknown.to_owned(), Remedy::Collect)
     } else if is(Some(status), COMPLETED) {
-        let what = format!("{report} complete, and it is not collected{why}");
-        (what, Remedy::Collect)
+        (format!("{report} complete, and it is not collected{why}"), Remedy::Collect)
     } else if is(Some(status), FAILED) {
         // Only without a server: else it is another kind.
-        let what =
+        let failed =
             format!("the server could not generate its report, and so it is not collected{why}");
-        (what, Remedy::Recreate)
+        (failed, Remedy::Recreate)
     } else {
         let status = one_line(status);
-        let what = format!("{report} not complete ({status}), and so it is not collected");
-        (what, Remedy::Collect)
+        (format!("{report} not complete ({status}), and so it is not collected"), Remedy::Collect)
     };
     subject.differs(DifferenceKind::NotCollected, what, remedy)
 }

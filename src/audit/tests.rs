@@ -324,7 +324,7 @@ enum Plant {
     BothChanged,
     TotalsDiffer,
     TotalsUnknown,
-    /// What is no difference: a second report that failed, one of another category, one that was given up.
+    /// What is no difference: a second report that failed, one of another category, one that a row has replaced.
     Decoys,
 }
 

@@ -93,18 +93,19 @@ fn compare_group(files: &[&Summed<'_>], totals: &Totals, compared: &mut Compared
     let zero = BigDecimal::default();
     for key in keys {
         // A value that a file lacks has the sum 0.
-        let sums =
-            known.iter().map(|(report_type, sums)| (*report_type, sums.get(key).unwrap_or(&zero)));
-        let sums: Vec<(ReportType, &BigDecimal)> = sums.collect();
-        let agreement = match sums.as_slice() {
+        let amounts: Vec<(ReportType, &BigDecimal)> = known
+            .iter()
+            .map(|(report_type, sums)| (*report_type, sums.get(key).unwrap_or(&zero)))
+            .collect();
+        let agreement = match amounts.as_slice() {
             [] | [_] => Agreement::Alone,
-            [(_, first), rest @ ..] if rest.iter().all(|(_, sum)| sum == first) => Agreement::Agree,
+            [(_, one), rest @ ..] if rest.iter().all(|(_, other)| other == one) => Agreement::Agree,
             _ => Agreement::Differ,
         };
         let by: Vec<(String, String)> =
             totals.by.iter().cloned().zip(key.iter().cloned()).collect();
         let sums: BTreeMap<ReportType, String> =
-            sums.into_iter().map(|(report_type, sum)| (report_type, written(sum))).collect();
+            amounts.into_iter().map(|(report_type, sum)| (report_type, written(sum))).collect();
         if agreement == Agreement::Differ {
             differ.push(told(&by, &sums));
         }

@@ -52,9 +52,9 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
     warn_of_run(&path);
     let trace = trace_of(&context.ledger);
     if reading.is_none() {
-        let path = context.ledger.display();
+        let name = context.ledger.display();
         let trace = trace.as_ref().map_or_else(String::new, |trace| format!(", but {trace}"));
-        warn!("there is no ledger at {path}{trace}: every planned report counts as missing");
+        warn!("there is no ledger at {name}{trace}: every planned report counts as missing");
     }
     let reading = reading.unwrap_or_default();
     tell_repairs(&context.ledger, &reading, RepairNote::Left);
@@ -64,7 +64,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
 
     // What is wrong with the earlier ledger is said before the server is asked.
     let earlier = (args.previous.previous.as_deref())
-        .map(|path| OpenedLedger::to_compare_with(path, context.is_rehearsal()))
+        .map(|previous| OpenedLedger::to_compare_with(previous, context.is_rehearsal()))
         .transpose()?;
     let max_drop = match earlier {
         Some(_) => args.previous.max_drop.value()?,
@@ -97,8 +97,8 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
     };
 
     signals.end_at_once();
-    let recorded = recorded_hashes(&history_of(&path).lines);
-    let folder = path.parent().unwrap_or(Path::new(""));
+    let hashes = recorded_hashes(&history_of(&path).lines);
+    let ledger_folder = path.parent().unwrap_or(Path::new(""));
     let files = |folder, recorded| (!args.no_files).then_some(Files { folder, recorded });
     let not_compared = RecordedHashes::new();
     let previous = earlier.as_ref().map(|earlier| Previous {
@@ -111,7 +111,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
     let scope = Scope::new(&plan, &selected, ledger);
     let mut audit = scope.compare(
         locked.as_deref(),
-        files(folder, &recorded),
+        files(ledger_folder, &hashes),
         totals.as_ref(),
         previous.as_ref(),
     );
@@ -165,8 +165,8 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
         is_offline: args.offline,
         notes: &notes,
         next: match to_merge_first(&path, Some(ledger), command_line) {
-            Some(merge) => Some(("to merge the rescued ledger first", merge)),
-            None => next::next(&audit, folder, &context, merge, command_line),
+            Some(command) => Some(("to merge the rescued ledger first", command)),
+            None => next::next(&audit, ledger_folder, &context, merge, command_line),
         },
         exit_code: exit.code(),
     };
@@ -255,10 +255,10 @@ fn leftover_note(rows: &[&Row]) -> Option<String> {
     match rows.len() {
         0 => None,
         1 => Some(format!("1 row of the ledger is not in the plan and not compared: {names}")),
-        n => {
-            let rows = count(n, "row");
-            Some(format!("{rows} of the ledger are not in the plan and not compared: {names}"))
-        }
+        n => Some(format!(
+            "{} of the ledger are not in the plan and not compared: {names}",
+            count(n, "row")
+        )),
     }
 }
 

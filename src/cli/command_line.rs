@@ -60,15 +60,15 @@ impl CommandLine {
 
     /// Without what discards a wait: the next one may have to be kept.
     pub(super) fn again(&self) -> String {
-        let kept = self.arguments.iter().map(String::as_str);
-        let kept = kept.filter(|word| *word != "--forget-pause");
+        let arguments = self.arguments.iter().map(String::as_str);
+        let kept = arguments.filter(|word| *word != "--forget-pause");
         let words: Vec<&str> = std::iter::once(&*self.program).chain(kept).collect();
         words.join(" ")
     }
 
     pub(super) fn for_real(&self) -> String {
-        let kept = WHERE.into_iter().filter(|id| !REHEARSAL.contains(id));
-        let run = self.next("run", &kept.chain(CALENDAR).collect::<Vec<_>>());
+        let real = WHERE.into_iter().filter(|id| !REHEARSAL.contains(id));
+        let run = self.next("run", &real.chain(CALENDAR).collect::<Vec<_>>());
         if self.is("collect") { format!("{run} --collect") } else { run }
     }
 

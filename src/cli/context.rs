@@ -29,7 +29,7 @@ pub(super) struct Context {
     pub(super) settings: Settings,
     /// As given, for messages. [`real_ledger`] says where it really lies.
     pub(super) ledger: PathBuf,
-    /// The manifest's ledger, beside which a rehearsal or a share has its own.
+    /// The manifest's ledger, next to which a rehearsal or a share has its own.
     pub(super) plain_ledger: PathBuf,
     /// Keeps default names of a rehearsal's and a share's files apart from the real ones.
     apart: NameSuffix,
@@ -207,7 +207,7 @@ impl Context {
         read: RunSettings,
         share: Option<Partition>,
     ) -> Result<Context, CliError> {
-        let RunSettings { origin, name, mut settings, ledger } = read;
+        let RunSettings { origin, name, mut settings, ledger: default } = read;
         let rehearsal = &args.sandbox;
         match &args.base_url {
             Some(_) if rehearsal.sandbox => return Err(CliError::SandboxAndServer),
@@ -216,7 +216,7 @@ impl Context {
             None => settings.api.base_url = base_url_or(settings.api.base_url)?,
         }
         let apart = NameSuffix { sandbox: rehearsal.sandbox, share };
-        let plain_ledger = variable("MONTHEND_LEDGER").unwrap_or(ledger);
+        let plain_ledger = variable("MONTHEND_LEDGER").unwrap_or(default);
         let ledger = match &args.ledger {
             Some(path) => path.clone(),
             None => apart.ledger(&plain_ledger),
@@ -255,8 +255,8 @@ pub(super) fn ledger_of(args: &StatusArgs, share: Option<Partition>) -> Result<P
     };
     let Some(manifest) = manifest else {
         let apart = NameSuffix { sandbox: args.sandbox, share };
-        let ledger = variable("MONTHEND_LEDGER").ok_or(CliError::NoLedgerNamed)?;
-        return Ok(apart.ledger(&ledger));
+        let plain_ledger = variable("MONTHEND_LEDGER").ok_or(CliError::NoLedgerNamed)?;
+        return Ok(apart.ledger(&plain_ledger));
     };
     ledger_of_manifest(&manifest, ledger, args.sandbox, share)
 }
@@ -268,15 +268,19 @@ pub(super) fn ledger_of_manifest(
     sandbox: bool,
     share: Option<Partition>,
 ) -> Result<PathBuf, CliError> {
-    let manifest = |sandbox| ManifestArgs {
+    let args = |is_rehearsal| ManifestArgs {
         manifest: manifest.to_owned(),
         ledger: ledger.clone(),
         base_url: None,
-        sandbox: RehearsalArgs { sandbox, sandbox_config: None, sandbox_fixed: false },
+        sandbox: RehearsalArgs {
+            sandbox: is_rehearsal,
+            sandbox_config: None,
+            sandbox_fixed: false,
+        },
     };
-    let context = Context::with_settings(&manifest(sandbox), share)?;
+    let context = Context::with_settings(&args(sandbox), share)?;
     if !sandbox && ledger.is_none() {
-        let rehearsal = Context::with_settings(&manifest(true), share)?.ledger;
+        let rehearsal = Context::with_settings(&args(true), share)?.ledger;
         if is_newer(&rehearsal, &context.ledger) {
             let path = rehearsal.display();
             info!("the last rehearsal has a ledger of its own, {path}; --sandbox shows it");

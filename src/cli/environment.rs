@@ -73,7 +73,7 @@ fn adapted_argument(argument: Arg) -> Arg {
     }
     let value = env::var_os(&name);
     let is_flag = !argument.get_action().takes_values();
-    let counts = |value: &OsStr| !(is_empty(value) || is_flag && yes_or_no(value) == Some(false));
+    let counts = |text: &OsStr| !(is_empty(text) || is_flag && yes_or_no(text) == Some(false));
     let argument = if is_flag { argument.value_parser(YesOrNo) } else { argument };
     if value.is_none_or(|value| counts(&value)) {
         argument

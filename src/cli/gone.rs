@@ -138,10 +138,11 @@ fn forgotten(reading: &LedgerRead, lines: &[HistoryLine]) -> RequestIds {
     let is_forgotten = |text: &str, id: RequestId| match reading.ledger.get(id) {
         None => is_new(reading, id),
         Some(row) => {
-            let is_replaced = |id: &str| row.replaces.iter().any(|old| old.as_str() == id);
+            let is_replaced = |newest: &str| row.replaces.iter().any(|old| old.as_str() == newest);
             let is_newer = |at| row.updated_at.is_none_or(|then| then < at);
             let report = reports.get(text);
-            is_sent(Some(row)) && report.is_some_and(|(id, at)| is_newer(*at) && !is_replaced(id))
+            is_sent(Some(row))
+                && report.is_some_and(|(newest, at)| is_newer(*at) && !is_replaced(newest))
         }
     };
     ids.filter(|(text, id)| is_forgotten(text, *id)).map(|(_, id)| id).collect()
@@ -185,8 +186,7 @@ impl TraceSearch<'_> {
     /// files.
     pub(super) fn run(&self) -> Option<LedgerTrace> {
         let path = real_ledger(&self.context.ledger).ok()?;
-        let planned = self.plan.requests().iter();
-        let to_send: Vec<&Planned> = planned
+        let to_send: Vec<&Planned> = (self.plan.requests().iter())
             .filter(|it| self.selected.contains(&it.id) && is_sent(self.reading.ledger.get(it.id)))
             .collect();
         if to_send.is_empty() {
@@ -197,8 +197,8 @@ impl TraceSearch<'_> {
             return of_others;
         }
         let known = forgotten_of_history(&path, self.reading).unwrap_or_default();
-        let requests = to_send.iter().map(|planned| planned.id);
-        let requests = requests.filter(|id| known.requests.contains(id)).collect();
+        let ids = to_send.iter().map(|planned| planned.id);
+        let requests = ids.filter(|id| known.requests.contains(id)).collect();
         of_history(&history::beside(&path), requests).or_else(|| self.of_files(&path)).or(of_others)
     }
 
@@ -223,8 +223,8 @@ impl TraceSearch<'_> {
         let (mut shares, others): (Vec<_>, Vec<_>) =
             known.partition(|(other, _)| family(other) == family(path));
         // Empty shares of a set are merged as well: then none is missing.
-        let knowing = shares.iter().filter(|(_, requests)| !requests.is_empty());
-        let counts: Vec<_> = knowing.map(|(other, _)| shares_in_all(other)).collect();
+        let knowing_shares = shares.iter().filter(|(_, requests)| !requests.is_empty());
+        let counts: Vec<_> = knowing_shares.map(|(other, _)| shares_in_all(other)).collect();
         shares.retain(|(other, _)| counts.contains(&shares_in_all(other)));
         let is_found = !shares.is_empty();
         if shares.is_empty() {
@@ -232,14 +232,14 @@ impl TraceSearch<'_> {
             shares.extend(knowing.max_by_key(|(_, requests)| requests.len()));
         }
         let requests: RequestIds = shares.iter().flat_map(|(_, ids)| ids.iter().copied()).collect();
-        let others: Vec<PathBuf> = shares.into_iter().map(|(other, _)| other).collect();
+        let ledgers: Vec<PathBuf> = shares.into_iter().map(|(ledger, _)| ledger).collect();
         let reports = count(requests.len(), "report");
         let is_renamed =
-            self.context.is_default_ledger() && others.iter().all(|it| lost_its_manifest(it));
-        (!others.is_empty()).then(|| LedgerTrace {
-            text: format!("{} {reports} of this plan", named(&others, "has", "have")),
+            self.context.is_default_ledger() && ledgers.iter().all(|it| lost_its_manifest(it));
+        (!ledgers.is_empty()).then(|| LedgerTrace {
+            text: format!("{} {reports} of this plan", named(&ledgers, "has", "have")),
             requests,
-            others,
+            others: ledgers,
             is_meant: !is_found && !is_renamed,
         })
     }
@@ -263,7 +263,8 @@ impl TraceSearch<'_> {
 
     /// Where the ledger is gone, all requests of the share count; else the selected ones that it lacks.
     fn of_files(&self, path: &Path) -> Option<LedgerTrace> {
-        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let absolute =
+            |place: &Path| std::path::absolute(place).unwrap_or_else(|_| place.to_owned());
         let output = absolute(&self.context.output(self.output, path));
         if !output.is_dir() {
             return None;
@@ -315,9 +316,9 @@ fn is_of_rehearsals(ledger: &Path) -> bool {
 
 /// A default name without its manifest, which was renamed.
 fn lost_its_manifest(ledger: &Path) -> bool {
-    let name = family(ledger).map_or("", |(_, stem)| stem);
-    let name = name.strip_suffix(".sandbox").unwrap_or(name);
-    name.ends_with(".ledger") && manifest_next_to(ledger).is_none()
+    let stem = family(ledger).map_or("", |(_, stem)| stem);
+    let plain = stem.strip_suffix(".sandbox").unwrap_or(stem);
+    plain.ends_with(".ledger") && manifest_next_to(ledger).is_none()
 }
 
 /// The N of `K-of-N`.
@@ -332,8 +333,8 @@ fn ledgers_next_to(path: &Path) -> impl Iterator<Item = PathBuf> {
     let names = entries.flatten().map(|entry| entry.file_name());
     let mut paths: Vec<PathBuf> = names.map(|name| path.with_file_name(name)).collect();
     paths.sort();
-    let is_table = |path: &PathBuf| path.extension() == Some(OsStr::new("csv"));
-    paths.into_iter().filter(move |path| is_table(path) && has_header(path))
+    let is_table = |file: &Path| file.extension() == Some(OsStr::new("csv"));
+    paths.into_iter().filter(move |file| is_table(file) && has_header(file))
 }
 
 /// In bytes.

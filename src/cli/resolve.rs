@@ -166,10 +166,10 @@ fn next_steps(
     context: &Context,
     command_line: &CommandLine,
 ) -> Vec<Hint> {
-    let n = |is_it: fn(&State) -> bool| ledger.rows().filter(|row| is_it(&row.state)).count();
-    let to_decide = n(State::is_in_doubt);
-    let to_send = n(|state| matches!(state, State::Pending { .. } | State::Failed { .. }));
-    let to_look_up = n(|state| matches!(state, State::Sending { .. }));
+    let rows_in = |is_it: fn(&State) -> bool| ledger.rows().filter(|row| is_it(&row.state)).count();
+    let to_decide = rows_in(State::is_in_doubt);
+    let to_send = rows_in(|state| matches!(state, State::Pending { .. } | State::Failed { .. }));
+    let to_look_up = rows_in(|state| matches!(state, State::Sending { .. }));
     let is_missing =
         |row: &Row| matches!(row.state, State::Created(_)) && row.collected.file.is_empty();
     let mut hints = Vec::new();

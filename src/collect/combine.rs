@@ -1,5 +1,5 @@
 //! `--combine`: one table of all collected files of a type. Files are read twice, headers then rows, with one row in
-//! memory. Columns are united by name, in order of first appearance.
+//! memory. Columns are matched by name, in order of first appearance.
 
 use std::{
     borrow::Cow,
@@ -118,7 +118,7 @@ pub enum CombineError {
     Write { file: PathBuf, source: io::Error },
 }
 
-/// Writes `target`, or one file beside it for each type where `parts` have several. Each file appears whole; an error
+/// Writes `target`, or one file next to it for each type where `parts` have several. Each file appears whole; an error
 /// may leave those of other types.
 pub fn combine(target: &Path, parts: &[CollectedFile<'_>]) -> Result<Vec<Combined>, CombineError> {
     let mut types: Vec<ReportType> = Vec::new();
@@ -193,12 +193,12 @@ fn one_type(
         }
     }
     let failed = |source: io::Error| CombineError::Write { file: file.to_owned(), source };
-    let new = NewFile::begin(file).map_err(failed)?;
+    let begun = NewFile::begin(file).map_err(failed)?;
     if is_new {
-        new.for_its_owner_only().map_err(failed)?;
+        begun.for_its_owner_only().map_err(failed)?;
     }
     let mut out =
-        WriterBuilder::new().terminator(Terminator::Any(b'\n')).from_writer(BufWriter::new(new));
+        WriterBuilder::new().terminator(Terminator::Any(b'\n')).from_writer(BufWriter::new(begun));
     let mut combined = Combined {
         file: file.to_owned(),
         report_type,
@@ -236,9 +236,9 @@ fn one_type(
         }
     }
     combined.lacking.retain(|column| column.files > 0);
-    let out = out.into_inner().map_err(|e| failed(e.into_error()))?;
-    let new = out.into_inner().map_err(|e| failed(e.into_error()))?;
-    new.put_in_place().map_err(failed)?;
+    let buffered = out.into_inner().map_err(|e| failed(e.into_error()))?;
+    let complete = buffered.into_inner().map_err(|e| failed(e.into_error()))?;
+    complete.put_in_place().map_err(failed)?;
     Ok(combined)
 }
 

@@ -184,7 +184,7 @@ async fn try_once<H: Host>(
     // Never the address: it is signed.
     trace!(http_status = head.status, "the download host answered {}", head.status);
     let goes_on = match head.status {
-        200 if head.part.is_none_or(|part| part.is_whole()) => false,
+        200 if head.part.is_none_or(|range| range.is_whole()) => false,
         206 if resume.as_ref().is_some_and(|resume| head.continues(resume)) => true,
         // Some hosts have a file a moment later than the API says.
         403 | 404 | 410 => return Err(Broke::Expired(head.status)),
@@ -206,7 +206,7 @@ async fn try_once<H: Host>(
         known.version.clone_from(&head.version);
     }
     let rest_of = head.part.filter(|_| goes_on);
-    let expected = rest_of.map(|part| part.total).or(head.length);
+    let expected = rest_of.map(|range| range.total).or(head.length);
     if let Some(expected) = expected {
         let fits = known.announced(&head, expected);
         fits.map_err(Broke::Trouble)?;

@@ -1,4 +1,4 @@
-//! A file that is being fetched: written beside its place, hashed and checked as it comes.
+//! A file that is being fetched: written next to its place, hashed and checked as it comes.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -152,7 +152,7 @@ impl PartFile {
         if let Some(writing) = self.writing.take() {
             return writing.await.map_err(io::Error::other)?;
         }
-        let gone = || io::Error::other("the file was given up after an error");
+        let gone = || io::Error::other("the file was closed after an error");
         self.writer.take().ok_or_else(gone)
     }
 }

@@ -69,7 +69,7 @@ pub(super) async fn put(
     .await
 }
 
-/// Keeps a file that is no report beside its place: returns where, and whether. Somebody else's file is not replaced.
+/// Keeps a file that is no report next to its place: returns where, and whether. Somebody else's file is not replaced.
 pub(super) async fn reject(
     part: &PartFile,
     place: &Path,

@@ -34,7 +34,7 @@ struct Witness {
     asked: Option<Instant>,
 }
 
-/// What decides whose a report is, beside the report itself. One for each run.
+/// What decides whose a report is, besides the report itself. One for each run.
 #[derive(Debug)]
 pub struct Evidence {
     clocks: RefCell<Clocks>,

@@ -307,8 +307,8 @@ impl OpenFile {
             Err(e) => return Err(e),
         };
         let holds = |contents: &Sha256| -> io::Result<bool> {
-            let found = open_regular(&self.path).map_err(deleted)?;
-            Ok(digest_of(&found)?.finalize() == contents.clone().finalize())
+            let file = open_regular(&self.path).map_err(deleted)?;
+            Ok(digest_of(&file)?.finalize() == contents.clone().finalize())
         };
         let what = match (&mut self.known, found) {
             (KnownContents::Absent, None) => return Ok(()),

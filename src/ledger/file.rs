@@ -29,7 +29,7 @@ pub struct LedgerFile {
 
 impl LedgerFile {
     /// Replaces the file at the first write, unless it is exactly `ledger`. Where someone else changed it since it was
-    /// read, it stays, and what was read is saved beside it.
+    /// read, it stays, and what was read is saved next to it.
     pub async fn write(&self, ledger: &Ledger, now: DateTime<Utc>) -> Result<(), LedgerError> {
         if self.disk.holds(ledger.chunks()).unwrap_or(false) {
             self.as_read.take();
@@ -84,7 +84,7 @@ impl LedgerFile {
         }
     }
 
-    /// As [`LedgerFile::hold`], but for merging: a rescued ledger may lie beside it.
+    /// As [`LedgerFile::hold`], but for merging: a rescued ledger may lie next to it.
     pub fn take(path: &Path, now: DateTime<Utc>) -> Result<(Self, Lock), LedgerError> {
         let path = real_path(path)?;
         refuse_mounted(&path).map_err(|source| LedgerError::Io {

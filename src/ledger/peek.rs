@@ -51,7 +51,7 @@ fn names_of(_: &fs::Metadata) -> u64 {
     1 // not to be known there
 }
 
-/// Where to put what belongs beside the ledger, such as the lock. Fails for a link that leads nowhere.
+/// Where to put what belongs next to the ledger, such as the lock. Fails for a link that leads nowhere.
 pub fn real_ledger(path: &Path) -> Result<PathBuf, LedgerError> {
     if path.is_symlink() { real_path(path) } else { Ok(path.to_owned()) }
 }

@@ -135,10 +135,10 @@ impl Jobs<'_> {
 
     fn name(
         &self,
-        name: Located<String>,
+        written: Located<String>,
         names: &mut HashMap<Arc<str>, SourcePlace>,
     ) -> Option<Arc<str>> {
-        let Located { value, place } = name;
+        let Located { value, place } = written;
         if let Some(first) = names.get(value.as_str()) {
             let mistake = Mistake::new(format!("two jobs are named {}", Quoted(&value)))
                 .help("give each job a name of its own");
@@ -162,9 +162,8 @@ impl Jobs<'_> {
         if periods.iter().any(PeriodText::is_relative) {
             self.is_relative.set(true);
         }
-        let periods = periods.iter();
-        let periods = periods.filter_map(|period| period.periods(self.options, self.sink));
-        periods.flatten().collect()
+        let read = periods.iter().filter_map(|period| period.periods(self.options, self.sink));
+        read.flatten().collect()
     }
 
     fn or_default<T: Clone>(
@@ -183,15 +182,14 @@ impl Jobs<'_> {
                 let mistake = missing(JobText::OWNER, key, example);
                 self.sink.report(job.clone(), mistake)
             }
-            given => given.ok().flatten(),
+            chosen => chosen.ok().flatten(),
         }
     }
 
     fn exclude(&self, job: WithoutExclusions) -> Option<Job> {
-        let billed = job.sub_partners.as_ref();
-        let billed = billed.map(|billed| Billed::new(billed, self.labels.labels()));
-        let exclude = job.exclude.ok()?.unwrap_or_default().into_iter();
-        let exclude = exclude
+        let sub_partners = job.sub_partners.as_ref();
+        let billed = sub_partners.map(|listed| Billed::new(listed, self.labels.labels()));
+        let exclude = (job.exclude.ok()?.unwrap_or_default().into_iter())
             .filter_map(|exclusion| exclusion.read(billed.as_ref(), self.options, self.sink))
             .collect();
         Some(Job {

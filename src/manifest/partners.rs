@@ -319,20 +319,20 @@ impl PartnersLines<'_> {
     ) -> Result<SubPartner, (SourcePlace, Mistake)> {
         let record = line.record;
         if let Some(open) = (0..record.len()).find(|cell| swallows(header, line, *cell)) {
-            let mistake = Mistake::new("a quoted cell goes on over the end of the line")
+            let open_quote = Mistake::new("a quoted cell goes on over the end of the line")
                 .help("close the quote, or write the cell on one line; within a quoted cell, a quote is written twice");
-            return Err((line.cell_place(open), mistake));
+            return Err((line.cell_place(open), open_quote));
         }
         if record.as_slice().len() > MAX_LINE_BYTES {
-            let mistake = Mistake::new(format!("this line is longer than {MAX_LINE_BYTES} bytes"));
-            let help = "write an id, and a label that people can read";
-            return Err((line.place(), mistake.help(help)));
+            let too_long = Mistake::new(format!("this line is longer than {MAX_LINE_BYTES} bytes"))
+                .help("write an id, and a label that people can read");
+            return Err((line.place(), too_long));
         }
         // With the one column `org_id`, the cell would be accepted as an id.
         if header.columns == 1 && line.cell(0).contains([',', ';', '\t']) {
-            let mistake = Mistake::new("this line has several cells, the header has one")
+            let several_cells = Mistake::new("this line has several cells, the header has one")
                 .help("name the columns in the first line: `org_id;label`");
-            return Err((line.place(), mistake));
+            return Err((line.place(), several_cells));
         }
         let is_too_long = record.iter().skip(header.columns).any(|cell| !cell.is_empty());
         if record.len() < header.fewest() || is_too_long {
@@ -340,14 +340,14 @@ impl PartnersLines<'_> {
                 1 => "1 cell".to_owned(),
                 cells => format!("{cells} cells"),
             };
-            let mistake = Mistake::new(format!(
+            let other_count = Mistake::new(format!(
                 "this line has {cells}, the header has {}",
                 header.columns
             ))
             .help(
                 "write a cell for each column; a label with a comma needs quotes: \"Acme, Inc.\"",
             );
-            return Err((line.place(), mistake));
+            return Err((line.place(), other_count));
         }
         let id = id_said(line.cell(header.org_id))
             .and_then(|id| checked_id(&id))
@@ -371,7 +371,7 @@ fn swallows(header: &PartnersHeader, line: &PartnersLine<'_>, cell: usize) -> bo
     let is_read = cell == header.org_id;
     let separator = char::from(line.separator);
     let mut further = line.cell(cell).split(['\r', '\n']).skip(1);
-    further.any(|line| is_read || line.matches(separator).count() + 1 >= header.fewest())
+    further.any(|text| is_read || text.matches(separator).count() + 1 >= header.fewest())
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ pub fn starter(
         SubPartners::Own => &[],
         SubPartners::Listed(sources) => sources.as_slice(),
     });
-    let ids = named.filter_map(|source| match source {
+    let ids = named.filter_map(|listed| match listed {
         super::SubPartnerSource::Named(partner) => Some(partner.id.as_str()),
         super::SubPartnerSource::Discovered(_) => None,
     });
@@ -77,8 +77,7 @@ fn written(file: &Path, today: NaiveDate, found: Option<&Found>) -> String {
     let ledger = default_ledger(file);
     let ledger_name = |extension: &str| {
         let path = ledger.with_extension(extension);
-        let name = path.file_name().unwrap_or_default();
-        yaml_text(&name.to_string_lossy())
+        yaml_text(&path.file_name().unwrap_or_default().to_string_lossy())
     };
     let this_month = Month::of(today);
     let month = this_month.previous().unwrap_or(this_month).period().to_string();

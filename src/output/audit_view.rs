@@ -127,8 +127,8 @@ impl AuditView<'_> {
         for difference in &self.audit.differences {
             *counts.entry(difference.kind).or_default() += 1;
         }
-        let counts = counts.iter();
-        let counts: Vec<String> = counts
+        let by_kind: Vec<String> = counts
+            .iter()
             .map(|(kind, count)| format!("{} {}", words::grouped(*count), kind.word()))
             .collect();
         out.push_str(&match (counts.is_empty(), self.audit.checked.requests) {
@@ -136,7 +136,7 @@ impl AuditView<'_> {
             (true, _) => "no differences\n".to_owned(),
             (false, _) => {
                 let all = words::count(self.audit.differences.len(), "difference");
-                format!("{all}: {}\n", counts.join(", "))
+                format!("{all}: {}\n", by_kind.join(", "))
             }
         });
         let notes = self.notes.iter();

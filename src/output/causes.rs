@@ -77,7 +77,7 @@ pub fn causes<'a>(
     });
     let mut causes: Vec<CauseGroup<'_>> = causes.collect();
     causes.sort_by(|a, b| {
-        let order = |cause: &CauseGroup<'_>| Reverse(cause.rows.len());
+        let order = |group: &CauseGroup<'_>| Reverse(group.rows.len());
         (order(a), a.code, a.message()).cmp(&(order(b), b.code, b.message()))
     });
     causes

@@ -16,7 +16,7 @@ pub enum CheckItem {
     LedgerFolder,
     /// No other run holds the ledger.
     Lock,
-    /// No rescued ledger waits to be united with it.
+    /// No rescued ledger waits to be merged into it.
     Rescued,
     /// Nothing next to the ledger has reports of the plan that it lacks. Named only where that is not so.
     KnownReports,

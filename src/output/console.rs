@@ -369,7 +369,7 @@ where
     }
 }
 
-/// Beside a JSON log. A text log has annotations in place of its lines.
+/// Next to a JSON log. A text log has annotations in place of its lines.
 struct Annotations;
 
 impl<S: Subscriber> Layer<S> for Annotations {

@@ -43,8 +43,8 @@ impl Reporter for GithubActions {
         match env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
             None => Ok(()),
             Some(path) => {
-                let mut file = OpenOptions::new().append(true).create(true).open(path)?;
-                file.write_all(table(ending, &failures, &uncollected).as_bytes())
+                let mut summary = OpenOptions::new().append(true).create(true).open(path)?;
+                summary.write_all(table(ending, &failures, &uncollected).as_bytes())
             }
         }
     }

@@ -27,13 +27,13 @@ impl<'a> PlanMatrix<'a> {
     /// `is_failed`: an earlier run failed at it; such sub-partners come first. None where a list of at most `short`
     /// lines says it all, or there are too many periods.
     pub(super) fn new(
-        planned: &[&'a Planned],
+        requests: &[&'a Planned],
         short: usize,
         is_failed: impl Fn(&Planned) -> bool,
     ) -> Option<Self> {
         let mut places: HashMap<Option<&OrgId>, usize> = HashMap::new();
         let mut matrix = PlanMatrix { periods: Vec::new(), lines: Vec::new() };
-        for planned in planned {
+        for planned in requests {
             let request = &planned.request;
             let place = *places.entry(request.sub_partner.as_ref()).or_insert_with(|| {
                 let org = request.sub_partner.as_ref().map(|org| org.as_str());
@@ -53,7 +53,7 @@ impl<'a> PlanMatrix<'a> {
         }
         matrix.periods.sort_by_key(|period| (period.start(), period.end()));
         matrix.lines.sort_by_key(|line| std::cmp::Reverse(line.failed));
-        let is_denser = planned.len() > short && 2 * matrix.lines.len() <= planned.len();
+        let is_denser = requests.len() > short && 2 * matrix.lines.len() <= requests.len();
         (is_denser && matrix.width() <= WIDTH).then_some(matrix)
     }
 

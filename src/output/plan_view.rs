@@ -367,8 +367,9 @@ impl PlanView<'_> {
         }
         let failed: usize = before.values().sum();
         if failed > 0 {
-            let causes =
-                before.iter().map(|(code, n)| format!("{} {}", one_line(code), words::grouped(*n)));
+            let causes = before
+                .iter()
+                .map(|(code, rows)| format!("{} {}", one_line(code), words::grouped(*rows)));
             let causes: Vec<String> = causes.collect();
             let _ =
                 write!(out, "\n{} failed before: {}", words::grouped(failed), causes.join(", "));

@@ -162,9 +162,9 @@ impl Selection {
             jobs: self.jobs_of(manifest, discovered),
             labels: labels(manifest),
         };
-        let planned = plan.requests().iter().map(Selectable::from);
+        let all_planned = plan.requests().iter().map(Selectable::from);
         let rows = ledger.rows().map(Selectable::from);
-        matcher.check(planned, Some(rows))?;
+        matcher.check(all_planned, Some(rows))?;
         let nothing = SelectionError::NothingTogether;
         let selected = matcher.select(plan.requests().iter()).ok_or(nothing)?;
         Ok(selected.into_iter().map(|planned| planned.id).collect())
@@ -377,7 +377,7 @@ impl Matcher<'_> {
 
 /// A name that contains the text, else one that is a slip away.
 fn meant<'n>(text: &str, names: &'n BTreeSet<String>) -> Option<&'n str> {
-    let plain = |text: &str| text.to_lowercase();
+    let plain = |name: &str| name.to_lowercase();
     let wanted = plain(text);
     let distances = names.iter().filter_map(|name| {
         let name_is = plain(name);

@@ -116,7 +116,7 @@ fn doubts_beside(ledger: &Ledger, work: &[RowIndex], selected: &RequestIds) -> V
         let kind = (request.report_type, request.period);
         by_kind.entry(kind).or_default().push(request);
     }
-    let beside = ledger.places().filter(|(_, row)| {
+    let others = ledger.places().filter(|(_, row)| {
         let request = row.request();
         matches!(row.state, State::Sending { .. })
             && !selected.contains(&row.key())
@@ -124,5 +124,5 @@ fn doubts_beside(ledger: &Ledger, work: &[RowIndex], selected: &RequestIds) -> V
                 .get(&(request.report_type, request.period))
                 .is_some_and(|kin| kin.iter().any(|other| other.is_twin_of(request)))
     });
-    beside.map(|(place, _)| place).collect()
+    others.map(|(place, _)| place).collect()
 }

@@ -4,7 +4,7 @@ use std::{env, fs};
 
 use serde_json::Value;
 
-/// Holds `schemas/NAME.schema.json` against `schema`; `MONTHEND_BLESS=1 cargo test --lib schema` writes it anew.
+/// Compares `schemas/NAME.schema.json` with `schema`; `MONTHEND_BLESS=1 cargo test --lib schema` writes it again.
 pub(crate) fn is_checked_in(name: &str, schema: &Value) {
     let file = format!("schemas/{name}.schema.json");
     let path = format!("{}/{file}", env!("CARGO_MANIFEST_DIR"));

@@ -401,7 +401,7 @@ fn a_file_that_was_changed_is_named_and_left_alone_until_force() {
     assert_eq!(server.downloads().len(), 3, "the other one is not fetched");
 }
 
-/// The report has other bytes than the ledger remembers: by force the file comes anew, and with it its own hash.
+/// The report has other bytes than the ledger remembers: by force the file comes again, and with it its own hash.
 #[test]
 fn what_comes_by_force_has_its_own_hash() {
     let (_server, desk) = world("", &["a"], "USER");
@@ -630,7 +630,7 @@ fn a_report_is_replaced_with_its_file() {
     assert_ne!(new["report_id"], old["report_id"]);
     assert_eq!(new["report_file"], old["report_file"]);
     assert_eq!(server.reports().len(), 2);
-    // Back again: what was given up is nobody's any more.
+    // Back again: what was replaced is nobody's any more.
     let back = format!("--adopt={}", &old["report_id"]);
     resolve(&[&back, "--replace"]).expect(2).says(["was discarded for a USER 2026-09"]);
 }

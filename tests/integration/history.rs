@@ -1,4 +1,4 @@
-//! The history beside the ledger: what happened to each row, run after run; and that nothing depends on it.
+//! The history next to the ledger: what happened to each row, run after run; and that nothing depends on it.
 
 use std::{collections::BTreeSet, fs};
 
@@ -8,7 +8,7 @@ use crate::support::{Desk, Served, TOKEN, Validator, follows, own, partners};
 
 const HISTORY: &str = "m.ledger.history.jsonl";
 
-/// The lines of a history, each held against the schema.
+/// The lines of a history, each checked against the schema.
 fn lines(desk: &Desk, name: &str) -> Vec<Value> {
     let schema = include_str!("../../schemas/history.schema.json");
     let schema = serde_json::from_str(schema).unwrap();

@@ -154,7 +154,7 @@ fn the_page_marks_what_an_audit_names() {
             "<small>new</small>",
             "dropped, Q 0, was 10 (-10, -100 %)",
             "Sums of Q",
-            "beside then/m.ledger.csv",
+            "compared with then/m.ledger.csv",
         ] {
             assert!(page.contains(part), "no {part:?} in\n{page}");
         }
@@ -166,7 +166,7 @@ fn the_page_marks_what_an_audit_names() {
         page.contains("1 row; 2026-09 had 10 rows (90 % less)") && !page.contains("Sums of"),
         "{page}"
     );
-    // A ledger beside itself has nothing that ended before.
+    // A ledger compared with itself has nothing that ended before.
     desk.monthend(["report", "m.ledger.csv", "-o", "p.html", "--compare", "m.ledger.csv"])
         .expect(0);
     assert_eq!(desk.read("p.html").matches(r#"class="fell""#).count(), 0);

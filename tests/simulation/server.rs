@@ -1,8 +1,8 @@
 //! The model of the server as an [`Api`] in simulated time.
 //!
 //! What happens to a create is decided when it leaves the client, and happens in the server's own time: also when the
-//! client has given up or died meanwhile. In the kind set of worlds the server promises only this: within `settle` after
-//! the client stopped waiting, a report that was made is listed.
+//! client has stopped waiting or died meanwhile. In the kind set of worlds the server promises only this: within
+//! `settle` after the client stopped waiting, a report that was made is listed.
 
 use std::{
     cell::{Cell, RefCell},

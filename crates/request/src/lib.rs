@@ -1,4 +1,8 @@
 //! What is asked of the API: one [`Request`] is one billing report to create. Values are checked when they are made.
+#![cfg_attr(
+    test,
+    allow(clippy::shadow_unrelated, reason = "a test tells one step after the other")
+)]
 
 mod doubt;
 mod id;

@@ -109,7 +109,7 @@ fn told_reached(
         Some(proxy) => format!(" through the proxy {proxy}"),
         None => String::new(),
     };
-    let cause = match answer {
+    let failure = match answer {
         Ok(()) => None,
         // However patient a run is, the cause is the same.
         Err(ReadError::Failed(cause) | ReadError::Halted(Halt::Down { cause, .. })) => Some(cause),
@@ -132,7 +132,7 @@ fn told_reached(
             return false;
         }
     };
-    let cause = match cause {
+    let cause = match failure {
         Some(cause) if cause.http_status.is_none() => cause,
         Some(cause) if is_anothers(cause) => {
             report.not_ok(

@@ -64,8 +64,8 @@ impl Rate {
             let (share, rest) =
                 (in_unit / u64::from(shares.get()), in_unit % u64::from(shares.get()));
             let share = u32::try_from(share).ok().and_then(NonZeroU32::new);
-            if let Some(count) = share {
-                least = Rate::Limited { count, per: unit };
+            if let Some(rounded) = share {
+                least = Rate::Limited { count: rounded, per: unit };
                 if rest == 0 {
                     break;
                 }

@@ -80,7 +80,7 @@ keys! {
 }
 
 keys! {
-    /// What an audit compares beside ids, states and files.
+    /// What an audit compares besides ids, states and files.
     #[derive(Debug, Clone, PartialEq)]
     pub struct AuditSettings: "`audit`", "a mapping such as { totals: { column: CONSUMPTION } }" {
         /// Which sums of the collected files have to agree; none are compared where it is left out.

@@ -116,7 +116,7 @@ impl<T: DeserializeOwned + Serialize> Form for WholeNumber<T> {
         let deserializer = number
             .filter(|number| range.contains(number))
             .map(IntoDeserializer::<Error>::into_deserializer);
-        match deserializer.and_then(|number| T::deserialize(number).ok()) {
+        match deserializer.and_then(|in_range| T::deserialize(in_range).ok()) {
             Some(value) => Some(value),
             None => {
                 let expected = format!("a whole number from {} to {}", range.start(), range.end());

@@ -253,7 +253,7 @@ impl SeenReport {
         SeenReport {
             report_id: id.to_string(),
             created,
-            created_by: created_by.map(|id| foreign(&id.to_string())),
+            created_by: created_by.map(|person| foreign(&person.to_string())),
             status: status.map(str::to_owned),
         }
     }

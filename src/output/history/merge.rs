@@ -16,14 +16,14 @@ struct Stamp {
 /// The lines of all histories, each once, in order of time, without torn ones; `None` where there is none. Merging the
 /// result again changes nothing.
 pub fn merge(paths: &[PathBuf]) -> Result<Option<Vec<u8>>, (PathBuf, io::Error)> {
-    let mut united = BTreeSet::new();
+    let mut merged = BTreeSet::new();
     for path in paths {
         let lines = file::lines(path).map_err(|e| (path.clone(), e))?;
-        united.extend(lines.into_iter().filter_map(|line| {
+        merged.extend(lines.into_iter().filter_map(|line| {
             let stamp: Stamp = serde_json::from_str(&line).ok()?;
             Some((stamp.at, line))
         }));
     }
-    let lines: String = united.iter().map(|(_, line)| format!("{line}\n")).collect();
+    let lines: String = merged.iter().map(|(_, line)| format!("{line}\n")).collect();
     Ok((!lines.is_empty()).then(|| lines.into_bytes()))
 }

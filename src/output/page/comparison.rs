@@ -35,7 +35,7 @@ pub(super) struct EarlierPart {
 
 impl Comparison {
     pub(super) fn of(sources: &Sources<'_>) -> Self {
-        let mut beside = Comparison::default();
+        let mut comparison = Comparison::default();
         let reviewed = sources.reviewed;
         for (place, before) in &reviewed.before {
             let text = match (before, sources.totals) {
@@ -44,26 +44,26 @@ impl Comparison {
                 (Before::Figure(figure), None) => figure.clone(),
                 (Before::NoFigure(why), _) => format!("was: {}", why.word()),
             };
-            beside.then.insert(*place, EarlierFigure { text, fell: false });
+            comparison.then.insert(*place, EarlierFigure { text, fell: false });
         }
         for (place, difference) in &reviewed.differences {
             match difference.kind {
                 DifferenceKind::Dropped => {
-                    if let Some(then) = beside.then.get_mut(place) {
+                    if let Some(then) = comparison.then.get_mut(place) {
                         then.text = format!("dropped, {}", then.text);
                         then.fell = true;
                     }
                 }
                 DifferenceKind::FileMissing => {
-                    beside.files.insert(*place, "file missing");
+                    comparison.files.insert(*place, "file missing");
                 }
                 DifferenceKind::FileChanged => {
-                    beside.files.insert(*place, "file changed");
+                    comparison.files.insert(*place, "file changed");
                 }
                 _ => {}
             }
         }
-        beside
+        comparison
     }
 
     pub(super) fn then(&self, place: usize) -> Option<&EarlierFigure> {

@@ -38,11 +38,11 @@ pub(super) struct Headline {
 }
 
 impl Headline {
-    pub(super) fn of(sources: &Sources<'_>, beside: &Comparison) -> Self {
+    pub(super) fn of(sources: &Sources<'_>, comparison: &Comparison) -> Self {
         let mut counts = BTreeMap::new();
         let mut server_failed = 0;
         for (place, row) in sources.ledger.rows().enumerate() {
-            let standing = CellStatus::of(row, beside.file_trouble(place));
+            let standing = CellStatus::of(row, comparison.file_trouble(place));
             *counts.entry(standing).or_default() += 1;
             let is_lost = row.collected.status.eq_ignore_ascii_case("FAILED");
             server_failed += usize::from(standing == CellStatus::Created && is_lost);
@@ -121,17 +121,16 @@ impl Headline {
             0 => String::new(),
             n => format!("{} {what}", grouped(n as u64)),
         };
-        let whom: BTreeSet<_> =
+        let sub_partners: BTreeSet<_> =
             (sources.ledger.rows()).filter_map(|row| row.request().sub_partner.as_ref()).collect();
-        let whom = match whom.len() {
+        let whom = match sub_partners.len() {
             0 => String::new(),
             n => count(n, "sub-partner"),
         };
-        let rows = sources.ledger.rows().filter_map(|row| row.collected.rows);
-        let rows: u64 = rows.sum();
-        let rows = match rows {
-            0 => String::new(),
-            n => format!("{} rows in all", grouped(n)),
+        let rows_of_files = sources.ledger.rows().filter_map(|row| row.collected.rows);
+        let in_all = match rows_of_files.sum() {
+            0_u64 => String::new(),
+            rows => format!("{} rows in all", grouped(rows)),
         };
         let mut tiles = vec![
             tile("", "Requests", self.total, whom),
@@ -141,7 +140,7 @@ impl Headline {
                 collected + empty + spoiled + created,
                 note(created, "not collected"),
             ),
-            tile("", "Collected", collected + empty, rows),
+            tile("", "Collected", collected + empty, in_all),
             tile("", "Empty", empty, String::new()),
             tile(some("bad", failed), "Failed", failed, String::new()),
             tile(
@@ -158,15 +157,15 @@ impl Headline {
             ),
         ];
         if let Some(earlier) = earlier {
-            let beside = || format!("beside {}", earlier.name);
+            let compared = || format!("compared with {}", earlier.name);
             tiles.push(tile(
                 some("mark", earlier.vanished),
                 "Vanished",
                 earlier.vanished,
-                beside(),
+                compared(),
             ));
-            tiles.push(tile(some("mark", earlier.dropped), "Dropped", earlier.dropped, beside()));
-            tiles.push(tile("", "New", earlier.new, beside()));
+            tiles.push(tile(some("mark", earlier.dropped), "Dropped", earlier.dropped, compared()));
+            tiles.push(tile("", "New", earlier.new, compared()));
         }
         if sources.totals.is_some() {
             let differ = sums_that_differ(sources);

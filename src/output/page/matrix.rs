@@ -100,7 +100,7 @@ pub(super) struct Cell {
 }
 
 impl Matrix {
-    pub(super) fn of(sources: &Sources<'_>, beside: &Comparison) -> Self {
+    pub(super) fn of(sources: &Sources<'_>, comparison: &Comparison) -> Self {
         let rows = || sources.ledger.rows();
         let column = |row: &Row| (row.request().period, row.request().report_type);
         let columns: BTreeSet<(Period, ReportType)> = rows().map(column).collect();
@@ -118,7 +118,7 @@ impl Matrix {
                 });
                 lines.len() - 1
             });
-            lines[line].cells[places[&column(row)]] = Some(cell(sources, beside, place, row));
+            lines[line].cells[places[&column(row)]] = Some(cell(sources, comparison, place, row));
         }
         let columns = columns
             .iter()
@@ -133,8 +133,8 @@ fn more(row: &Row) -> String {
     org.unwrap_or_default()
 }
 
-fn cell(sources: &Sources<'_>, beside: &Comparison, place: usize, row: &Row) -> Cell {
-    let trouble = beside.file_trouble(place);
+fn cell(sources: &Sources<'_>, comparison: &Comparison, place: usize, row: &Row) -> Cell {
+    let trouble = comparison.file_trouble(place);
     let standing = CellStatus::of(row, trouble);
     let text = match standing {
         CellStatus::Collected => match row.collected.rows.map(usize::try_from) {
@@ -156,7 +156,7 @@ fn cell(sources: &Sources<'_>, beside: &Comparison, place: usize, row: &Row) -> 
     };
     let file = &row.collected.file;
     let is_collected = matches!(standing, CellStatus::Collected | CellStatus::Empty);
-    let then = beside.then(place);
+    let then = comparison.then(place);
     Cell {
         class: standing.class(),
         text,

@@ -70,11 +70,11 @@ struct Fact {
 
 /// These values cannot fail; the error type is the template's.
 pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
-    let beside = Comparison::of(sources);
+    let comparison = Comparison::of(sources);
     let earlier = EarlierPart::of(sources);
-    let headline = Headline::of(sources, &beside);
+    let headline = Headline::of(sources, &comparison);
     let (causes, more_causes) = causes(sources);
-    let Matrix { columns, lines } = Matrix::of(sources, &beside);
+    let Matrix { columns, lines } = Matrix::of(sources, &comparison);
     let bar = headline.bar();
     let bar_label: Vec<&str> = bar.iter().map(|part| part.title.as_str()).collect();
     // Spoiled files have the colour of failures.
@@ -130,7 +130,7 @@ fn subtitle(sources: &Sources<'_>) -> String {
     // Writing to a String cannot fail.
     let _ = write!(text, "{}", count(sources.ledger.len(), "request"));
     if let Some(earlier) = &sources.earlier {
-        let _ = write!(text, " · beside {}", earlier.name);
+        let _ = write!(text, " · compared with {}", earlier.name);
     }
     text
 }

@@ -9,7 +9,7 @@ use std::{cmp::Reverse, collections::BTreeMap};
 
 use chrono::TimeDelta;
 
-use self::span::{Bin, ChartSpan, FEW, united};
+use self::span::{Bin, ChartSpan, FEW, joined};
 use super::{
     sources::Sources,
     words::{count, grouped},
@@ -91,10 +91,13 @@ impl Timeline {
         spans.sort_by_key(|span| Reverse(span.attempts.len()));
         Some(Timeline {
             lead: match all {
-                1 => "From the history beside the ledger.".to_owned(),
-                2..=CHARTS => "What sent most, from the history beside the ledger.".to_owned(),
+                1 => "From the history next to the ledger.".to_owned(),
+                2..=CHARTS => {
+                    "The command that sent the most, from the history next to the ledger."
+                        .to_owned()
+                }
                 _ => format!(
-                    "What sent most of the latest {CHARTS} commands, of {} that the history beside the ledger tells of.",
+                    "The command that sent the most of the latest {CHARTS}; the history next to the ledger has {} in all.",
                     grouped(all as u64)
                 ),
             },
@@ -139,7 +142,7 @@ impl ChartSpan<'_> {
         };
         // Pauses too close together to be told apart are one.
         let close = span as i64 / 500;
-        for (from, to) in united(self.pauses.clone(), close) {
+        for (from, to) in joined(self.pauses.clone(), close) {
             let width = (x(to) - x(from)).max(1.0);
             let height = LATENCY.bottom - SENT.top;
             chart.pauses.push(Bar::new(x(from), SENT.top, width, height));

@@ -66,7 +66,7 @@ impl<'a> ChartSpan<'a> {
             began,
             length,
             attempts: attempts.iter().map(|(at, a)| (since(*at), *a)).collect(),
-            pauses: united(pauses.filter(|(from, to)| from < to).collect(), 0),
+            pauses: joined(pauses.filter(|(from, to)| from < to).collect(), 0),
         })
     }
 
@@ -114,7 +114,7 @@ impl Bin {
 }
 
 /// Joins stretches that overlap or are at most `gap` apart.
-pub(super) fn united(mut stretches: Vec<Stretch>, gap: i64) -> Vec<Stretch> {
+pub(super) fn joined(mut stretches: Vec<Stretch>, gap: i64) -> Vec<Stretch> {
     stretches.sort_unstable();
     let mut all: Vec<Stretch> = Vec::new();
     for (from, to) in stretches {
