@@ -124,6 +124,17 @@ impl<F: Fn(&Notice)> OnHead for F {
     }
 }
 
+/// A page of a list of reports.
+#[derive(Debug, Clone, Copy)]
+pub struct ListPage<'q> {
+    /// What is listed.
+    pub query: &'q ListQuery,
+    /// The most reports on the page.
+    pub max: usize,
+    /// Where the page before said that this one is; `None` for the first.
+    pub next: Option<&'q Url>,
+}
+
 /// A report as a list or a get shows it. Servers differ in what they show, so most fields are optional.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listed {

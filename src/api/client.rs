@@ -7,7 +7,7 @@ use reqwest::{
 use url::Url;
 
 use super::{
-    Answer, Api, Credentials, HttpApiError, ListQuery, Listed, Notice, OnHead, Outcome, Page,
+    Answer, Api, Credentials, HttpApiError, ListPage, Listed, Notice, OnHead, Outcome, Page,
     Refusal, Token, cause, http_client,
     link::check_origin,
     reading,
@@ -114,13 +114,11 @@ impl Api for HttpApi {
     async fn list(
         &self,
         token: &Token,
-        query: &ListQuery,
-        max: usize,
-        next: Option<&Url>,
+        page: ListPage<'_>,
         on_head: &dyn OnHead,
     ) -> Answer<Page<Listed>> {
-        let first = || wire::list_url(self.reports.clone(), query, max);
-        let url = next.cloned().unwrap_or_else(first);
+        let first = || wire::list_url(self.reports.clone(), page.query, page.max);
+        let url = page.next.cloned().unwrap_or_else(first);
         let request = PageRequest { token, url, wanted: REPORT_LIST };
         self.page(request, on_head, reading::reports).await
     }

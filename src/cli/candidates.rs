@@ -170,11 +170,11 @@ impl Asked<'_> {
         let asked = match Connection::open(context, credentials).await {
             Ok(connection) => {
                 let settings = &context.settings;
-                let server = ReadSession::begin(&connection, settings, self.path, self.signals);
+                let reads = ReadSession::begin(&connection, settings, self.path, self.signals);
                 tokio::select! {
                     biased;
                     signal = self.signals.caught() => return Err(CliError::Interrupted(signal)),
-                    shown = self.ask_about_all(&server.session, concurrency) => shown.map_err(why),
+                    shown = self.ask_about_all(&reads.session, concurrency) => shown.map_err(why),
                 }
             }
             Err(error) => Err(error.text()),

@@ -159,7 +159,7 @@ fn commands_for(means: &RunContext<'_>, rows: &[&Row]) -> Commands {
     let codes: BTreeSet<&str> = codes.map(|row| row.state.error_code()).collect();
     if command_line.has("cause") {
         let typed_causes = command_line.values("cause");
-        let is_typed = |code: &&str| typed_causes.iter().any(|command_line| command_line == code);
+        let is_typed = |code: &&str| typed_causes.iter().any(|typed| typed == code);
         if !codes.iter().all(is_typed) {
             let mut retry = command_line.without("retry", &WHERE, "cause");
             // A row that was never sent has no code, and no value of --cause selects it.
@@ -193,14 +193,14 @@ pub(super) fn tell_end(
 ) {
     let rows = || finished.ledger.rows();
     let is_told = |row: &&Row| selected.contains(&row.key());
-    let selected: Vec<&Row> = rows().filter(is_told).collect();
-    let commands = commands_for(means, &selected);
+    let told: Vec<&Row> = rows().filter(is_told).collect();
+    let commands = commands_for(means, &told);
     let is_at_rest = (finished.unsaved.as_ref()).is_none_or(|unsaved| {
         rescue(&means.locked.file.path, &finished.ledger, unsaved, Utc::now())
     });
     let summary = Summary {
         finished,
-        selected,
+        selected: told,
         outside: rows().filter(|row| is_outside(row)).collect(),
         ledger: &means.context.ledger,
         limits: &means.context.settings.limits,

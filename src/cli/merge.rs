@@ -70,8 +70,8 @@ pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
     }
     merge_sandboxes(&parts, &output, &merged);
     for part in &parts {
-        if let Some(merged) = merged_name(&output, &part.real) {
-            put_away(&part.real, &merged);
+        if let Some(name) = merged_name(&output, &part.real) {
+            put_away(&part.real, &name);
         }
     }
     let text = format!(

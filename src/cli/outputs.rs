@@ -181,14 +181,14 @@ impl Outputs {
             Ok(exit) => *exit,
             Err(error) => error.exit(),
         };
-        let rows = self.rows.into_inner();
-        let (rows, pace, stop) = match &rows {
+        let final_rows = self.rows.into_inner();
+        let (rows, pace, stop) = match &final_rows {
             FinalRows::Unknown => (Vec::new(), Stats::default(), None),
             FinalRows::Waiting(rows) => (rows.iter().collect(), Stats::default(), None),
             FinalRows::Worked(finished, selected) => {
-                let rows = finished.ledger.rows();
-                let rows = rows.filter(|row| selected.contains(&row.key()));
-                (rows.collect(), finished.pace, finished.stop.as_ref())
+                let is_selected = |row: &&Row| selected.contains(&row.key());
+                let worked = finished.ledger.rows().filter(is_selected).collect();
+                (worked, finished.pace, finished.stop.as_ref())
             }
         };
         let failed = result.as_ref().err().map(CliError::text);

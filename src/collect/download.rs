@@ -78,11 +78,16 @@ enum Broke {
     Disk(io::Error),
 }
 
+/// What downloads go by.
+pub(super) struct Downloads<'a, A: Api, H> {
+    pub(super) session: &'a Session<'a, A>,
+    pub(super) host: &'a H,
+    pub(super) patience: Patience<'a>,
+}
+
 /// Fetches the file at `url` into `part`. `renew` asks the API for a fresh address.
 pub(super) async fn fetch<A: Api, H: Host, E>(
-    session: &Session<'_, A>,
-    host: &H,
-    patience: Patience<'_>,
+    Downloads { session, host, patience }: Downloads<'_, A, H>,
     mut url: DownloadUrl,
     renew: impl AsyncFn() -> Result<DownloadUrl, E>,
     part: &mut PartFile,

@@ -11,7 +11,7 @@ use tracing::{Instrument as _, trace_span};
 use super::{
     Names, Overwrite,
     content::{NotATable, TableShape},
-    download::{HostPauses, NotFetched, Patience, fetch},
+    download::{Downloads, HostPauses, NotFetched, Patience, fetch},
     fetch_failure::{FetchFailure, in_the_way, unwritable},
     host::Host,
     idle_guard::IdleGuard,
@@ -120,10 +120,9 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
             rows: Some(found.content.rows),
             ..Collected::clone(&row.collected)
         };
-        let (row, recorded) = self.conclude(row, collected).await;
+        let (row, durable) = self.conclude(row, collected).await;
         let content = Some(found.content);
-        let row = Box::new(row);
-        (Some(FetchResult::Collected { row, content }), recorded)
+        (Some(FetchResult::Collected { row: Box::new(row), content }), durable)
     }
 
     /// Keeps a report status in memory; the final rewrite has it.
@@ -376,13 +375,14 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
             longest_wait: self.shared.session.policy().max_retry_after,
             pauses: &self.pauses,
         };
+        let downloads = Downloads { session: self.shared.session, host: self.host, patience };
         let renew = async || {
             let fresh = self.ask(row).await?.and_then(|report| report.download);
             fresh.ok_or_else(|| {
                 FetchFailure::Says("the server gives no fresh address for it".to_owned())
             })
         };
-        let fetched = fetch(self.shared.session, self.host, patience, url, renew, &mut part)
+        let fetched = fetch(downloads, url, renew, &mut part)
             .instrument(trace_span!("download", request_id = %row.id()))
             .await;
         let whole = fetched.map_err(|error| match error {

@@ -164,12 +164,12 @@ impl Rounds {
             let is_early = row.step == WaitingStep::Guess && !self.closing;
             let early = self.estimate(now).saturating_sub(age);
             if !is_early || early.is_zero() {
-                self.rows.change(place, |row| row.step = WaitingStep::UnderWay);
+                self.set_step(place, WaitingStep::UnderWay);
                 return Some(place);
             }
-            self.rows.change(place, |row| {
-                row.step = WaitingStep::Waits;
-                row.due = now + early.min(pause_at(age));
+            self.rows.change(place, |waiting| {
+                waiting.step = WaitingStep::Waits;
+                waiting.due = now + early.min(pause_at(age));
             });
         }
     }
@@ -228,8 +228,8 @@ impl Rounds {
         self.wide_done = false;
         let mut questions = Vec::new();
         for (org, places) in groups {
-            let is_due = |place: &&RowIndex| last || self.rows.is_due(**place, soon);
-            let due: Vec<RowIndex> = places.iter().filter(is_due).copied().collect();
+            let is_asked = |place: &&RowIndex| last || self.rows.is_due(**place, soon);
+            let due: Vec<RowIndex> = places.iter().filter(is_asked).copied().collect();
             match (due.len(), places.len()) {
                 (0, _) => {}
                 // No list would spare us the read.
@@ -296,13 +296,13 @@ impl Rounds {
                     }
                 }
                 None if !has_all(&row.org, scope) => {
-                    self.rows.change(*place, |row| row.missed = true);
+                    self.rows.change(*place, |waiting| waiting.missed = true);
                 }
                 None if row.unlisted > 0 && row.due > now => {}
                 // It is not ready so soon: it is not listed yet.
                 None if !closing && since_made < estimate.min(YOUNG) => {
                     let due = now + pause_at(since_made);
-                    self.rows.change(*place, |row| row.due = due);
+                    self.rows.change(*place, |waiting| waiting.due = due);
                 }
                 None => self.set_step(*place, WaitingStep::Ready),
             }
@@ -364,13 +364,13 @@ impl Rounds {
         if !is_listed {
             pause = pause.max(SHORTEST * 2u32.pow(row.unlisted.min(6))).min(LONGEST);
         }
-        let shown = shown_age.map(|age| self.rows.made(age, now));
-        self.rows.change(place, |row| {
-            row.seen = true;
-            row.shown = shown.or(row.shown);
-            row.due = now + pause;
+        let shown = shown_age.map(|shown| self.rows.made(shown, now));
+        self.rows.change(place, |waiting| {
+            waiting.seen = true;
+            waiting.shown = shown.or(waiting.shown);
+            waiting.due = now + pause;
             if is_listed {
-                row.unlisted = 0;
+                waiting.unlisted = 0;
             }
         });
     }

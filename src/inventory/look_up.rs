@@ -127,18 +127,6 @@ impl<A: Api> Inventory<'_, A> {
     }
 }
 
-/// [`Inventory::look_up`].
-pub async fn look_up<A: Api>(
-    session: &Session<'_, A>,
-    evidence: &Evidence,
-    targets: &[LookUpTarget],
-    taken: impl Fn(&ReportId) -> Ownership,
-    known: &BTreeSet<OrgId>,
-    concurrency: usize,
-) -> Result<Vec<Vec<Candidate>>, ReadError> {
-    Inventory { session, evidence, concurrency }.look_up(targets, taken, known).await
-}
-
 /// Whether a read will never be answered otherwise.
 fn is_refusal(cause: &Cause) -> bool {
     matches!(cause.http_status, Some(400..=407 | 409..=422 | 424..=428))

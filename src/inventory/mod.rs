@@ -22,7 +22,7 @@ pub use existing::Existing;
 pub use judge::{
     AttemptOrigin, Candidate, LookUpQuestion, LookUpResult, Maker, QuestionKind, judge,
 };
-pub use look_up::{LookUpTarget, Ownership, look_up};
+pub use look_up::{LookUpTarget, Ownership};
 pub use matching::Fit;
 pub use send_times::Departure;
 pub use server_reports::{AuditedRow, Other, ServerReports};

@@ -12,7 +12,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use monthend::testing::{
-    Answer, Api, BaseUrl, Cause, Discover, Doubt, ListQuery, Listed, Notice, OnHead, Outcome, Page,
+    Answer, Api, BaseUrl, Cause, Discover, Doubt, ListPage, Listed, Notice, OnHead, Outcome, Page,
     WireAnswer,
 };
 use request::{OrgId, ReportId, Request};
@@ -475,9 +475,7 @@ impl Api for Server<'_> {
     async fn list(
         &self,
         token: &String,
-        query: &ListQuery,
-        max: usize,
-        next: Option<&Url>,
+        ListPage { query, max, next }: ListPage<'_>,
         on_head: &dyn OnHead,
     ) -> Answer<Page<Listed>> {
         self.world.step().await;
