@@ -8,14 +8,14 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{
     Evidence,
-    matching::{Fit, common_query, fit, fits, has_failed},
+    matching::{Fit, common_query, fit, fits},
     sub_partners::find_sub_partner_reports,
 };
 use crate::{
     api::{Api, ListQuery, Listed},
     sending::{ReadError, Session},
 };
-use request::{OrgId, Period, ReportId, ReportType, Request};
+use request::{OrgId, Period, ReportId, ReportStatus, ReportType, Request};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Existing {
@@ -67,7 +67,7 @@ pub async fn find_existing<A: Api>(
         let mut candidates: Vec<&Listed> = reports
             .iter()
             .filter(|report| fits(report, request) || contradicts(report))
-            .filter(|report| !has_failed(report) && !is_taken(&report.id))
+            .filter(|report| report.status() != ReportStatus::Failed && !is_taken(&report.id))
             .collect();
         let mut unclear = candidates
             .iter()

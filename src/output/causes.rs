@@ -10,7 +10,7 @@ use crate::{
     ledger::{Obstacle, Row, State},
     text::one_line,
 };
-use request::OrgId;
+use request::{OrgId, ReportStatus};
 
 #[derive(Debug)]
 pub struct CauseGroup<'a> {
@@ -118,9 +118,9 @@ impl Severity {
     fn of(row: &Row) -> Self {
         if !matches!(row.state, State::Created(_)) {
             Severity::Other
-        } else if row.collected.status.eq_ignore_ascii_case("FAILED") {
+        } else if row.collected.status() == ReportStatus::Failed {
             Severity::Lost
-        } else if row.collected.is_unknown() {
+        } else if row.collected.status() == ReportStatus::Unknown {
             Severity::Unknown
         } else if row.collected.is_waiting() {
             Severity::Waiting

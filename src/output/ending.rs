@@ -12,6 +12,7 @@ use crate::{
     output::history::Selected,
     sending::Stats,
 };
+use request::ReportStatus;
 
 #[derive(Debug, Clone)]
 pub struct About {
@@ -114,9 +115,9 @@ impl<'a> Ending<'a> {
         if !self.about.collects || !matches!(row.state, State::Created(_)) || row.is_collected() {
             return Collecting::Done;
         }
-        let is_over = !row.collected.is_in_progress();
+        let status = row.collected.status();
         let is_tried = !row.collected.error.is_empty();
-        if is_tried && (is_over || row.collected.status.is_empty()) {
+        if is_tried && status != ReportStatus::InProgress {
             Collecting::Failed
         } else {
             Collecting::Waiting

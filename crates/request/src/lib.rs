@@ -6,6 +6,7 @@ mod org_id;
 mod period;
 mod person_id;
 mod report_id;
+mod report_status;
 mod report_type;
 
 use std::fmt;
@@ -16,6 +17,7 @@ pub use org_id::{OrgId, OrgIdError, is_spoilt_number};
 pub use period::{Month, MonthError, Period, PeriodError, day, spell_day};
 pub use person_id::{PersonId, PersonIdForm};
 pub use report_id::{ReportId, ReportIdError};
+pub use report_status::ReportStatus;
 pub use report_type::{ReportType, UnknownReportType};
 
 /// One report to create. Two requests that are equal are the same request, whatever job or manifest names them.
