@@ -3,12 +3,10 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use chrono::{DateTime, NaiveDate, Utc};
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use super::causes::{CauseGroup, GroupBy, causes, failed};
 use crate::{
-    ledger::{Row, State},
+    ledger::{Row, State, StatusCounts},
     output::history::Selected,
     sending::Stats,
 };
@@ -45,25 +43,6 @@ pub struct Ending<'a> {
     pub pace: Stats,
 }
 
-/// The selected rows by what became of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "Standing")]
-pub struct StatusCounts {
-    /// Their reports exist.
-    pub created: usize,
-    /// They failed, or await a decision.
-    pub failed: usize,
-    /// They are not sent, or known not to have been processed.
-    pub pending: usize,
-    /// In doubt: a report may exist.
-    pub sending: usize,
-    /// Of the created ones, those whose file is there.
-    pub collected: usize,
-    /// Of the collected ones, those without any row.
-    pub empty: usize,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Collecting {
     Done,
@@ -96,18 +75,7 @@ impl<'a> Ending<'a> {
 
     pub fn standing(&self) -> StatusCounts {
         let mut standing = StatusCounts::default();
-        for row in &self.rows {
-            *match row.state {
-                State::Created(_) => &mut standing.created,
-                State::Failed { .. } | State::InDoubt { .. } => &mut standing.failed,
-                State::Pending { .. } => &mut standing.pending,
-                State::Sending { .. } => &mut standing.sending,
-            } += 1;
-            if row.is_collected() {
-                standing.collected += 1;
-                standing.empty += usize::from(row.collected.rows == Some(0));
-            }
-        }
+        self.rows.iter().for_each(|row| standing.add(row));
         standing
     }
 
