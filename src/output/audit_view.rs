@@ -171,7 +171,7 @@ impl AuditView<'_> {
                 *left.entry(kind).or_default() += subjects.len();
                 continue;
             }
-            let subjects = words::listed(subjects, NAMES);
+            let subjects = words::listed(&subjects, NAMES);
             rows.push(vec![kind.word().to_owned(), format!("{subjects}: {}", one_line(&advice))]);
         }
         if rows.is_empty() {

@@ -156,8 +156,9 @@ impl CauseGroup<'_> {
             n => format!("{}, {requests}", words::count(n, "sub-partner")),
         };
         let named = concerned.into_iter().map(|(_, name, n)| format!("{name} ({n})"));
+        let named: Vec<String> = named.collect();
         let room = width.saturating_sub(words::width(&numbers) + 2);
-        format!("{numbers}: {}", words::listed(named.collect(), room))
+        format!("{numbers}: {}", words::listed(&named, room))
     }
 
     pub fn message(&self) -> &str {

@@ -282,12 +282,8 @@ impl PlanView<'_> {
     fn requests(&self) -> String {
         let failed = |planned: &Planned| failed_before(self.ledger.get(planned.id));
         if let Some(matrix) = PlanMatrix::new(&self.selected, SHOWN, |p| failed(p).is_some()) {
-            let (mut table, more) = matrix.table(SHOWN);
-            if more > 0 {
-                let more = words::count(more, "more sub-partner");
-                let _ = writeln!(table, "… and {more} (--format csv shows all)");
-            }
-            return table;
+            let (table, more) = matrix.table(SHOWN);
+            return table + &words::more(more, "sub-partner", "--format csv shows all");
         }
         let first = self.lines().zip(&self.selected).take(SHOWN);
         let first = first.map(|(line, planned)| {
@@ -304,7 +300,7 @@ impl PlanView<'_> {
                 would,
             ]
         });
-        let mut table = words::columns(
+        let table = words::columns(
             &[
                 "SUB-PARTNER",
                 "TYPE",
@@ -315,11 +311,7 @@ impl PlanView<'_> {
             &[],
         );
         let more = self.selected.len().saturating_sub(SHOWN);
-        if more > 0 {
-            let more = words::count(more, "more request");
-            let _ = writeln!(table, "… and {more} (--format csv shows all)");
-        }
-        table
+        table + &words::more(more, "request", "--format csv shows all")
     }
 
     fn totals(&self) -> String {

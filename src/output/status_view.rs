@@ -215,10 +215,7 @@ impl StatusView {
         out.push('\n');
         out.push_str(&block("SUB-PARTNER", of.collect()));
         let more = self.sub_partners.len().saturating_sub(SHOWN);
-        if more > 0 {
-            let more = words::count(more, "more sub-partner");
-            let _ = writeln!(out, "… and {more} (--sub-partner shows one of them)");
-        }
+        out.push_str(&words::more(more, "sub-partner", "--sub-partner shows one of them"));
         if !self.concerned.is_empty() {
             out.push_str("\nFAILED\n");
         }

@@ -8,6 +8,7 @@ use super::{Partition, Plan, Planned, expand::named_by};
 use crate::{
     ledger::{Ledger, Row},
     manifest::{Discovered, Job, Manifest},
+    text::named,
 };
 use request::{OrgId, Period, ReportType, Request, RequestId, RequestIds};
 
@@ -79,20 +80,17 @@ impl Searched {
 }
 
 fn instead(option: &str, suggestion: Option<&str>, there: &BTreeSet<String>) -> String {
-    const NAMED: usize = 6;
     if let Some(meant) = suggestion {
         return format!("; did you mean {meant:?}?");
     }
     let what = option.trim_start_matches('-');
-    let named: Vec<&str> = there.iter().take(NAMED).map(String::as_str).collect();
-    let named = named.join(", ");
+    let named = named(there.iter().take(6), there.len());
     match there.len() {
         // Of these there are too many to list, or none.
         0 if what == "cause" => "; no row has a cause".to_owned(),
         0 => String::new(),
         1 => format!("; the only {what} is {named}"),
-        2..=NAMED => format!("; the {what}s are {named}"),
-        all => format!("; the {what}s are {named} and {} more", all - NAMED),
+        _ => format!("; the {what}s are {named}"),
     }
 }
 

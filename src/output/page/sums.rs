@@ -57,7 +57,7 @@ impl SumTable {
         }
         let unknown = unknown.into_iter();
         let unknown =
-            unknown.map(|(advice, subjects)| format!("{}: {advice}", listed(subjects, NAMES)));
+            unknown.map(|(advice, subjects)| format!("{}: {advice}", listed(&subjects, NAMES)));
         let columns = totals.by.iter().map(|name| one_line(name));
         Some(SumTable {
             column: totals.column.clone(),
