@@ -14,7 +14,7 @@ use crate::{
     manifest::Totals,
     text::{named_phrases, one_line},
 };
-use request::{OrgId, Period, ReportType};
+use request::{OrgId, Period, ReportType, internal_mark};
 
 /// Of one sub-partner (or the partner itself), period and `internal`, and of one value of each of the columns `by`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,7 +124,7 @@ fn compare_group(files: &[&Summed<'_>], totals: &Totals, compared: &mut Compared
     }
     if !differ.is_empty() {
         let planned = first.subject.planned;
-        let internal = if planned.request.internal { " internal" } else { "" };
+        let internal = internal_mark(planned.request.internal);
         let what = format!(
             "the sums of {} differ: {}",
             totals.column,

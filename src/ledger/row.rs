@@ -119,6 +119,11 @@ impl Row {
         &self.request
     }
 
+    /// Whose report it is, for people.
+    pub fn who(&self) -> &str {
+        self.request.who(self.label.as_deref())
+    }
+
     /// The id as the file spells it: an older version hashed the organisation's id as it was written.
     pub fn id(&self) -> RequestId {
         self.id

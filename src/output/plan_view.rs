@@ -16,7 +16,7 @@ use crate::{
     plan::{Plan, Planned, Warning, time_to_send},
     text::one_line,
 };
-use request::{RequestId, spell_day};
+use request::{RequestId, internal_mark, spell_day, who};
 
 /// What a run would do with a planned request, given the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -287,15 +287,13 @@ impl PlanView<'_> {
         }
         let first = self.lines().zip(&self.selected).take(SHOWN);
         let first = first.map(|(line, planned)| {
-            let who = line.sub_partner.or(line.sub_partner_org_id).unwrap_or("own");
-            let internal = if line.internal { " internal" } else { "" };
             let mut would = line.action.word().replace('_', " ");
             if let Some(code) = failed(planned) {
                 let _ = write!(would, " (failed before: {code})");
             }
             vec![
-                words::shortened(who),
-                format!("{}{internal}", line.r#type),
+                words::shortened(who(line.sub_partner, line.sub_partner_org_id)),
+                format!("{}{}", line.r#type, internal_mark(line.internal)),
                 format!("{} to {}", line.billing_start_date, line.billing_end_date),
                 would,
             ]

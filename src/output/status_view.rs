@@ -13,6 +13,7 @@ use crate::{
     ledger::{Row, State, StatusCounts, neutralise},
     text::one_line,
 };
+use request::who;
 
 /// A ledger's counts, by status, type, period, cause and sub-partner.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -189,7 +190,7 @@ impl StatusView {
         }
         for partner in &self.sub_partners {
             let (label, org_id) = (&partner.sub_partner, &partner.sub_partner_org_id);
-            let name = label.as_deref().or(org_id.as_deref()).unwrap_or("own");
+            let name = who(label.as_deref(), org_id.as_deref());
             let org_id = org_id.as_deref().unwrap_or_default();
             line("sub_partner", name, org_id, &partner.statuses)?;
         }

@@ -132,17 +132,11 @@ pub(super) fn more(n: usize, what: &str, hint: &str) -> String {
 
 /// The sub-partner's label or id, or words for the partner itself.
 pub(super) fn who(row: &Row) -> String {
-    match (&row.label, &row.request().sub_partner) {
-        (Some(label), _) => shortened(label),
-        (None, Some(org)) => shortened(org.as_str()),
-        (None, None) => "own".to_owned(),
-    }
+    shortened(row.who())
 }
 
 pub(crate) fn name(row: &Row) -> String {
-    let (who, request) = (who(row), row.request());
-    let internal = if request.internal { " internal" } else { "" };
-    format!("{who} {} {}{internal}", request.report_type, request.period)
+    row.request().named(&who(row))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     convert::Infallible,
+    fmt,
     str::FromStr,
 };
 
@@ -10,7 +11,7 @@ use crate::{
     manifest::{Discovered, Job, Manifest},
     text::named,
 };
-use request::{OrgId, Period, ReportType, Request, RequestId, RequestIds};
+use request::{OWN, OrgId, Period, ReportType, Request, RequestId, RequestIds};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SubPartnerSelector {
@@ -24,8 +25,17 @@ impl FromStr for SubPartnerSelector {
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
         Ok(match text.trim() {
-            "own" => SubPartnerSelector::Own,
+            OWN => SubPartnerSelector::Own,
             name => SubPartnerSelector::Named(name.to_owned()),
+        })
+    }
+}
+
+impl fmt::Display for SubPartnerSelector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SubPartnerSelector::Own => OWN,
+            SubPartnerSelector::Named(name) => name,
         })
     }
 }
@@ -332,10 +342,7 @@ impl Matcher<'_> {
         }
         for who in &s.sub_partners {
             if let Some(place) = is_missing(&|c| self.who(who, c)) {
-                let value = match who {
-                    SubPartnerSelector::Own => "own".to_owned(),
-                    SubPartnerSelector::Named(name) => name.clone(),
-                };
+                let value = who.to_string();
                 let labels = all(|c| c.label.unwrap_or_default().to_owned());
                 return Err(SelectionError::MatchesNothing {
                     option: "--sub-partner",
