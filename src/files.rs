@@ -2,6 +2,8 @@
 //! the new one. Permissions and owners are kept where the file system takes them; [`try_folder`] tries early what is
 //! needed.
 
+mod hashing_reader;
+
 use std::{
     ffi::{OsStr, OsString},
     fs::{self, File, OpenOptions},
@@ -13,6 +15,8 @@ use std::{
 #[cfg(unix)]
 use rustix::fs::OFlags;
 use tempfile::{Builder, NamedTempFile};
+
+pub use hashing_reader::HashingReader;
 
 /// The end of an unfinished file's name, behind its random part.
 const SUFFIX: &str = ".new";

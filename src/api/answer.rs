@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use url::Url;
 
 use super::DownloadUrl;
-use request::{Doubt, OrgId, PersonId, ReportId, ReportType, Request};
+use request::{Doubt, OrgId, PersonId, ReportId, ReportStatus, ReportType, Request};
 
 /// One exchange: its outcome, and what the headers say about time and pace.
 #[derive(Debug, Clone, PartialEq)]
@@ -165,6 +165,11 @@ pub struct Listed {
 }
 
 impl Listed {
+    /// What the server's word for its status means.
+    pub fn status(&self) -> ReportStatus {
+        ReportStatus::of(self.status.as_deref().unwrap_or_default())
+    }
+
     /// A report of which only the id is known.
     pub fn bare(id: ReportId) -> Self {
         Listed {

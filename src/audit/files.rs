@@ -1,16 +1,11 @@
-use std::{
-    io::{self, Read},
-    path::Path,
-};
-
-use sha2::{Digest as _, Sha256};
+use std::{io, path::Path};
 
 use super::{
     remedy::Remedy,
     sums::{Sums, sum_up},
 };
 use crate::{
-    files::open_regular,
+    files::{HashingReader, open_regular},
     ledger::{RecordedHashes, Row},
     manifest::Totals,
     text::{hexadecimal, one_line, system_says},
@@ -68,17 +63,17 @@ impl Files<'_> {
                 _ => return unreadable(e),
             },
         };
-        let mut input = HashedInput { input: opened, hash: Sha256::new() };
+        let mut input = HashingReader::new(opened);
         let sums = match totals.map(|totals| sum_up(&mut input, totals)).transpose() {
             Ok(sums) => sums,
             // Too wide or too long for a table, but its bytes may be unchanged.
             Err(e) if e.kind() == io::ErrorKind::InvalidData => Some(Err(e.to_string())),
             Err(e) => return unreadable(e),
         };
-        if let Err(e) = io::copy(&mut input, &mut io::sink()) {
-            return unreadable(e);
-        }
-        let found = hexadecimal(&input.hash.finalize());
+        let found = match input.read_all() {
+            Ok(read) => hexadecimal(&read.sha256()),
+            Err(e) => return unreadable(e),
+        };
         let known = &collected.sha256;
         if known.is_empty() {
             let what = format!("the ledger has no hash of {file}");
@@ -102,18 +97,5 @@ impl Files<'_> {
                 FileState::Changed(what, Remedy::Overwrite)
             }
         }
-    }
-}
-
-struct HashedInput<R> {
-    input: R,
-    hash: Sha256,
-}
-
-impl<R: Read> Read for HashedInput<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.input.read(buffer)?;
-        self.hash.update(&buffer[..read]);
-        Ok(read)
     }
 }

@@ -10,8 +10,11 @@ use super::{
     remedy::Remedy,
     sums::{Sums, written},
 };
-use crate::{manifest::Totals, text::one_line};
-use request::{OrgId, Period, ReportType};
+use crate::{
+    manifest::Totals,
+    text::{named_phrases, one_line},
+};
+use request::{OrgId, Period, ReportType, internal_mark};
 
 /// Of one sub-partner (or the partner itself), period and `internal`, and of one value of each of the columns `by`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,8 +125,12 @@ fn compare_group(files: &[&Summed<'_>], totals: &Totals, compared: &mut Compared
     }
     if !differ.is_empty() {
         let planned = first.subject.planned;
-        let internal = if planned.request.internal { " internal" } else { "" };
-        let what = format!("the sums of {} differ: {}", totals.column, shortened(differ));
+        let internal = internal_mark(planned.request.internal);
+        let what = format!(
+            "the sums of {} differ: {}",
+            totals.column,
+            named_phrases(differ.iter().take(TOLD), differ.len())
+        );
         let look = "compare them with the invoice, and ask whoever sends it";
         let difference =
             (first.subject).differs(DifferenceKind::TotalsDiffer, what, Remedy::Look(look));
@@ -139,15 +146,6 @@ fn compare_group(files: &[&Summed<'_>], totals: &Totals, compared: &mut Compared
 
 /// The most differing sums in a message; the table and the JSON have all.
 const TOLD: usize = 20;
-
-fn shortened(mut differ: Vec<String>) -> String {
-    let more = differ.len().saturating_sub(TOLD);
-    differ.truncate(TOLD);
-    if more > 0 {
-        differ.push(format!("and {more} more"));
-    }
-    differ.join("; ")
-}
 
 /// `SKU A: PARTNER 30.6, CUSTOMER 30.8, USER 30.6`
 fn told(by: &[(String, String)], sums: &BTreeMap<ReportType, String>) -> String {

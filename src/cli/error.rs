@@ -21,7 +21,7 @@ use crate::{
     plan::{NobodyKnown, PlanError, SelectionError, UnknownRequest},
     run::{Signal, StopReason},
     sending::{DiscoveryError, ReadError, StopCause},
-    text::{count, shell_path, without_details},
+    text::{count, named, shell_path, without_details},
 };
 use sandbox::SandboxError;
 
@@ -137,22 +137,12 @@ fn new_file(error: &io::Error) -> String {
     }
 }
 
-const NAMED: usize = 3;
-
 fn of_sandbox(ids: &[PlanWarningSource]) -> String {
-    let named: Vec<String> = ids.iter().take(NAMED).map(PlanWarningSource::to_string).collect();
-    let more = match ids.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        n => format!(" and {n} more"),
-    };
-    let these = match ids.len() {
-        1 => "this id is",
-        _ => "these ids are",
-    };
+    let (these, them) =
+        if ids.len() == 1 { ("this id is", "it") } else { ("these ids are", "them") };
     format!(
-        "{these} from the sandbox, and no real server knows {}: {}{more}",
-        if ids.len() == 1 { "it" } else { "them" },
-        named.join(", ")
+        "{these} from the sandbox, and no real server knows {them}: {}",
+        named(ids.iter().take(3), ids.len())
     )
 }
 

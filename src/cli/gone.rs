@@ -23,7 +23,7 @@ use crate::{
         history::{self, HistoryLine},
     },
     plan::{Partition, Plan, Planned},
-    text::{count, system_says},
+    text::{count, named, system_says},
 };
 use request::{RequestId, RequestIds};
 
@@ -123,7 +123,7 @@ pub(super) fn shares_of(path: &Path) -> Option<LedgerTrace> {
     let is_share = |other: &PathBuf| other != path && family(other) == family(path);
     let others: Vec<PathBuf> = ledgers_next_to(path).filter(is_share).collect();
     (!path.exists() && !others.is_empty()).then(|| LedgerTrace {
-        text: format!("{} there", named(&others, "is", "are")),
+        text: format!("{} there", with_verb(&others, "is", "are")),
         others,
         ..LedgerTrace::default()
     })
@@ -237,7 +237,7 @@ impl TraceSearch<'_> {
         let is_renamed =
             self.context.is_default_ledger() && ledgers.iter().all(|it| lost_its_manifest(it));
         (!ledgers.is_empty()).then(|| LedgerTrace {
-            text: format!("{} {reports} of this plan", named(&ledgers, "has", "have")),
+            text: format!("{} {reports} of this plan", with_verb(&ledgers, "has", "have")),
             requests,
             others: ledgers,
             is_meant: !is_found && !is_renamed,
@@ -294,12 +294,9 @@ impl TraceSearch<'_> {
     }
 }
 
-fn named(paths: &[PathBuf], one: &str, several: &str) -> String {
-    let first = paths.first().map(|path| path.display().to_string());
-    match (first, paths.len()) {
-        (Some(first), 1) => format!("{first} {one}"),
-        (first, n) => format!("{} and {} more {several}", first.unwrap_or_default(), n - 1),
-    }
+fn with_verb(paths: &[PathBuf], one: &str, several: &str) -> String {
+    let verb = if paths.len() == 1 { one } else { several };
+    format!("{} {verb}", named(paths.first().map(|path| path.display()), paths.len()))
 }
 
 /// What a ledger and its shares have in common: the folder, and the name without `K-of-N`.

@@ -28,7 +28,7 @@ use crate::{
         Reporters,
         history::{self, HistoryEvent, HistoryLine, RunStart, Selected},
     },
-    plan::{Selection, SubPartnerSelector},
+    plan::Selection,
     run::{Finished, MaxFailures},
     sending::Stats,
     text::system_says,
@@ -222,13 +222,9 @@ fn run_id() -> String {
 
 fn selected(selection: &Selection) -> Selected {
     let Selection { jobs, sub_partners, types, periods, causes, partition } = selection;
-    let who = |who: &SubPartnerSelector| match who {
-        SubPartnerSelector::Own => "own".to_owned(),
-        SubPartnerSelector::Named(name) => name.clone(),
-    };
     Selected {
         job: jobs.clone(),
-        sub_partner: sub_partners.iter().map(who).collect(),
+        sub_partner: sub_partners.iter().map(ToString::to_string).collect(),
         r#type: types.iter().map(ToString::to_string).collect(),
         period: periods.iter().map(ToString::to_string).collect(),
         cause: causes.clone(),

@@ -17,7 +17,7 @@ use crate::{
     files::{self, NewFile, open_regular},
     ledger::{Row, neutralise},
     reconcile::{MOST_COLUMNS, Table},
-    text::one_line,
+    text::{named, one_line},
 };
 use request::{OrgId, Period, ReportType};
 
@@ -68,13 +68,16 @@ impl Combined {
             let (some, column) = (lacking.files, one_line(&lacking.column));
             format!(
                 "{some} of {all} {name} files lack the column {column}: {}",
-                first(&lacking.first, some)
+                named(lacking.first.iter().map(|file| file.display()), some)
             )
         });
         let too_wide = (!self.too_wide.is_empty()).then(|| {
             let some = self.too_wide.len();
-            let first = first(&self.too_wide, some);
-            format!("{some} of {all} {name} files have rows wider than their header; what has no column was left out: {first}")
+            let first = self.too_wide.iter().take(NAMED).map(|file| file.display());
+            format!(
+                "{some} of {all} {name} files have rows wider than their header; what has no column was left out: {}",
+                named(first, some)
+            )
         });
         lacking.chain(too_wide).collect()
     }
@@ -95,15 +98,6 @@ impl fmt::Display for Combined {
 
 /// So many files are named in one line.
 const NAMED: usize = 3;
-
-fn first(files: &[PathBuf], all: usize) -> String {
-    let named = files.iter().take(NAMED).map(|file| file.display().to_string());
-    let mut text = named.collect::<Vec<_>>().join(", ");
-    if all > NAMED {
-        text.push_str(&format!(" and {} more", all - NAMED));
-    }
-    text
-}
 
 /// What was there before is untouched.
 #[derive(Debug, thiserror::Error)]

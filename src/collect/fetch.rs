@@ -26,11 +26,10 @@ use crate::{
     sending::{Halt, ReadError},
     text::{one_line, system_says},
 };
+use request::ReportStatus;
 
 /// In bytes. A larger file is no report: the largest that are known have some GiB.
 const LARGEST: u64 = 64 * 1024 * 1024 * 1024;
-const COMPLETED: &str = "COMPLETED";
-const FAILED: &str = "FAILED";
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FetchOptions {
@@ -159,8 +158,8 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
             return settled(self.not(row, why, NotCollected::Refused).await);
         }
         row.collected.status = one_line(report.status.as_deref().unwrap_or_default());
-        let status = row.collected.status.to_ascii_uppercase();
-        if status == FAILED {
+        let status = row.collected.status();
+        if status == ReportStatus::Failed {
             let said = report.errors.as_deref().unwrap_or("it does not say why");
             let why = format!(
                 "the server could not generate this report: {said}; \
@@ -170,7 +169,7 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
         }
         let age = self.age(&report);
         let url = match report.download {
-            Some(url) if status == COMPLETED || status.is_empty() => url,
+            Some(url) if matches!(status, ReportStatus::Completed | ReportStatus::Unread) => url,
             _ => {
                 self.shared.record.keep(&row);
                 return (FetchResult::InProgress(age), Ok(()));
@@ -253,7 +252,7 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
             Err(error) => return self.unwritten(row, &name, &error).await,
         }
         *row.collected = Collected {
-            status: COMPLETED.to_owned(),
+            status: ReportStatus::COMPLETED.to_owned(),
             file: name,
             sha256: whole.sha256,
             error: String::new(),
@@ -290,19 +289,22 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
     ) -> (Row, NotCollected, Result<(), JournalError>) {
         let mut row = self.shared.record.row(place);
         let mut missing = NotCollected::InProgress;
-        let why = match row.collected.status.as_str() {
-            "" => format!("the server does not show this report yet{}", Collected::WAITS),
-            done if done.eq_ignore_ascii_case(COMPLETED) => {
+        let why = match row.collected.status() {
+            ReportStatus::Unread => {
+                format!("the server does not show this report yet{}", Collected::WAITS)
+            }
+            ReportStatus::Completed => {
                 missing = NotCollected::Refused;
                 "the server says that it is complete and gives no address to fetch it from"
                     .to_owned()
             }
-            word => {
+            status => {
+                let word = &row.collected.status;
                 let age = match age.as_secs() {
                     seconds @ ..120 => format!("{seconds} s"),
                     seconds => format!("{} min", seconds / 60),
                 };
-                if row.collected.is_in_progress() {
+                if status == ReportStatus::InProgress {
                     format!("{word} for {age}{}", Collected::WAITS)
                 } else {
                     missing = NotCollected::Refused;

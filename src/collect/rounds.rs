@@ -18,7 +18,7 @@ use crate::{
     api::{LARGEST_PAGE, ListQuery, Listed},
     ledger::RowIndex,
 };
-use request::{OrgId, ReportId};
+use request::{OrgId, ReportId, ReportStatus};
 
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
@@ -28,11 +28,6 @@ const SHARE: u32 = 16;
 const SLACK: Duration = Duration::from_millis(500);
 /// A younger report may not be listed yet: its absence proves nothing about what lists have.
 const YOUNG: Duration = Duration::from_secs(10);
-pub(super) const IN_PROGRESS: &str = "IN_PROGRESS";
-
-pub(super) fn is_final(status: &str) -> bool {
-    ["COMPLETED", "FAILED"].iter().any(|last| status.eq_ignore_ascii_case(last))
-}
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct ListQuestion {
@@ -287,11 +282,11 @@ impl Rounds {
             let since_made = self.rows.age(row.made, now);
             match shown.get(&row.id) {
                 Some(report) => {
-                    let status = report.status.as_deref().unwrap_or(IN_PROGRESS);
-                    if is_final(status) {
+                    if report.status().is_final() {
                         self.set_step(*place, WaitingStep::Ready);
                     } else {
-                        in_progress.push((*place, status.to_owned()));
+                        let word = report.status.as_deref().unwrap_or(ReportStatus::IN_PROGRESS);
+                        in_progress.push((*place, word.to_owned()));
                         self.still_in_progress(*place, age(report), now, true);
                     }
                 }
@@ -387,7 +382,7 @@ fn pause_at(age: Duration) -> Duration {
 }
 
 fn query(sub_partner: Option<OrgId>) -> ListQuery {
-    ListQuery { sub_partner, status: Some(IN_PROGRESS), ..ListQuery::default() }
+    ListQuery { sub_partner, status: Some(ReportStatus::IN_PROGRESS), ..ListQuery::default() }
 }
 
 #[cfg(test)]

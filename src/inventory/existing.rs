@@ -8,13 +8,13 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{
     Inventory,
-    matching::{Fit, common_query, fit, fits, has_failed},
+    matching::{Fit, common_query, fit, fits},
 };
 use crate::{
     api::{Api, ListQuery, Listed},
     sending::{ReadError, Session},
 };
-use request::{OrgId, Period, ReportId, ReportType, Request};
+use request::{OrgId, Period, ReportId, ReportStatus, ReportType, Request};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Existing {
@@ -66,7 +66,7 @@ impl<A: Api> Inventory<'_, A> {
             let mut candidates: Vec<&Listed> = reports
                 .iter()
                 .filter(|report| fits(report, request) || contradicts(report))
-                .filter(|report| !has_failed(report) && !is_taken(&report.id))
+                .filter(|report| report.status() != ReportStatus::Failed && !is_taken(&report.id))
                 .collect();
             let mut unclear = candidates
                 .iter()

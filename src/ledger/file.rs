@@ -9,11 +9,11 @@ use chrono::{DateTime, Utc};
 use super::{
     Disk as _, FileDisk, Ledger, LedgerError, LedgerRead, Lock, RescueResult, Row, Tampered,
     blocks::SIZE,
-    peek::{HashingReader, len_of, open, real_path, refuse_second_name},
+    peek::{len_of, open, real_path, refuse_second_name},
     read::{read, read_from},
     refuse_unmerged, save,
 };
-use crate::files::{folder_of, refuse_mounted, try_folder};
+use crate::files::{HashingReader, folder_of, refuse_mounted, try_folder};
 use request::OrgId;
 
 /// A ledger that this process has locked.
@@ -117,7 +117,7 @@ impl LedgerFile {
         let mut file = Kept { source: HashingReader::new(file), bytes: Vec::with_capacity(len) };
         let reading = read_from(&mut file, len, &path, SIZE)?;
         Ok(LedgerFile {
-            disk: FileDisk::of(path.clone(), Some(file.source.digest)),
+            disk: FileDisk::of(path.clone(), Some(file.source.digest())),
             path,
             reading: Some(reading),
             as_read: RefCell::new(Some(file.bytes)),

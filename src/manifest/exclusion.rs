@@ -2,14 +2,14 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{
     model::{Exclusion, Labels, SubPartnerSource, SubPartners},
-    names::{OWN, checked_id, report_type},
+    names::{checked_id, report_type},
     options::LoadOptions,
     period::{PeriodText, period},
 };
 use crate::manifest::yaml::{
     Field, Located, Mistake, Quoted, Sink, at, keys, line, nearest, optional,
 };
-use request::{OrgId, ReportType};
+use request::{OWN, OrgId, ReportType};
 
 /// In a longer list, searching for similar labels takes too long.
 const MAX_SUGGESTIONS: usize = 1000;

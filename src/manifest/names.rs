@@ -1,7 +1,5 @@
 use crate::manifest::yaml::{Form, Mistake, Quoted, checked_line, words};
-use request::{OrgId, OrgIdError, ReportType};
-
-pub(super) const OWN: &str = "own";
+use request::{OWN, OrgId, OrgIdError, ReportType};
 
 pub(super) const AS_TEXT: &str =
     "in the spreadsheet, give the column the format text, then enter the id again";

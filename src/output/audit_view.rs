@@ -10,7 +10,7 @@ use crate::{
     ledger::neutralise,
     text::one_line,
 };
-use request::{OrgId, ReportType};
+use request::{OrgId, ReportType, internal_mark, who};
 
 /// Lines of one kind in the table; csv and json have all.
 const SHOWN: usize = 10;
@@ -171,7 +171,7 @@ impl AuditView<'_> {
                 *left.entry(kind).or_default() += subjects.len();
                 continue;
             }
-            let subjects = words::listed(subjects, NAMES);
+            let subjects = words::listed(&subjects, NAMES);
             rows.push(vec![kind.word().to_owned(), format!("{subjects}: {}", one_line(&advice))]);
         }
         if rows.is_empty() {
@@ -248,10 +248,9 @@ fn sums(totals: &[Total]) -> String {
     let right: Vec<usize> = (first_sum..header.len()).collect();
     header.push("");
     let rows = totals.iter().map(|total| {
-        let who = total.label.as_deref();
-        let who = who.or(total.sub_partner.as_ref().map(OrgId::as_str)).unwrap_or("own");
-        let internal = if total.internal { " internal" } else { "" };
-        let mut cells = vec![words::shortened(who), format!("{}{internal}", total.period)];
+        let who = who(total.label.as_deref(), total.sub_partner.as_ref().map(OrgId::as_str));
+        let period = format!("{}{}", total.period, internal_mark(total.internal));
+        let mut cells = vec![words::shortened(who), period];
         cells.extend(total.by.iter().map(|(_, value)| one_line(value)));
         let sum = |report_type| total.sums.get(report_type).map_or("-", String::as_str);
         cells.extend(types.iter().map(|report_type| sum(report_type).to_owned()));

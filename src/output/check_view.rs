@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::words;
 use crate::{
     output::{CheckItem, CheckStatus, Checklist, Finding, Unlisted},
-    text::one_line,
+    text::{named, one_line},
 };
 
 /// Sub-partners named in the table; json has all.
@@ -124,14 +124,10 @@ fn warn(out: &mut String, who: Vec<String>, what: &str) {
     if who.is_empty() {
         return;
     }
-    let named: Vec<&str> = who.iter().take(NAMED).map(String::as_str).collect();
-    let more = match who.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {} more (--format json names all)", words::grouped(more)),
-    };
+    let named = named(who.iter().take(NAMED), who.len());
+    let hint = if who.len() > NAMED { " (--format json names all)" } else { "" };
     let count = words::count(who.len(), "sub-partner");
-    let named = named.join(", ");
-    let _ = writeln!(out, "warning: {count} {what}: {named}{more}");
+    let _ = writeln!(out, "warning: {count} {what}: {named}{hint}");
 }
 
 fn name(unlisted: &Unlisted) -> String {

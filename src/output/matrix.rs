@@ -36,9 +36,8 @@ impl<'a> PlanMatrix<'a> {
         for planned in requests {
             let request = &planned.request;
             let place = *places.entry(request.sub_partner.as_ref()).or_insert_with(|| {
-                let org = request.sub_partner.as_ref().map(|org| org.as_str());
                 matrix.lines.push(PlanMatrixRow {
-                    who: words::shortened(planned.label.as_deref().or(org).unwrap_or("own")),
+                    who: words::shortened(request.who(planned.label.as_deref())),
                     cells: HashMap::new(),
                     failed: 0,
                 });

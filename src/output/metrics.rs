@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use prometheus::{Counter, Gauge, GaugeVec, Opts, Registry, TextEncoder};
 
-use super::ending::{Ending, StatusCounts};
-use crate::text::one_line;
+use super::ending::Ending;
+use crate::{ledger::StatusCounts, text::one_line};
 
 /// Every sample has the label `manifest`.
 pub(super) fn metrics(ending: &Ending<'_>) -> prometheus::Result<String> {

@@ -45,7 +45,7 @@ pub use color::Color;
 pub use coverage::{Coverage, Unlisted};
 pub use decisions::{CandidateReport, DecisionCommands, Knowledge, UndecidedRow, decisions};
 pub use document::{Document, DocumentKind};
-pub use ending::{About, Ending, StatusCounts};
+pub use ending::{About, Ending};
 pub use github::GithubActions;
 pub use heading::{Workload, first_line};
 pub use life_view::{LifeView, life_schema};

@@ -16,7 +16,7 @@ use crate::{
     plan::{Plan, Planned, Warning, time_to_send},
     text::one_line,
 };
-use request::{RequestId, spell_day};
+use request::{RequestId, internal_mark, spell_day, who};
 
 /// What a run would do with a planned request, given the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -282,29 +282,23 @@ impl PlanView<'_> {
     fn requests(&self) -> String {
         let failed = |planned: &Planned| failed_before(self.ledger.get(planned.id));
         if let Some(matrix) = PlanMatrix::new(&self.selected, SHOWN, |p| failed(p).is_some()) {
-            let (mut table, more) = matrix.table(SHOWN);
-            if more > 0 {
-                let more = words::count(more, "more sub-partner");
-                let _ = writeln!(table, "… and {more} (--format csv shows all)");
-            }
-            return table;
+            let (table, more) = matrix.table(SHOWN);
+            return table + &words::more(more, "sub-partner", "--format csv shows all");
         }
         let first = self.lines().zip(&self.selected).take(SHOWN);
         let first = first.map(|(line, planned)| {
-            let who = line.sub_partner.or(line.sub_partner_org_id).unwrap_or("own");
-            let internal = if line.internal { " internal" } else { "" };
             let mut would = line.action.word().replace('_', " ");
             if let Some(code) = failed(planned) {
                 let _ = write!(would, " (failed before: {code})");
             }
             vec![
-                words::shortened(who),
-                format!("{}{internal}", line.r#type),
+                words::shortened(who(line.sub_partner, line.sub_partner_org_id)),
+                format!("{}{}", line.r#type, internal_mark(line.internal)),
                 format!("{} to {}", line.billing_start_date, line.billing_end_date),
                 would,
             ]
         });
-        let mut table = words::columns(
+        let table = words::columns(
             &[
                 "SUB-PARTNER",
                 "TYPE",
@@ -315,11 +309,7 @@ impl PlanView<'_> {
             &[],
         );
         let more = self.selected.len().saturating_sub(SHOWN);
-        if more > 0 {
-            let more = words::count(more, "more request");
-            let _ = writeln!(table, "… and {more} (--format csv shows all)");
-        }
-        table
+        table + &words::more(more, "request", "--format csv shows all")
     }
 
     fn totals(&self) -> String {

@@ -4,9 +4,9 @@ use std::{io, path::PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Ending, Reporter, StatusCounts};
+use super::{Ending, Reporter};
 use crate::{
-    ledger::{Row, State},
+    ledger::{Row, State, StatusCounts},
     output::history::{self, HistoryEvent, HistoryLine, RunStart, SeenReport, append},
     run::{Attempt, Event, EventKind, Fetched},
     sending::SessionEvent,

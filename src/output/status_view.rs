@@ -10,27 +10,10 @@ use super::{
     words, wrap,
 };
 use crate::{
-    ledger::{Row, State, neutralise},
+    ledger::{Row, State, StatusCounts, neutralise},
     text::one_line,
 };
-
-/// How many rows of each status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Statuses {
-    /// The server has accepted the request and given an id.
-    created: usize,
-    /// Refused for good, or in doubt.
-    failed: usize,
-    /// Not sent yet.
-    pending: usize,
-    /// Sent, and the answer is not recorded.
-    sending: usize,
-    /// Of the created ones, those whose file is there.
-    collected: usize,
-    /// Of the collected ones, those without any row.
-    empty: usize,
-}
+use request::who;
 
 /// A ledger's counts, by status, type, period, cause and sub-partner.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -41,11 +24,11 @@ pub struct StatusView {
     /// The rows that are counted.
     total: usize,
     /// All of them.
-    by_status: Statuses,
+    by_status: StatusCounts,
     /// By report type.
-    by_type: BTreeMap<String, Statuses>,
+    by_type: BTreeMap<String, StatusCounts>,
     /// By period: `2026-09`, or its first and last day.
-    by_period: BTreeMap<String, Statuses>,
+    by_period: BTreeMap<String, StatusCounts>,
     /// Failed rows by their `error_code`.
     by_cause: BTreeMap<String, usize>,
     /// Those that failed most first.
@@ -77,7 +60,7 @@ struct SubPartnerCounts {
     /// Its label; null where it has none.
     sub_partner: Option<String>,
     #[serde(flatten)]
-    statuses: Statuses,
+    statuses: StatusCounts,
     /// As people read it.
     #[serde(skip)]
     who: String,
@@ -95,24 +78,10 @@ const WIDTH: usize = 100;
 const COLUMNS: [&str; 6] = ["CREATED", "COLLECTED", "EMPTY", "FAILED", "PENDING", "SENDING"];
 const SHOWN: usize = 10;
 
-impl Statuses {
-    fn add(&mut self, row: &Row) {
-        *match row.state {
-            State::Created(_) => &mut self.created,
-            State::Failed { .. } | State::InDoubt { .. } => &mut self.failed,
-            State::Pending { .. } => &mut self.pending,
-            State::Sending { .. } => &mut self.sending,
-        } += 1;
-        if row.is_collected() {
-            self.collected += 1;
-            self.empty += usize::from(row.collected.rows == Some(0));
-        }
-    }
-
-    /// In the order of [`COLUMNS`].
-    fn counts(&self) -> [usize; COLUMNS.len()] {
-        [self.created, self.collected, self.empty, self.failed, self.pending, self.sending]
-    }
+/// In the order of [`COLUMNS`].
+fn cells(counts: &StatusCounts) -> [usize; COLUMNS.len()] {
+    let StatusCounts { created, failed, pending, sending, collected, empty } = *counts;
+    [created, collected, empty, failed, pending, sending]
 }
 
 impl SubPartnerCounts {
@@ -121,7 +90,7 @@ impl SubPartnerCounts {
         SubPartnerCounts {
             sub_partner_org_id: org_id.map(ToString::to_string),
             sub_partner: row.label.as_deref().map(ToOwned::to_owned),
-            statuses: Statuses::default(),
+            statuses: StatusCounts::default(),
             who: words::who(row),
         }
     }
@@ -132,7 +101,7 @@ impl StatusView {
         let mut view = StatusView {
             ledger,
             total: 0,
-            by_status: Statuses::default(),
+            by_status: StatusCounts::default(),
             by_type: BTreeMap::new(),
             by_period: BTreeMap::new(),
             by_cause: BTreeMap::new(),
@@ -142,8 +111,8 @@ impl StatusView {
         };
         let rows: Vec<&Row> = rows.into_iter().collect();
         let mut places: HashMap<_, usize> = HashMap::default();
-        let mut types: BTreeMap<_, Statuses> = BTreeMap::new();
-        let mut periods: BTreeMap<_, Statuses> = BTreeMap::new();
+        let mut types: BTreeMap<_, StatusCounts> = BTreeMap::new();
+        let mut periods: BTreeMap<_, StatusCounts> = BTreeMap::new();
         for row in &rows {
             let place = *places.entry(row.request().sub_partner.as_ref()).or_insert_with(|| {
                 view.sub_partners.push(SubPartnerCounts::of(row));
@@ -164,7 +133,7 @@ impl StatusView {
         }
         view.by_type = types.iter().map(|(t, s)| (t.to_string(), *s)).collect();
         view.by_period = periods.iter().map(|(p, s)| (p.to_string(), *s)).collect();
-        let undone = |s: &Statuses| (s.failed, s.sending, s.pending);
+        let undone = |s: &StatusCounts| (s.failed, s.sending, s.pending);
         view.sub_partners.sort_by_key(|partner| Reverse(undone(&partner.statuses)));
         let concern = |cause: &CauseGroup<'_>, said| Concern {
             code: one_line(cause.code),
@@ -202,7 +171,7 @@ impl StatusView {
             "collected",
             "empty",
         ])?;
-        let mut line = |by: &str, name: &str, org_id: &str, s: &Statuses| {
+        let mut line = |by: &str, name: &str, org_id: &str, s: &StatusCounts| {
             let counts = [s.created, s.failed, s.pending, s.sending, s.collected, s.empty];
             let (name, org_id) = (neutralise(name), neutralise(org_id));
             let cells = [by.to_owned(), name.into_owned(), org_id.into_owned()];
@@ -216,12 +185,12 @@ impl StatusView {
             line("period", name, "", statuses)?;
         }
         for (name, failed) in &self.by_cause {
-            let failed = Statuses { failed: *failed, ..Statuses::default() };
+            let failed = StatusCounts { failed: *failed, ..StatusCounts::default() };
             line("cause", name, "", &failed)?;
         }
         for partner in &self.sub_partners {
             let (label, org_id) = (&partner.sub_partner, &partner.sub_partner_org_id);
-            let name = label.as_deref().or(org_id.as_deref()).unwrap_or("own");
+            let name = who(label.as_deref(), org_id.as_deref());
             let org_id = org_id.as_deref().unwrap_or_default();
             line("sub_partner", name, org_id, &partner.statuses)?;
         }
@@ -230,13 +199,13 @@ impl StatusView {
 
     pub fn table(&self) -> String {
         let header = |first| [&[first], &COLUMNS[..]].concat();
-        let row = |name: &str, statuses: &Statuses| {
-            [vec![name.to_owned()], statuses.counts().map(words::grouped).to_vec()].concat()
+        let row = |name: &str, statuses: &StatusCounts| {
+            [vec![name.to_owned()], cells(statuses).map(words::grouped).to_vec()].concat()
         };
         let right: Vec<usize> = (1..=COLUMNS.len()).collect();
         let block = |first, rows: Vec<Vec<String>>| words::columns(&header(first), rows, &right);
         let lines =
-            |of: &BTreeMap<String, Statuses>| of.iter().map(|(name, s)| row(name, s)).collect();
+            |of: &BTreeMap<String, StatusCounts>| of.iter().map(|(name, s)| row(name, s)).collect();
         let mut out = block("ALL", vec![row(&words::count(self.total, "row"), &self.by_status)]);
         out.push('\n');
         out.push_str(&block("TYPE", lines(&self.by_type)));
@@ -247,10 +216,7 @@ impl StatusView {
         out.push('\n');
         out.push_str(&block("SUB-PARTNER", of.collect()));
         let more = self.sub_partners.len().saturating_sub(SHOWN);
-        if more > 0 {
-            let more = words::count(more, "more sub-partner");
-            let _ = writeln!(out, "… and {more} (--sub-partner shows one of them)");
-        }
+        out.push_str(&words::more(more, "sub-partner", "--sub-partner shows one of them"));
         if !self.concerned.is_empty() {
             out.push_str("\nFAILED\n");
         }

@@ -158,11 +158,11 @@ impl Summary<'_> {
         if self.outside.is_empty() {
             return String::new();
         }
-        let named = self.outside.iter().map(|row| words::name(row)).collect();
+        let named: Vec<String> = self.outside.iter().map(|row| words::name(row)).collect();
         format!(
             "left alone: {} not in today's plan: {}\n",
             words::count(self.outside.len(), "unfinished row"),
-            words::listed(named, WIDTH - 60),
+            words::listed(&named, WIDTH - 60),
         )
     }
 

@@ -6,10 +6,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    Ending, StatusCounts,
+    Ending,
     causes::{self, GroupBy},
 };
-use crate::ledger::{Row, State};
+use crate::ledger::{Row, State, StatusCounts};
 
 /// How `run`, `retry` or `collect` ended.
 #[derive(Serialize, JsonSchema)]

@@ -59,16 +59,12 @@ impl WorkList {
 
     /// For `collect`: nothing is created, and nothing looked up. Selected rows that are not created stay as they are.
     pub fn to_collect(ledger: Ledger, selected: &RequestIds) -> Self {
-        let n = |is_it: fn(&State) -> bool| {
-            let rows = ledger.rows().filter(|row| selected.contains(&row.key()));
-            rows.filter(|row| is_it(&row.state)).count()
-        };
-        let untouched = Counts {
-            failed: n(|it| matches!(it, State::Failed { .. } | State::InDoubt { .. })),
-            pending: n(|it| matches!(it, State::Pending { .. })),
-            sending: n(|it| matches!(it, State::Sending { .. })),
-            ..Counts::default()
-        };
+        let mut untouched = Counts::default();
+        for row in ledger.rows().filter(|row| selected.contains(&row.key())) {
+            if !matches!(row.state, State::Created(_)) {
+                *untouched.of(&row.state) += 1;
+            }
+        }
         WorkList { ledger, untouched, ..WorkList::default() }
     }
 

@@ -7,7 +7,7 @@ use super::{
     words::{count, grouped},
 };
 use crate::audit::{Agreement, DifferenceKind};
-use request::Period;
+use request::{Period, ReportStatus};
 
 pub(super) struct Lead {
     pub(super) class: &'static str,
@@ -44,7 +44,7 @@ impl Headline {
         for (place, row) in sources.ledger.rows().enumerate() {
             let standing = CellStatus::of(row, comparison.file_trouble(place));
             *counts.entry(standing).or_default() += 1;
-            let is_lost = row.collected.status.eq_ignore_ascii_case("FAILED");
+            let is_lost = row.collected.status() == ReportStatus::Failed;
             server_failed += usize::from(standing == CellStatus::Created && is_lost);
         }
         Headline {
