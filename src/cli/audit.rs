@@ -80,7 +80,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
     };
     let concurrency = context.settings.limits.concurrency.get();
     let totals = context.settings.audit.totals.clone();
-    let (plan, selected, locked) = match credentials {
+    let (plan, selected, server_reports) = match credentials {
         None => {
             let (plan, selected) = planning.plan(&Discovered::new())?;
             (plan, selected, None)
@@ -91,8 +91,8 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
             let discovered = discovered(&server.session, &manifest, &signals).await?;
             let (plan, selected) = planning.plan(&discovered)?;
             let scope = Scope::new(&plan, &selected, ledger);
-            let locked = ask(&scope, &server.session, concurrency, &signals).await?;
-            (plan, selected, Some(locked))
+            let server_reports = ask(&scope, &server.session, concurrency, &signals).await?;
+            (plan, selected, Some(server_reports))
         }
     };
 
@@ -110,7 +110,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
     });
     let scope = Scope::new(&plan, &selected, ledger);
     let mut audit = scope.compare(
-        locked.as_deref(),
+        server_reports.as_deref(),
         files(ledger_folder, &hashes),
         totals.as_ref(),
         previous.as_ref(),
@@ -148,7 +148,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
     }
     if args.offline {
         notes.extend(offline_notes(&discovering));
-        // Of a lost row nobody can say which sub-partner `discover` had found.
+        // A lost row may have been that of a discovered sub-partner; only the server can say.
         let lost = forgotten_of_history(&path, &reading).filter(|_| !discovering.is_empty());
         notes.extend(lost.map(|lost| {
             format!(
@@ -195,7 +195,7 @@ async fn ask(
     tokio::select! {
         biased;
         signal = signals.caught() => Err(CliError::Interrupted(signal)),
-        locked = scope.ask(session, concurrency) => locked.map_err(|e| match e {
+        server_reports = scope.ask(session, concurrency) => server_reports.map_err(|e| match e {
             ReadError::Halted(halt) => CliError::Stopped(halt.into()),
             ReadError::Failed(cause) => CliError::Audit(cause),
         }),
@@ -217,8 +217,8 @@ fn offline_notes(discovering: &[Arc<str>]) -> Vec<String> {
     notes
 }
 
-/// Rows of an earlier ledger that may have vanished. In the same file, rows of the plan's last period are left over,
-/// not earlier.
+/// Rows of an earlier ledger that may have vanished. If it is the audited ledger itself, only rows that end before the
+/// plan's last period count as earlier.
 fn earlier_rows(
     selection: &Selection,
     earlier: &OpenedLedger,
@@ -246,7 +246,7 @@ fn incomparable_note(earlier: &OpenedLedger, checked: &Checked) -> Option<String
     }
     (checked.compared == 0 && checked.incomparable > 0).then(|| {
         let n = count(checked.incomparable, "report");
-        format!("nothing was compared with {path}: of {n} the figure is not known, now or then")
+        format!("nothing was compared with {path}: {n} lack a figure, now or then")
     })
 }
 

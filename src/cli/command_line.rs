@@ -21,7 +21,7 @@ pub(super) struct CommandLine {
     matches: ArgMatches,
 }
 
-/// The arguments that name what a command works on, by their names in `args`.
+/// The options that a follow-up command keeps, by their names in `args`.
 pub(super) const WHERE: [&str; 16] = [
     "manifest",
     "ledger",
@@ -58,12 +58,20 @@ impl CommandLine {
         }
     }
 
-    /// Without what discards a wait: the next one may have to be kept.
+    /// The same command. Without --forget-pause, which would discard the next pause too.
     pub(super) fn again(&self) -> String {
+        self.again_with("")
+    }
+
+    /// The same command with more `options`, which stand before a `--`: what follows it is no option.
+    pub(super) fn again_with(&self, options: &str) -> String {
         let arguments = self.arguments.iter().map(String::as_str);
-        let kept = arguments.filter(|word| *word != "--forget-pause");
-        let words: Vec<&str> = std::iter::once(&*self.program).chain(kept).collect();
-        words.join(" ")
+        let mut words: Vec<&str> = arguments.filter(|word| *word != "--forget-pause").collect();
+        if !options.is_empty() {
+            let end = words.iter().position(|word| *word == "--").unwrap_or(words.len());
+            words.insert(end, options);
+        }
+        format!("{} {}", self.program, words.join(" "))
     }
 
     pub(super) fn for_real(&self) -> String {
@@ -80,7 +88,7 @@ impl CommandLine {
         values.map(|value| value.to_string_lossy().into_owned()).collect()
     }
 
-    /// As [`CommandLine::next`], but for one of the options.
+    /// [`CommandLine::next`] without the option `left_out`.
     pub(super) fn without(&self, command: &str, kept: &[&str], left_out: &str) -> String {
         let kept: Vec<&str> = kept.iter().copied().filter(|id| *id != left_out).collect();
         self.next(command, &kept)
@@ -88,12 +96,13 @@ impl CommandLine {
 
     /// With relative periods counted from `day`.
     pub(super) fn again_as_of(&self, day: NaiveDate) -> String {
-        let mut arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
+        let mut without = self.clone();
+        let arguments = &mut without.arguments;
         if let Some(place) = arguments.iter().position(|word| *word == "--as-of") {
             arguments.drain(place..(place + 2).min(arguments.len()));
         }
         arguments.retain(|word| !word.starts_with("--as-of="));
-        format!("{} {} --as-of {day}", self.program, arguments.join(" "))
+        without.again_with(&format!("--as-of {day}"))
     }
 
     /// Typed ones only.
@@ -270,5 +279,12 @@ mod tests {
         let command_line = typed(&["run", "--ledger=-l.csv", "--job=-x", "--", "-v.yaml"]);
         let next = command_line.next("retry", &WHERE);
         assert_eq!(next, "monthend retry ./-v.yaml --ledger=-l.csv --job=-x");
+        let command_line = typed(&["run", "--as-of", "2026-11-02", "--", "-v.yaml"]);
+        assert_eq!(
+            command_line.again_with("--existing adopt"),
+            "monthend run --as-of 2026-11-02 --existing adopt -- -v.yaml"
+        );
+        let day = NaiveDate::from_ymd_opt(2026, 10, 2).unwrap();
+        assert_eq!(command_line.again_as_of(day), "monthend run --as-of 2026-10-02 -- -v.yaml");
     }
 }

@@ -107,7 +107,7 @@ pub(super) async fn ticking<T>(readers: &Reporters, work: impl Future<Output = T
     }
 }
 
-/// Next commands by what was typed. `day`: what `--combine` counts relative periods from.
+/// The follow-up commands, built from what was typed. `day`: what `--combine` counts relative periods from.
 pub(super) fn commands(
     context: &Context,
     command_line: &CommandLine,
@@ -142,14 +142,14 @@ pub(super) fn commands(
         collect: with_day(command_line.next("collect", &WHERE)),
         status: command_line.with("status", [ledger]),
         resolve: command_line.next("resolve", &WHERE),
-        // A variable that makes a rehearsal of every command would make one of this, too.
+        // Only if --sandbox was typed: a variable would make a rehearsal of this command too.
         for_real: (command_line.has("sandbox"))
             .then(|| Hint::new("for real", command_line.for_real())),
     }
 }
 
-/// [`commands`] for rows that have changed since the command was typed: `--cause` names their old codes, and a real
-/// server has none of the sandbox's sub-partners.
+/// [`commands`] for rows that have changed since the command was typed: their codes may no longer be those that --cause
+/// names, and the sandbox's sub-partners do not exist on a real server.
 fn commands_for(means: &RunContext<'_>, rows: &[&Row]) -> Commands {
     let (context, command_line) = (&means.context, &means.outputs.command_line);
     let mut commands = commands(context, command_line, means.outputs.day_to_combine);

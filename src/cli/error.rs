@@ -242,28 +242,30 @@ impl CliError {
             // Several lines each, with the text they are about.
             console::error_with_excerpt("the manifest has errors:", |color| problems.render(color));
         } else {
-            error!("{}{}", self.text(), self.way_on(command_line));
+            error!("{}{}", self.text(), self.next_step(command_line));
         }
     }
 
-    fn way_on(&self, command_line: &CommandLine) -> String {
+    fn next_step(&self, command_line: &CommandLine) -> String {
+        const ADOPT: &str = "--existing adopt";
         let adopt = |it: &str, run: &str| {
             format!(
                 "; put {it} back, or name it with --ledger. If it is lost, this takes the reports that the server has (--existing \
-                 ignore creates all of them again):\n  {run} --existing adopt"
+                 ignore creates all of them again):\n  {run}"
             )
         };
         match self {
-            CliError::AsForReal(error) => error.way_on(command_line),
-            CliError::Gone { .. } => adopt("it", &command_line.again()),
+            CliError::AsForReal(error) => error.next_step(command_line),
+            CliError::Gone { .. } => adopt("it", &command_line.again_with(ADOPT)),
             CliError::Forgotten { ledger, trace } => match trace.merge(ledger, command_line) {
                 Some(merge) => format!(
                     "; this takes them over, then run again (or --existing adopt takes them from the server, and --existing \
                      ignore creates them again):\n  {merge}"
                 ),
                 None => {
-                    let run = command_line.first_run();
-                    adopt("the ledger that has them", &run.unwrap_or_else(|| command_line.again()))
+                    let run = command_line.first_run().map(|run| format!("{run} {ADOPT}"));
+                    let run = run.unwrap_or_else(|| command_line.again_with(ADOPT));
+                    adopt("the ledger that has them", &run)
                 }
             },
             CliError::NotPlanned { as_of: Some(day), .. } => {

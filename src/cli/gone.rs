@@ -129,8 +129,8 @@ pub(super) fn shares_of(path: &Path) -> Option<LedgerTrace> {
     })
 }
 
-/// Requests that `lines` show a create of, and whose report the ledger lacks: it has no row of them, or an older one
-/// that a run would send and that does not replace the report.
+/// Requests whose create `lines` show and whose report the ledger lacks: it has no row of them, or one that is older
+/// than that create, that a run would send, and that did not discard this report.
 fn forgotten(reading: &LedgerRead, lines: &[HistoryLine]) -> RequestIds {
     let reports = history::reports_by_request(lines);
     let created = history::requests_created(lines).into_iter();
@@ -222,11 +222,11 @@ impl TraceSearch<'_> {
         });
         let (mut shares, others): (Vec<_>, Vec<_>) =
             known.partition(|(other, _)| family(other) == family(path));
-        // Empty shares of a set are merged as well: then none is missing.
+        // Merging needs the whole set, so its empty shares are named too.
         let knowing_shares = shares.iter().filter(|(_, requests)| !requests.is_empty());
-        let counts: Vec<_> = knowing_shares.map(|(other, _)| shares_in_all(other)).collect();
-        shares.retain(|(other, _)| counts.contains(&shares_in_all(other)));
-        let is_found = !shares.is_empty();
+        let set_sizes: Vec<_> = knowing_shares.map(|(other, _)| shares_in_all(other)).collect();
+        shares.retain(|(other, _)| set_sizes.contains(&shares_in_all(other)));
+        let are_shares = !shares.is_empty();
         if shares.is_empty() {
             let knowing = others.into_iter().filter(|(_, requests)| !requests.is_empty());
             shares.extend(knowing.max_by_key(|(_, requests)| requests.len()));
@@ -240,12 +240,12 @@ impl TraceSearch<'_> {
             text: format!("{} {reports} of this plan", with_verb(&ledgers, "has", "have")),
             requests,
             others: ledgers,
-            is_meant: !is_found && !is_renamed,
+            is_meant: !are_shares && !is_renamed,
         })
     }
 
-    /// Whether another ledger has the report, a sandbox's in a rehearsal, else a real one; for a request that is new
-    /// here, also whether one may exist.
+    /// Whether `other` shows that the request has a report of our kind (of a sandbox in a rehearsal, else a real one). If
+    /// our ledger has no row of the request, a row in doubt there counts too.
     fn is_known(&self, other: &Ledger, id: RequestId) -> bool {
         let Some(theirs) = other.get(id) else {
             return false;
@@ -261,7 +261,8 @@ impl TraceSearch<'_> {
         }
     }
 
-    /// Where the ledger is gone, all requests of the share count; else the selected ones that it lacks.
+    /// If the ledger is gone, the files of all requests of the share count; otherwise only those of selected requests that
+    /// it lacks.
     fn of_files(&self, path: &Path) -> Option<LedgerTrace> {
         let absolute =
             |place: &Path| std::path::absolute(place).unwrap_or_else(|_| place.to_owned());
@@ -306,7 +307,7 @@ fn family(path: &Path) -> Option<(&Path, &str)> {
     Some((folder_of(path), stem.or(name.strip_suffix(".csv"))?))
 }
 
-/// Each ledger of rehearsals has a server of its own.
+/// Rehearsals have servers of their own, so their ledgers tell nothing about real ones.
 fn is_of_rehearsals(ledger: &Path) -> bool {
     family(ledger).is_some_and(|(_, stem)| stem.ends_with(".sandbox"))
 }
@@ -324,7 +325,7 @@ fn shares_in_all(ledger: &Path) -> Option<NonZeroU32> {
     Some(Partition::of_name(name)?.1.count())
 }
 
-/// By name.
+/// The ledgers in the folder of `path`, by name.
 fn ledgers_next_to(path: &Path) -> impl Iterator<Item = PathBuf> {
     let entries = fs::read_dir(folder_of(path)).into_iter().flatten();
     let names = entries.flatten().map(|entry| entry.file_name());

@@ -17,7 +17,7 @@ use reqwest::{
 use tokio_util::io::{ReaderStream, StreamReader};
 use url::Url;
 
-use super::address::{AddressPolicy, Refused};
+use super::address_policy::{AddressPolicy, Refused};
 use crate::{
     api::{DownloadUrl, HttpApiError, announced_wait, download_client},
     manifest::ApiSettings,

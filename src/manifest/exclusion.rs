@@ -29,7 +29,7 @@ keys! {
     }
 }
 
-pub(super) struct Billed<'a> {
+pub(super) struct JobSubPartners<'a> {
     own: bool,
     ids: HashSet<&'a str>,
     labels: BTreeMap<&'a str, &'a OrgId>,
@@ -42,7 +42,7 @@ impl ExclusionText {
     /// `billed`: `None` if the job's sub-partners could not be read; then no name is reported as missing.
     pub(super) fn read(
         self,
-        billed: Option<&Billed<'_>>,
+        billed: Option<&JobSubPartners<'_>>,
         options: &LoadOptions,
         sink: &Sink,
     ) -> Option<Exclusion> {
@@ -63,14 +63,19 @@ fn known<T>(part: Option<Option<T>>) -> Option<Option<T>> {
     part.map_or(Some(None), |part| part.map(Some))
 }
 
-impl<'a> Billed<'a> {
+impl<'a> JobSubPartners<'a> {
     pub(super) fn new(sub_partners: &'a SubPartners, all: &'a Labels) -> Self {
         let (own, sources) = match sub_partners {
             SubPartners::Own => (true, [].as_slice()),
             SubPartners::Listed(sources) => (false, sources.as_slice()),
         };
-        let mut billed =
-            Billed { own, ids: HashSet::new(), labels: BTreeMap::new(), discovers: false, all };
+        let mut billed = JobSubPartners {
+            own,
+            ids: HashSet::new(),
+            labels: BTreeMap::new(),
+            discovers: false,
+            all,
+        };
         for source in sources {
             match source {
                 SubPartnerSource::Named(sub_partner) => {

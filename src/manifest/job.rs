@@ -5,7 +5,7 @@ use std::{
 };
 
 use super::{
-    exclusion::{Billed, ExclusionText},
+    exclusion::{ExclusionText, JobSubPartners},
     labels::LabelBook,
     model::{Job, SubPartners},
     names::report_type,
@@ -188,7 +188,7 @@ impl Jobs<'_> {
 
     fn exclude(&self, job: WithoutExclusions) -> Option<Job> {
         let sub_partners = job.sub_partners.as_ref();
-        let billed = sub_partners.map(|listed| Billed::new(listed, self.labels.labels()));
+        let billed = sub_partners.map(|listed| JobSubPartners::new(listed, self.labels.labels()));
         let exclude = (job.exclude.ok()?.unwrap_or_default().into_iter())
             .filter_map(|exclusion| exclusion.read(billed.as_ref(), self.options, self.sink))
             .collect();

@@ -1,4 +1,5 @@
-//! Stderr, which log lines and the progress bar share, and stdout for results.
+//! Stderr, which log lines and the progress bar share, and stdout for results. Secrets are taken out earlier, where text
+//! comes in (`text::foreign`).
 
 use std::{
     borrow::Cow,
