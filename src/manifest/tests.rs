@@ -1,5 +1,6 @@
 //! The manifest as a whole: files in, checked types or located problems out.
 
+mod bad;
 mod mistakes;
 mod properties;
 mod reading;
