@@ -6,9 +6,7 @@ use super::{
     options::LoadOptions,
     period::{PeriodText, period},
 };
-use crate::manifest::yaml::{
-    Field, Located, Mistake, Quoted, Sink, at, keys, line, nearest, optional,
-};
+use crate::manifest::yaml::{Field, Located, Mistake, Quoted, Sink, keys, line, nearest, optional};
 use request::{OrgId, ReportType};
 
 /// In a longer list, searching for similar labels takes too long.
@@ -21,11 +19,11 @@ keys! {
         not empty: "this exclusion names nothing"
     {
         /// The id or the label of a sub-partner of this job.
-        sub_partner: Field<Located<String>> = optional(at(line("an id or a label"))),
+        sub_partner: Field<Located<String>> = optional(line("an id or a label").located()),
         /// A report type.
         r#type: Field<ReportType> = optional(report_type()),
         /// Exactly this period.
-        period: Field<PeriodText> = optional(period(false)),
+        period: Field<PeriodText> = optional(period()),
     }
 }
 

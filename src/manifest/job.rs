@@ -11,12 +11,12 @@ use super::{
     names::report_type,
     options::LoadOptions,
     partners::PartnersFiles,
-    period::{PeriodText, period},
-    sub_partner::{SubPartnerForm, SubPartnerText},
+    period::{PeriodText, periods},
+    sub_partner::{SubPartnerText, sub_partners},
 };
 use crate::manifest::yaml::{
-    Field, Form, Located, Mapping, Mistake, Quoted, Sink, SourcePlace, at, keys, line, list,
-    mapping, missing, optional, required, truth,
+    Field, Form, Located, Mapping, Mistake, Quoted, Sink, SourcePlace, keys, line, list, mapping,
+    missing, optional, required, truth,
 };
 use request::{Period, ReportType};
 
@@ -38,13 +38,9 @@ keys! {
     #[derive(Debug, Clone)]
     pub(super) struct JobText: "a job", "a job such as { name: own, types: [PARTNER], periods: [previous-month] }" {
         /// Unique in the manifest.
-        name: Option<Located<String>> = required(at(line("the name of a job")), "name: resellers"),
+        name: Option<Located<String>> = required(line("the name of a job").located(), "name: resellers"),
         /// The sub-partners to bill; if it is left out, the partner itself.
-        sub_partners: Field<Vec<SubPartnerText>> = optional(list(
-            "a list of sub-partners",
-            "name a sub-partner, or leave `sub_partners` out to bill the partner itself",
-            SubPartnerForm,
-        )),
+        sub_partners: Field<Vec<SubPartnerText>> = optional(sub_partners()),
         /// Report types; if it is left out, those of `defaults`.
         types: Field<Vec<ReportType>> = optional(types()),
         /// Include internal organisations.
@@ -68,14 +64,9 @@ pub(super) fn lines(jobs: &[Located<JobText>]) -> BTreeMap<Arc<str>, usize> {
     lines.collect()
 }
 
-fn types() -> impl Form<Value = Vec<ReportType>> {
+fn types() -> Form<Vec<ReportType>> {
     let if_empty = "name at least one of PARTNER, CUSTOMER and USER";
     list("a list of types", if_empty, report_type())
-}
-
-fn periods() -> impl Form<Value = Vec<PeriodText>> {
-    let if_empty = "name at least one period: `periods: [previous-month]`";
-    list("a list of periods", if_empty, period(true))
 }
 
 pub(super) struct Jobs<'a> {

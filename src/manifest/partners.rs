@@ -354,10 +354,8 @@ impl PartnersLines<'_> {
             .map_err(|mistake| (line.cell_place(header.org_id), mistake))?;
         let label = match header.label {
             Some(column) if !line.cell(column).is_empty() => {
-                let label = said(line.cell(column));
-                let label =
-                    checked_label(&label).map_err(|mistake| (line.cell_place(column), mistake))?;
-                Some(Arc::from(label))
+                let label = checked_label(&said(line.cell(column)));
+                Some(label.map_err(|mistake| (line.cell_place(column), mistake))?)
             }
             _ => None,
         };

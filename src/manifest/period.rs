@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::options::{DateCheck, LoadOptions};
 use crate::manifest::yaml::{
-    Form, Located, Mapping, Mistake, Node, Quoted, Sink, SourcePlace, Text, any_of, at, form, keys,
-    mapping, nearest, required, text, which, words,
+    Form, Located, Mistake, Quoted, Sink, SourcePlace, choice, keys, list, nearest, one_of,
+    required, text_or_number, words,
 };
 use request::{Month, Period, day};
 
@@ -24,9 +24,9 @@ keys! {
     #[derive(Debug, Clone)]
     pub(super) struct Days: "a period", "a mapping such as { start: 2026-10-01, end: 2026-10-15 }" {
         /// First day.
-        start: Option<Located<NaiveDate>> = required(at(calendar_day()), "start: 2026-10-01"),
+        start: Option<Located<NaiveDate>> = required(calendar_day(), "start: 2026-10-01"),
         /// Last day, included.
-        end: Option<Located<NaiveDate>> = required(at(calendar_day()), "end: 2026-10-31"),
+        end: Option<Located<NaiveDate>> = required(calendar_day(), "end: 2026-10-31"),
     }
 }
 
@@ -35,9 +35,9 @@ keys! {
     #[derive(Debug, Clone)]
     pub(super) struct MonthRange: "a period", "a mapping such as { from: 2026-01, to: 2026-09, every: month }" {
         /// First month.
-        from: Option<Located<Month>> = required(at(calendar_month()), "from: 2026-01"),
+        from: Option<Located<Month>> = required(calendar_month(), "from: 2026-01"),
         /// Last month, included.
-        to: Option<Located<Month>> = required(at(calendar_month()), "to: 2026-09"),
+        to: Option<Located<Month>> = required(calendar_month(), "to: 2026-09"),
         /// One period for each.
         every: Option<Every> = required(words("step of a period", [("month", Every::Month)]), "every: month"),
     }
@@ -65,37 +65,27 @@ pub(super) enum PeriodText {
     Months(MonthRange),
 }
 
-pub(super) fn period(ranges: bool) -> impl Form<Value = PeriodText> {
-    let read = move |node: Node<'_>| {
-        if !node.is_mapping() {
-            return at(named()).read(node).map(PeriodText::Named);
-        }
-        if ranges && which(node, &[Days::names(), MonthRange::names()], FORMS)? == 1 {
-            return MonthRange::read(node, &[]).map(PeriodText::Months);
-        }
-        Days::read(node, &[]).map(PeriodText::Days)
-    };
-    form(read, move |generator| {
-        let month =
-            "A calendar month such as `2026-10`, or `previous-month`, which counts from `--as-of`.";
-        let mut forms = vec![
-            (month, named().schema(generator)),
-            (Days::ABOUT, mapping::<Days>().schema(generator)),
-        ];
-        if ranges {
-            let months = mapping::<MonthRange>().schema(generator);
-            forms.push((MonthRange::ABOUT, months));
-        }
-        any_of(forms)
-    })
+/// For an exclusion, a single one.
+pub(super) fn period() -> Form<PeriodText> {
+    one_of(named(), vec![choice(PeriodText::Days)], FORMS)
 }
 
-fn named() -> Text<NamedPeriod> {
-    text(EXPECTED, r"^(\d{4}-(0[1-9]|1[0-2])|previous-month)$", |text| match text.parse() {
+pub(super) fn periods() -> Form<Vec<PeriodText>> {
+    let forms = vec![choice(PeriodText::Days), choice(PeriodText::Months)];
+    let if_empty = "name at least one period: `periods: [previous-month]`";
+    list("a list of periods", if_empty, one_of(named(), forms, FORMS))
+}
+
+fn named() -> (&'static str, Form<PeriodText>) {
+    let about =
+        "A calendar month such as `2026-10`, or `previous-month`, which counts from `--as-of`.";
+    let pattern = r"^(\d{4}-(0[1-9]|1[0-2])|previous-month)$";
+    let form = text_or_number(EXPECTED, pattern, |text| match text.parse() {
         Ok(month) => Ok(NamedPeriod::Month(month)),
         Err(_) if text == "previous-month" => Ok(NamedPeriod::Previous),
         Err(_) => Err(no_period(text)),
-    })
+    });
+    (about, form.located().then(|named, _| Some(PeriodText::Named(named))))
 }
 
 fn no_period(text: &str) -> Mistake {
@@ -111,22 +101,24 @@ fn no_period(text: &str) -> Mistake {
     )
 }
 
-fn calendar_day() -> Text<NaiveDate> {
-    text("a day such as 2026-10-31", r"^\d{4}-\d{2}-\d{2}$", |text| {
+fn calendar_day() -> Form<Located<NaiveDate>> {
+    text_or_number("a day such as 2026-10-31", r"^\d{4}-\d{2}-\d{2}$", |text| {
         day(text).map_err(|_| {
             Mistake::new(format!("{} is not a calendar day", Quoted(text)))
                 .help("write YYYY-MM-DD, for instance 2026-10-31")
         })
     })
+    .located()
 }
 
-fn calendar_month() -> Text<Month> {
-    text("a month such as 2026-10", r"^\d{4}-(0[1-9]|1[0-2])$", |text| {
+fn calendar_month() -> Form<Located<Month>> {
+    text_or_number("a month such as 2026-10", r"^\d{4}-(0[1-9]|1[0-2])$", |text| {
         text.parse().map_err(|_| {
             Mistake::new(format!("{} is not a calendar month", Quoted(text)))
                 .help("write YYYY-MM, for instance 2026-10")
         })
     })
+    .located()
 }
 
 struct Meant {

@@ -1,7 +1,6 @@
-use crate::manifest::yaml::{
-    Form, Located, Mapping as _, Mistake, Node, Quoted, at, form, keys, line, list, mapping, or,
-    required,
-};
+use std::collections::HashSet;
+
+use crate::manifest::yaml::{Form, Mistake, Quoted, keys, line, list, mapping, or, required};
 
 /// `audit.totals`: which sums an audit compares. Webex publishes no column names, so the manifest names them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,28 +18,21 @@ keys! {
         /// The column of the collected files that is summed up.
         column: Option<String> = required(line("the name of a column"), "column: CONSUMPTION"),
         /// A sum for each value of these columns; one sum of all where it is left out.
-        by: Vec<Located<String>> = or(
-            list("a list of columns", "name a column, or leave `by` out", at(line("the name of a column"))),
+        by: Vec<String> = or(
+            list("a list of columns", "name a column, or leave `by` out", line("the name of a column")),
             Vec::new(),
         ),
     }
 }
 
-pub(super) fn totals() -> impl Form<Value = Totals> {
-    form(read, |generator| mapping::<TotalsText>().schema(generator))
-}
-
-fn read(node: Node<'_>) -> Option<Totals> {
-    let TotalsText { column, by } = TotalsText::read(node, &[])?;
-    let column = column?;
-    let mut known = vec![&column];
-    for name in &by {
-        if known.contains(&&name.value) {
-            let message = format!("the column {} is named twice", Quoted(&name.value));
+pub(super) fn totals() -> Form<Totals> {
+    mapping().then(|TotalsText { column, by }, node| {
+        let column = column?;
+        let mut known = HashSet::from([&column]);
+        if let Some(twice) = by.iter().find(|name| !known.insert(name)) {
+            let message = format!("the column {} is named twice", Quoted(twice));
             return node.report(Mistake::new(message).help("name each column once"));
         }
-        known.push(&name.value);
-    }
-    let by = by.into_iter().map(|name| name.value).collect();
-    Some(Totals { column, by })
+        Some(Totals { column, by })
+    })
 }

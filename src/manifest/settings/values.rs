@@ -5,23 +5,24 @@ use std::{
 };
 
 use super::{
-    BaseUrl, Rate, RateUnit, Totals, base_url,
-    duration::{Zero, duration},
-    rate,
+    BaseUrl, Rate, RateUnit, Totals,
+    base_url::base_url,
+    duration::{duration, span},
+    rate::rate,
     totals::totals,
 };
-use crate::manifest::yaml::{keys, mapping, or, or_none, path, whole};
+use crate::manifest::yaml::{count, keys, mapping, or, or_none, path};
 
 keys! {
     /// How the API is reached.
     #[derive(Debug, Clone, PartialEq)]
     pub struct ApiSettings: "`api`", "a mapping such as { request_timeout: 60s }" {
         /// The address of the API. `http://` is accepted for loopback hosts only.
-        pub base_url: BaseUrl = or(base_url::form(), BaseUrl::webex()),
+        pub base_url: BaseUrl = or(base_url(), BaseUrl::webex()),
         /// How long a connection may take to be made, TLS included.
-        pub connect_timeout: Duration = or(duration(Zero::Refused), Duration::from_secs(10)),
+        pub connect_timeout: Duration = or(span(), Duration::from_secs(10)),
         /// How long one exchange may take, from the first byte sent to the last byte read.
-        pub request_timeout: Duration = or(duration(Zero::Refused), Duration::from_secs(60)),
+        pub request_timeout: Duration = or(span(), Duration::from_secs(60)),
         /// A PEM file of root certificates that are trusted besides the system's, relative to the manifest.
         pub ca_file: Option<PathBuf> = or_none(path("the path of a PEM file")),
     }
@@ -32,17 +33,17 @@ keys! {
     #[derive(Debug, Clone, PartialEq)]
     pub struct Limits: "`limits`", "a mapping such as { rate: 300/min }" {
         /// Requests per time: `5/s`, `300/min`, `1000/h`; or `unlimited`.
-        pub rate: Rate = or(rate::form(), Rate::Limited {
+        pub rate: Rate = or(rate(), Rate::Limited {
             count: const { NonZeroU32::new(300).unwrap() },
             per: RateUnit::Minute,
         }),
         /// How many requests may leave at once: in any stretch of time t at most burst + rate * t leave.
-        pub burst: NonZeroU32 = or(whole(1..=u32::MAX), const { NonZeroU32::new(10).unwrap() }),
+        pub burst: NonZeroU32 = or(count(u32::MAX), const { NonZeroU32::new(10).unwrap() }),
         /// How many requests may be in flight together. At most 1024: more connections do not help, and a server
         /// could take them for an attack.
-        pub concurrency: NonZeroUsize = or(whole(1..=1024), const { NonZeroUsize::new(16).unwrap() }),
+        pub concurrency: NonZeroUsize = or(count(1024), const { NonZeroUsize::new(16).unwrap() }),
         /// A plan with more requests is refused.
-        pub max_requests: usize = or(whole(1..=u32::MAX), 100_000),
+        pub max_requests: usize = or(count(u32::MAX), 100_000),
     }
 }
 
@@ -51,19 +52,19 @@ keys! {
     #[derive(Debug, Clone, PartialEq)]
     pub struct RetryPolicy: "`retry`", "a mapping such as { max_attempts: 8 }" {
         /// Attempts per request and run, the first included. Answers that announce a wait do not count.
-        pub max_attempts: NonZeroU32 = or(whole(1..=u32::MAX), const { NonZeroU32::new(8).unwrap() }),
+        pub max_attempts: NonZeroU32 = or(count(u32::MAX), const { NonZeroU32::new(8).unwrap() }),
         /// The longest wait before the second attempt; doubled for each further one. A random part of it is waited.
-        pub base_delay: Duration = or(duration(Zero::Allowed), Duration::from_secs(1)),
+        pub base_delay: Duration = or(duration(), Duration::from_secs(1)),
         /// No wait between attempts is longer.
-        pub max_delay: Duration = or(duration(Zero::Refused), Duration::from_secs(60)),
+        pub max_delay: Duration = or(span(), Duration::from_secs(60)),
         /// A server that asks for a longer wait stops the run. The next command keeps at most a day of it.
-        pub max_retry_after: Duration = or(duration(Zero::Refused), Duration::from_secs(15 * 60)),
+        pub max_retry_after: Duration = or(span(), Duration::from_secs(15 * 60)),
         /// This many refused connections, time-outs, 5xx and answers that are not the API's in a row stop the run.
-        pub max_consecutive_failures: NonZeroU32 = or(whole(1..=u32::MAX), const { NonZeroU32::new(50).unwrap() }),
+        pub max_consecutive_failures: NonZeroU32 = or(count(u32::MAX), const { NonZeroU32::new(50).unwrap() }),
         /// A run stops if nothing is accepted for this long, waits included (but not the waiting for `settle`).
-        pub max_stall: Duration = or(duration(Zero::Refused), Duration::from_secs(3600)),
+        pub max_stall: Duration = or(span(), Duration::from_secs(3600)),
         /// The server lists a report within this time after it was made.
-        pub settle: Duration = or(duration(Zero::Allowed), Duration::from_secs(60)),
+        pub settle: Duration = or(duration(), Duration::from_secs(60)),
     }
 }
 
@@ -72,7 +73,7 @@ keys! {
     #[derive(Debug, Clone, PartialEq)]
     pub struct CollectSettings: "`collect`", "a mapping such as { wait: 30m }" {
         /// How long reports are waited for; `0s` takes what is ready.
-        pub wait: Duration = or(duration(Zero::Allowed), Duration::from_secs(30 * 60)),
+        pub wait: Duration = or(duration(), Duration::from_secs(30 * 60)),
         /// The folder of the collected files, relative to the manifest; the ledger's path with `.reports` for `.csv`
         /// where it is left out.
         pub output: Option<PathBuf> = or_none(path("the path of a folder")),

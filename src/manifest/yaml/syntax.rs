@@ -1,6 +1,6 @@
 //! Syntax errors in plain words: the parser only names the rule (`did not find expected '-' indicator`).
 
-use super::{problem::Mistake, quote::Quoted};
+use super::problem::{Mistake, Quoted};
 
 /// Parts of the parser's message, the problem, and the help; if that is empty, it is made from the text before.
 const MEANINGS: &[(&[&str], &str, &str)] = &[

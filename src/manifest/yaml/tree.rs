@@ -4,8 +4,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use serde_yaml::Number;
 
 use super::{
-    problem::{Mistake, Sink},
-    quote::Quoted,
+    problem::{Mistake, Quoted, Sink},
     source::{Source, SourcePlace},
     syntax::syntax,
     written::{Written, as_parsed},
