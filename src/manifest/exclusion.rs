@@ -14,7 +14,6 @@ const MAX_SUGGESTIONS: usize = 1000;
 
 keys! {
     /// Requests that are left out: those that match every key that is given.
-    #[derive(Debug, Clone)]
     pub(super) struct ExclusionText: "an exclusion", "a mapping such as { sub_partner: Acme GmbH, type: USER }",
         not empty: "this exclusion names nothing"
     {

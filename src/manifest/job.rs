@@ -22,7 +22,6 @@ use request::{Period, ReportType};
 
 keys! {
     /// Used by every job that does not say otherwise.
-    #[derive(Debug, Clone)]
     pub(super) struct Defaults: "`defaults`", "a mapping such as { types: [PARTNER] }" {
         /// Report types.
         types: Field<Vec<ReportType>> = optional(types()),
@@ -31,11 +30,8 @@ keys! {
         /// Include internal organisations.
         internal: Field<bool> = optional(truth()),
     }
-}
 
-keys! {
     /// A product of sub-partners, periods and types.
-    #[derive(Debug, Clone)]
     pub(super) struct JobText: "a job", "a job such as { name: own, types: [PARTNER], periods: [previous-month] }" {
         /// Unique in the manifest.
         name: Option<Located<String>> = required(line("the name of a job").located(), "name: resellers"),

@@ -21,18 +21,14 @@ const YEARS_BACK: u32 = 5;
 
 keys! {
     /// Days, both included.
-    #[derive(Debug, Clone)]
     pub(super) struct Days: "a period", "a mapping such as { start: 2026-10-01, end: 2026-10-15 }" {
         /// First day.
         start: Option<Located<NaiveDate>> = required(calendar_day(), "start: 2026-10-01"),
         /// Last day, included.
         end: Option<Located<NaiveDate>> = required(calendar_day(), "end: 2026-10-31"),
     }
-}
 
-keys! {
     /// Each month of a range.
-    #[derive(Debug, Clone)]
     pub(super) struct MonthRange: "a period", "a mapping such as { from: 2026-01, to: 2026-09, every: month }" {
         /// First month.
         from: Option<Located<Month>> = required(calendar_month(), "from: 2026-01"),
@@ -44,21 +40,21 @@ keys! {
 }
 
 /// The step of a range of months.
-#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Every {
     /// One period per calendar month.
     Month,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum NamedPeriod {
     /// The month before `--as-of`.
     Previous,
     Month(Month),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum PeriodText {
     Named(Located<NamedPeriod>),
     Days(Days),

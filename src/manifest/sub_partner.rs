@@ -2,16 +2,13 @@ use std::{path::PathBuf, sync::Arc};
 
 use super::{
     labels::LabelBook,
-    model::{SubPartner, SubPartnerSource},
+    model::{Discover, SubPartner, SubPartnerSource},
     names::{checked_id, checked_label},
     partners::PartnersFiles,
 };
-use crate::manifest::{
-    settings::Discover,
-    yaml::{
-        Form, Located, Mistake, Node, Quoted, Sink, choice, keys, list, one_of, or_none, path,
-        required, text, text_or_number, words,
-    },
+use crate::manifest::yaml::{
+    Form, Located, Mistake, Node, Quoted, Sink, choice, keys, list, one_of, or_none, path,
+    required, text, text_or_number, words,
 };
 use request::OrgId;
 
@@ -20,27 +17,20 @@ const FORMS: &str =
 
 keys! {
     /// An organisation id and what people call it.
-    #[derive(Debug, Clone)]
     pub(super) struct Labelled: "a sub-partner", "a mapping such as { id: ..., label: ... }" {
         /// The sub-partner's organisation id.
         id: Option<Located<OrgId>> = required(id(), "{ id: ..., label: ... }"),
         /// What people call it. One label never means two sub-partners.
         label: Option<Located<Arc<str>>> = or_none(label()),
     }
-}
 
-keys! {
     /// A partners file.
-    #[derive(Debug, Clone)]
     pub(super) struct InFile: "a sub-partner", "a mapping such as { file: partners.csv }" {
         /// A CSV file with the header `org_id` or `org_id,label`, relative to the manifest.
         file: Option<Located<PathBuf>> = required(path("the path of a partners file").located(), "file: partners.csv"),
     }
-}
 
-keys! {
     /// Whoever the API lists when the plan is made.
-    #[derive(Debug, Clone)]
     pub(super) struct Listed: "a sub-partner", "a mapping such as { discover: active }" {
         /// Which of them.
         discover: Option<Discover> = required(words("kind of sub-partners to discover", [
@@ -51,7 +41,7 @@ keys! {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum SubPartnerText {
     Labelled(Labelled),
     InFile(InFile),

@@ -15,7 +15,8 @@ use tempfile::TempDir;
 
 use super::{load::WrongFile, *};
 use crate::manifest::{
-    settings::{Discover, Settings, Totals},
+    model::Discover,
+    settings::{Settings, Totals},
     yaml::Problems,
 };
 

@@ -15,7 +15,6 @@ pub fn schema() -> Value {
 
 keys! {
     /// Which wholesale billing reports are created at the Webex API, and how.
-    #[derive(Debug, Clone)]
     pub(super) struct ManifestText: "the manifest", "a mapping with `version`, `jobs` and so on" {
         /// The version of the manifest's form: 1.
         pub(super) version: Option<Version> = required(version(), "version: 1"),
@@ -36,7 +35,7 @@ keys! {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Version;
 
 fn version() -> Form<Version> {

@@ -1,21 +1,22 @@
 use std::{
+    collections::HashSet,
     num::{NonZeroU32, NonZeroUsize},
     path::PathBuf,
     time::Duration,
 };
 
 use super::{
-    BaseUrl, Rate, RateUnit, Totals,
+    BaseUrl, Rate, RateUnit,
     base_url::base_url,
     duration::{duration, span},
     rate::rate,
-    totals::totals,
 };
-use crate::manifest::yaml::{count, keys, mapping, or, or_none, path};
+use crate::manifest::yaml::{
+    Form, Mistake, Quoted, count, keys, line, list, mapping, or, or_none, path, required,
+};
 
 keys! {
     /// How the API is reached.
-    #[derive(Debug, Clone, PartialEq)]
     pub struct ApiSettings: "`api`", "a mapping such as { request_timeout: 60s }" {
         /// The address of the API. `http://` is accepted for loopback hosts only.
         pub base_url: BaseUrl = or(base_url(), BaseUrl::webex()),
@@ -26,11 +27,8 @@ keys! {
         /// A PEM file of root certificates that are trusted besides the system's, relative to the manifest.
         pub ca_file: Option<PathBuf> = or_none(path("the path of a PEM file")),
     }
-}
 
-keys! {
     /// The ceilings on what is sent.
-    #[derive(Debug, Clone, PartialEq)]
     pub struct Limits: "`limits`", "a mapping such as { rate: 300/min }" {
         /// Requests per time: `5/s`, `300/min`, `1000/h`; or `unlimited`.
         pub rate: Rate = or(rate(), Rate::Limited {
@@ -45,11 +43,8 @@ keys! {
         /// A plan with more requests is refused.
         pub max_requests: usize = or(count(u32::MAX), 100_000),
     }
-}
 
-keys! {
     /// How long and how often a request is tried.
-    #[derive(Debug, Clone, PartialEq)]
     pub struct RetryPolicy: "`retry`", "a mapping such as { max_attempts: 8 }" {
         /// Attempts per request and run, the first included. Answers that announce a wait do not count.
         pub max_attempts: NonZeroU32 = or(count(u32::MAX), const { NonZeroU32::new(8).unwrap() }),
@@ -66,11 +61,8 @@ keys! {
         /// The server lists a report within this time after it was made.
         pub settle: Duration = or(duration(), Duration::from_secs(60)),
     }
-}
 
-keys! {
     /// How reports are collected. An option or its variable in the environment counts before these.
-    #[derive(Debug, Clone, PartialEq)]
     pub struct CollectSettings: "`collect`", "a mapping such as { wait: 30m }" {
         /// How long reports are waited for; `0s` takes what is ready.
         pub wait: Duration = or(duration(), Duration::from_secs(30 * 60)),
@@ -78,20 +70,14 @@ keys! {
         /// where it is left out.
         pub output: Option<PathBuf> = or_none(path("the path of a folder")),
     }
-}
 
-keys! {
     /// What an audit compares beside ids, states and files.
-    #[derive(Debug, Clone, PartialEq)]
     pub struct AuditSettings: "`audit`", "a mapping such as { totals: { column: CONSUMPTION } }" {
         /// Which sums of the collected files have to agree; none are compared where it is left out.
         pub totals: Option<Totals> = or_none(totals()),
     }
-}
 
-keys! {
     /// What a run needs to know of a manifest besides its requests.
-    #[derive(Debug, Clone, PartialEq)]
     pub struct Settings: "the manifest", "a mapping" {
         /// How the API is reached.
         pub api: ApiSettings = or(mapping(), ApiSettings::default()),
@@ -103,5 +89,66 @@ keys! {
         pub collect: CollectSettings = or(mapping(), CollectSettings::default()),
         /// What an audit compares.
         pub audit: AuditSettings = or(mapping(), AuditSettings::default()),
+    }
+
+    /// Which sums are compared.
+    pub(super) struct TotalsText: "`totals`", "a mapping such as { column: CONSUMPTION }" {
+        /// The column of the collected files that is summed up.
+        column: Option<String> = required(line("the name of a column"), "column: CONSUMPTION"),
+        /// A sum for each value of these columns; one sum of all where it is left out.
+        by: Vec<String> = or(
+            list("a list of columns", "name a column, or leave `by` out", line("the name of a column")),
+            Vec::new(),
+        ),
+    }
+}
+
+impl Limits {
+    /// The ceilings of one of `shares` runs, which together keep these; at least enough for one request.
+    pub fn share(&self, shares: NonZeroU32) -> Limits {
+        let concurrency = self.concurrency.get() / shares.get() as usize;
+        Limits {
+            rate: self.rate.share(shares),
+            burst: NonZeroU32::new(self.burst.get() / shares).unwrap_or(NonZeroU32::MIN),
+            concurrency: NonZeroUsize::new(concurrency).unwrap_or(NonZeroUsize::MIN),
+            max_requests: self.max_requests,
+        }
+    }
+}
+
+/// `audit.totals`: which sums an audit compares. Webex publishes no column names, so the manifest names them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Totals {
+    /// The column to sum up.
+    pub column: String,
+    /// One sum for each value of these columns; empty for one sum of all.
+    pub by: Vec<String>,
+}
+
+fn totals() -> Form<Totals> {
+    mapping().then(|TotalsText { column, by }, node| {
+        let column = column?;
+        let mut known = HashSet::from([&column]);
+        if let Some(twice) = by.iter().find(|name| !known.insert(name)) {
+            let message = format!("the column {} is named twice", Quoted(twice));
+            return node.report(Mistake::new(message).help("name each column once"));
+        }
+        Some(Totals { column, by })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_request_goes_on_however_small_the_share() {
+        let limits = Limits::default();
+        let of = |shares| limits.share(NonZeroU32::new(shares).unwrap());
+        assert_eq!(of(1), limits);
+        assert_eq!((of(4).burst.get(), of(4).concurrency.get()), (2, 4));
+        assert_eq!(of(4).rate.to_string(), "75/min");
+        assert_eq!((of(100).burst.get(), of(100).concurrency.get()), (1, 1));
+        assert_eq!(of(100).rate.to_string(), "3/min");
     }
 }

@@ -9,18 +9,17 @@ use super::{
     tree::NodeContent,
 };
 
-/// Declares a mapping: its name in messages, an example, and its keys. Each key is one line: documentation, name, type,
-/// and how it is written. The struct, the reader, the defaults and the schema come from that line.
+/// Declares mappings: their names in messages, an example, and their keys. Each key is one line: documentation, name,
+/// type, and how it is written. The struct, the reader, the defaults and the schema come from that line.
 macro_rules! keys {
-    (
+    ($(
         $(#[doc = $about:literal])+
-        #[derive($($derive:ident),+)]
         $vis:vis struct $name:ident: $owner:literal, $expected:literal $(, not empty: $if_empty:literal)? {
             $( $(#[doc = $doc:literal])+ $key_vis:vis $key:ident: $type:ty = $form:expr, )+
         }
-    ) => {
+    )+) => { $(
         $(#[doc = $about])+
-        #[derive($($derive),+)]
+        #[derive(Debug, Clone, PartialEq)]
         $vis struct $name {
             $( $(#[doc = $doc])+ $key_vis $key: $type, )+
         }
@@ -44,7 +43,7 @@ macro_rules! keys {
                 $crate::manifest::yaml::Mapping::visit(&mut $crate::manifest::yaml::Keys::absent())
             }
         }
-    };
+    )+ };
 }
 pub(crate) use keys;
 
