@@ -16,8 +16,8 @@ pub(crate) use form::{
     truth, words,
 };
 pub(crate) use mapping::{
-    Field, Keys, Mapping, keys, mapping, missing, optional, or, or_none, required, root_schema,
-    spread,
+    Field, Keys, Mapping, Wrong, keys, mapping, missing, optional, or, or_none, required,
+    root_schema, spread,
 };
 pub(crate) use node::Node;
 pub(crate) use problem::{Mistake, Quoted, Sink};
