@@ -77,7 +77,7 @@ impl Jobs<'_> {
         let mut read = Vec::with_capacity(jobs.len());
         for Located { value: job, place } in jobs {
             let sub_partners = match job.sub_partners {
-                Ok(Some(listed)) => Some(self.sub_partners(&listed)),
+                Ok(Some(listed)) => Some(self.sub_partners(listed)),
                 Ok(None) => Some(SubPartners::Own),
                 Err(Wrong) => None,
             };
@@ -116,17 +116,17 @@ impl Jobs<'_> {
         if let Some(first) = names.get(&name) {
             let mistake = Mistake::new(format!("two jobs are named {}", Quoted(&name)))
                 .help("give each job a name of its own");
-            self.sink.report_with::<()>(place, mistake, first.clone());
+            self.sink.report_again(place, mistake, first.clone());
         } else {
             names.insert(Arc::clone(&name), place);
         }
         name
     }
 
-    fn sub_partners(&mut self, listed: &[SubPartnerText]) -> SubPartners {
+    fn sub_partners(&mut self, listed: Vec<SubPartnerText>) -> SubPartners {
         let mut sources = Vec::with_capacity(listed.len());
         for text in listed {
-            let _ = text.add_to(&mut sources, &mut self.labels, &mut self.partners, self.sink);
+            text.add_to(&mut sources, &mut self.labels, &mut self.partners, self.sink);
         }
         SubPartners::Listed(sources)
     }
@@ -136,8 +136,8 @@ impl Jobs<'_> {
             return Ok(None);
         };
         self.is_relative |= texts.iter().any(PeriodText::is_relative);
-        let periods = texts.iter().filter_map(|text| text.periods(self.options, self.sink));
-        Ok(Some(periods.flatten().collect()))
+        let periods = texts.iter().flat_map(|text| text.periods(self.options, self.sink));
+        Ok(Some(periods.collect()))
     }
 
     fn or_default<T: Clone>(

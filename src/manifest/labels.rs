@@ -78,7 +78,7 @@ impl LabelBook {
 
     pub(super) fn report(self, sink: &Sink) -> (Labels, Vec<PlanWarningSource>) {
         for (place, mistake, first) in self.clashes {
-            sink.report_with::<()>(place, mistake, first);
+            sink.report_again(place, mistake, first);
         }
         for (label, id) in &self.labels {
             let is_id = id.as_str() != &**label

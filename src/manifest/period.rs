@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::options::{DateCheck, LoadOptions};
 use crate::manifest::yaml::{
-    Form, Located, Mistake, Quoted, Sink, SourcePlace, choice, keys, list, nearest, one_of,
+    Form, Located, Mistake, Node, Quoted, Sink, SourcePlace, choice, keys, list, nearest, one_of,
     required, text_or_number, words,
 };
 use request::{Month, Period, day};
@@ -47,41 +47,66 @@ enum Every {
     Month,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum NamedPeriod {
-    /// The month before `--as-of`.
-    Previous,
-    Month(Month),
-}
-
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum PeriodText {
-    Named(Located<NamedPeriod>),
-    Days(Days),
-    Months(MonthRange),
+pub(super) struct PeriodText {
+    /// `None`: the month before `--as-of`.
+    periods: Option<Vec<Period>>,
+    start: SourcePlace,
+    end: SourcePlace,
 }
 
-/// For an exclusion, a single one.
+/// For an exclusion: a single one.
 pub(super) fn period() -> Form<PeriodText> {
-    one_of(named(), vec![choice(PeriodText::Days)], FORMS)
+    one_of(named(), vec![choice(days)], FORMS)
 }
 
 pub(super) fn periods() -> Form<Vec<PeriodText>> {
-    let forms = vec![choice(PeriodText::Days), choice(PeriodText::Months)];
-    let if_empty = "name at least one period: `periods: [previous-month]`";
-    list("a list of periods", if_empty, one_of(named(), forms, FORMS))
+    let form = one_of(named(), vec![choice(days), choice(months)], FORMS);
+    list("a list of periods", "name at least one period: `periods: [previous-month]`", form)
 }
 
 fn named() -> (&'static str, Form<PeriodText>) {
     let about =
         "A calendar month such as `2026-10`, or `previous-month`, which counts from `--as-of`.";
     let pattern = r"^(\d{4}-(0[1-9]|1[0-2])|previous-month)$";
-    let form = text_or_number(EXPECTED, pattern, |text| match text.parse() {
-        Ok(month) => Ok(NamedPeriod::Month(month)),
-        Err(_) if text == "previous-month" => Ok(NamedPeriod::Previous),
+    let form = text_or_number(EXPECTED, pattern, |text| match text.parse::<Month>() {
+        Ok(month) => Ok(Some(vec![month.period()])),
+        Err(_) if text == "previous-month" => Ok(None),
         Err(_) => Err(no_period(text)),
     });
-    (about, form.located().then(|named, _| Some(PeriodText::Named(named))))
+    let form = form
+        .then(|periods, node| Some(PeriodText { periods, start: node.place(), end: node.place() }));
+    (about, form)
+}
+
+fn days(Days { start, end }: Days, node: Node<'_>) -> Option<PeriodText> {
+    let (start, end) = (start?, end?);
+    in_order(("start", &start), ("end", &end), node)?;
+    let period = Period::new(start.value, end.value).ok()?;
+    Some(PeriodText { periods: Some(vec![period]), start: start.place, end: end.place })
+}
+
+fn months(MonthRange { from, to, every }: MonthRange, node: Node<'_>) -> Option<PeriodText> {
+    let (from, to, Every::Month) = (from?, to?, every?);
+    in_order(("from", &from), ("to", &to), node)?;
+    let months = std::iter::successors(Some(from.value), |month| {
+        month.next().filter(|next| *next <= to.value)
+    });
+    let periods = Some(months.map(Month::period).collect());
+    Some(PeriodText { periods, start: from.place, end: to.place })
+}
+
+fn in_order<T: Ord + Display>(
+    (first_key, first): (&str, &Located<T>),
+    (last_key, last): (&str, &Located<T>),
+    node: Node<'_>,
+) -> Option<()> {
+    if first.value <= last.value {
+        return Some(());
+    }
+    let (first, end) = (&first.value, &last.value);
+    let mistake = Mistake::new(format!("`{last_key}` {end} is before `{first_key}` {first}"));
+    last.report(node.sink, mistake.help("swap the two, or correct one"))
 }
 
 fn no_period(text: &str) -> Mistake {
@@ -117,82 +142,39 @@ fn calendar_month() -> Form<Located<Month>> {
     .located()
 }
 
-struct Meant {
-    periods: Vec<Period>,
-    start: SourcePlace,
-    end: SourcePlace,
-}
-
 impl PeriodText {
-    pub(super) fn periods(&self, options: &LoadOptions, sink: &Sink) -> Option<Vec<Period>> {
-        let meant = self.meant(options, sink)?;
-        if options.date_check == DateCheck::On {
-            meant.check(options.today, sink);
-        }
-        Some(meant.periods)
-    }
-
     pub(super) fn is_relative(&self) -> bool {
-        matches!(self, PeriodText::Named(Located { value: NamedPeriod::Previous, .. }))
+        self.periods.is_none()
     }
 
     /// For an exclusion, where the calendar rules do not matter.
     pub(super) fn single(&self, options: &LoadOptions, sink: &Sink) -> Option<Period> {
-        self.meant(options, sink)?.periods.pop()
+        self.meant(options, sink).pop()
     }
 
-    fn meant(&self, options: &LoadOptions, sink: &Sink) -> Option<Meant> {
-        let (periods, start, end) = match self {
-            PeriodText::Named(named) => {
-                let month = match named.value {
-                    NamedPeriod::Month(month) => month,
-                    NamedPeriod::Previous => match Month::of(options.as_of).previous() {
-                        Some(month) => month,
-                        None => return named.report(sink, no_period("previous-month")),
-                    },
-                };
-                (vec![month.period()], &named.place, &named.place)
-            }
-            PeriodText::Days(Days { start, end }) => {
-                let (start, end) = (start.as_ref()?, end.as_ref()?);
-                in_order(("start", start), ("end", end), sink)?;
-                let period = Period::new(start.value, end.value).ok()?;
-                (vec![period], &start.place, &end.place)
-            }
-            PeriodText::Months(MonthRange { from, to, every }) => {
-                let (from, to, Every::Month) = (from.as_ref()?, to.as_ref()?, every.as_ref()?);
-                in_order(("from", from), ("to", to), sink)?;
-                let months = std::iter::successors(Some(from.value), |month| {
-                    month.next().filter(|next| *next <= to.value)
-                });
-                let periods = months.map(Month::period).collect();
-                (periods, &from.place, &to.place)
-            }
-        };
-        Some(Meant { periods, start: start.clone(), end: end.clone() })
+    pub(super) fn periods(&self, options: &LoadOptions, sink: &Sink) -> Vec<Period> {
+        let periods = self.meant(options, sink);
+        if options.date_check == DateCheck::On {
+            self.check(&periods, options.today, sink);
+        }
+        periods
     }
-}
 
-fn in_order<T: Ord + Display>(
-    (first_key, first): (&str, &Located<T>),
-    (last_key, last): (&str, &Located<T>),
-    sink: &Sink,
-) -> Option<()> {
-    if first.value <= last.value {
-        return Some(());
+    fn meant(&self, options: &LoadOptions, sink: &Sink) -> Vec<Period> {
+        if let Some(periods) = &self.periods {
+            return periods.clone();
+        }
+        let month = Month::of(options.as_of).previous();
+        if month.is_none() {
+            sink.report::<()>(self.start.clone(), no_period("previous-month"));
+        }
+        month.map(Month::period).into_iter().collect()
     }
-    let mistake = Mistake::new(format!(
-        "`{last_key}` {} is before `{first_key}` {}",
-        last.value, first.value
-    ));
-    last.report(sink, mistake.help("swap the two, or correct one"))
-}
 
-impl Meant {
-    fn check(&self, today: NaiveDate, sink: &Sink) {
+    fn check(&self, periods: &[Period], today: NaiveDate, sink: &Sink) {
         let earliest =
             today.checked_sub_months(Months::new(12 * YEARS_BACK)).unwrap_or(NaiveDate::MIN);
-        if let Some(first) = self.periods.first()
+        if let Some(first) = periods.first()
             && first.start() < earliest
         {
             let mistake = Mistake::new(format!(
@@ -204,7 +186,7 @@ impl Meant {
             ));
             sink.report::<()>(self.start.clone(), mistake);
         }
-        if let Some(last) = self.periods.last()
+        if let Some(last) = periods.last()
             && last.end() >= today
         {
             let mistake = Mistake::new(format!(

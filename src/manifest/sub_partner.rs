@@ -7,8 +7,8 @@ use super::{
     partners::PartnersFiles,
 };
 use crate::manifest::yaml::{
-    Form, Located, Mistake, Node, Quoted, Sink, choice, keys, list, one_of, or_none, path,
-    required, text, text_or_number, words,
+    Form, Located, Mistake, Node, Quoted, Sink, SourcePlace, choice, keys, list, one_of, or_none,
+    path, required, text, text_or_number, words,
 };
 use request::OrgId;
 
@@ -43,18 +43,26 @@ keys! {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum SubPartnerText {
-    Labelled(Labelled),
-    InFile(InFile),
-    Listed(Listed),
+    /// With the place of its label or id.
+    Named(SubPartner, SourcePlace),
+    InFile(Located<PathBuf>),
+    Listed(Discover),
 }
 
 pub(super) fn sub_partners() -> Form<Vec<SubPartnerText>> {
-    let plain =
-        id().then(|id, _| Some(SubPartnerText::Labelled(Labelled { id: Some(id), label: None })));
+    let plain = id().then(|id, _| {
+        let sub_partner = SubPartner { id: id.value, label: None };
+        Some(SubPartnerText::Named(sub_partner, id.place))
+    });
     let mappings = vec![
-        choice(SubPartnerText::Labelled),
-        choice(SubPartnerText::InFile),
-        choice(SubPartnerText::Listed),
+        choice(|Labelled { id, label }, _| {
+            let (id, label) = (id?, label);
+            let place = label.as_ref().map_or(id.place, |label| label.place.clone());
+            let label = label.map(|label| label.value);
+            Some(SubPartnerText::Named(SubPartner { id: id.value, label }, place))
+        }),
+        choice(|InFile { file }, _| file.map(SubPartnerText::InFile)),
+        choice(|Listed { discover }, _| discover.map(SubPartnerText::Listed)),
     ];
     let as_item = |node: Node<'_>| match file_named(node) {
         Some(_) => format!("{{ file: {} }}", node.written()),
@@ -103,28 +111,25 @@ fn label() -> Form<Located<Arc<str>>> {
 
 impl SubPartnerText {
     pub(super) fn add_to(
-        &self,
+        self,
         sources: &mut Vec<SubPartnerSource>,
         labels: &mut LabelBook,
         partners: &mut PartnersFiles,
         sink: &Sink,
-    ) -> Option<()> {
-        let (id, label) = match self {
-            SubPartnerText::Labelled(Labelled { id, label }) => (id.as_ref()?, label.as_ref()),
-            SubPartnerText::InFile(InFile { file }) => {
-                let lines = partners.read(file.as_ref()?, labels, sink)?;
-                sources.extend(lines.iter().cloned().map(SubPartnerSource::Named));
-                return Some(());
+    ) {
+        match self {
+            SubPartnerText::Named(sub_partner, place) => {
+                labels.add(&sub_partner, &place);
+                sources.push(SubPartnerSource::Named(sub_partner));
             }
-            SubPartnerText::Listed(Listed { discover }) => {
-                sources.push(SubPartnerSource::Discovered((*discover)?));
-                return Some(());
+            SubPartnerText::InFile(file) => {
+                let listed = partners.read(&file, labels, sink);
+                let listed = listed.iter().flat_map(|lines| lines.iter().cloned());
+                sources.extend(listed.map(SubPartnerSource::Named));
             }
-        };
-        let sub_partner =
-            SubPartner { id: id.value.clone(), label: label.map(|label| Arc::clone(&label.value)) };
-        labels.add(&sub_partner, label.map_or(&id.place, |label| &label.place));
-        sources.push(SubPartnerSource::Named(sub_partner));
-        Some(())
+            SubPartnerText::Listed(discover) => {
+                sources.push(SubPartnerSource::Discovered(discover))
+            }
+        }
     }
 }

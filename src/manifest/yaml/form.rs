@@ -221,9 +221,10 @@ pub(crate) struct Choice<T> {
     form: Form<T>,
 }
 
-pub(crate) fn choice<M: Mapping + 'static, T: 'static>(made_of: fn(M) -> T) -> Choice<T> {
-    let form = mapping::<M>().then(move |read, _| Some(made_of(read)));
-    Choice { about: M::ABOUT, keys: M::names(), form }
+pub(crate) fn choice<M: Mapping + 'static, T: 'static>(
+    further: fn(M, Node<'_>) -> Option<T>,
+) -> Choice<T> {
+    Choice { about: M::ABOUT, keys: M::names(), form: mapping().then(further) }
 }
 
 /// `plain`, or one of `mappings`, whichever the keys fit. Keys of several of them are reported with `help`.

@@ -11,7 +11,7 @@ use super::{
 pub(crate) struct Node<'a> {
     tree: &'a Tree,
     id: NodeId,
-    sink: &'a Sink,
+    pub(crate) sink: &'a Sink,
     key: Option<&'a str>,
 }
 

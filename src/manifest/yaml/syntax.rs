@@ -132,7 +132,7 @@ mod tests {
         let Some(problem) = problems.as_ref().and_then(|all| all.iter().next()) else {
             return ("none".to_owned(), String::new());
         };
-        (problem.message().to_owned(), problem.help().unwrap_or_default().to_owned())
+        (problem.mistake.message.clone(), problem.mistake.help.clone().unwrap_or_default())
     }
 
     #[test]

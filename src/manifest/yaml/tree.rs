@@ -365,7 +365,7 @@ impl Builder<'_> {
                     let mistake = Mistake::new(format!("the key {} is given twice", Quoted(name)))
                         .help("keep one of the two");
                     let (key, first) = (self.place(key), self.place(first));
-                    self.sink.report_with::<()>(key, mistake, first);
+                    self.sink.report_again(key, mistake, first);
                 }
                 (None, NodeContent::Merge) => match self.content(value) {
                     NodeContent::List(items) => merged.extend_from_slice(items),
