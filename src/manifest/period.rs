@@ -69,12 +69,12 @@ fn named() -> (&'static str, Form<PeriodText>) {
     let about =
         "A calendar month such as `2026-10`, or `previous-month`, which counts from `--as-of`.";
     let pattern = r"^(\d{4}-(0[1-9]|1[0-2])|previous-month)$";
-    let form = text_or_number(EXPECTED, pattern, |text| match text.parse::<Month>() {
+    let periods = text_or_number(EXPECTED, pattern, |text| match text.parse::<Month>() {
         Ok(month) => Ok(Some(vec![month.period()])),
         Err(_) if text == "previous-month" => Ok(None),
         Err(_) => Err(no_period(text)),
     });
-    let form = form
+    let form = periods
         .then(|periods, node| Some(PeriodText { periods, start: node.place(), end: node.place() }));
     (about, form)
 }

@@ -119,7 +119,7 @@ impl SubPartnerText {
     ) {
         match self {
             SubPartnerText::Named(sub_partner, place) => {
-                labels.add(&sub_partner, &place);
+                labels.add(&sub_partner, &place, sink);
                 sources.push(SubPartnerSource::Named(sub_partner));
             }
             SubPartnerText::InFile(file) => {

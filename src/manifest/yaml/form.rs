@@ -215,7 +215,7 @@ pub(crate) fn list<T: 'static>(
 }
 
 /// One of the mappings of [`one_of`].
-pub(crate) struct Choice<T> {
+pub(crate) struct Alternative<T> {
     about: &'static str,
     keys: Vec<&'static str>,
     form: Form<T>,
@@ -223,20 +223,20 @@ pub(crate) struct Choice<T> {
 
 pub(crate) fn choice<M: Mapping + 'static, T: 'static>(
     further: fn(M, Node<'_>) -> Option<T>,
-) -> Choice<T> {
-    Choice { about: M::ABOUT, keys: M::names(), form: mapping().then(further) }
+) -> Alternative<T> {
+    Alternative { about: M::ABOUT, keys: M::names(), form: mapping().then(further) }
 }
 
 /// `plain`, or one of `mappings`, whichever the keys fit. Keys of several of them are reported with `help`.
 pub(crate) fn one_of<T: 'static>(
     (about, plain): (&'static str, Form<T>),
-    mappings: Vec<Choice<T>>,
+    mappings: Vec<Alternative<T>>,
     help: &'static str,
 ) -> Form<T> {
     let Form { read, schema, .. } = plain;
     let mut schemas = vec![(about, schema)];
     let mut choices = Vec::new();
-    for Choice { about, keys, form } in mappings {
+    for Alternative { about, keys, form } in mappings {
         schemas.push((about, form.schema));
         choices.push((keys, form.read));
     }

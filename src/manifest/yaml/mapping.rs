@@ -33,7 +33,7 @@ macro_rules! keys {
 
             fn visit(keys: &mut $crate::manifest::yaml::Keys<'_>) -> Self {
                 $name {
-                    $( $key: keys.key(stringify!($key), concat!($($doc),+), $form), )+
+                    $( $key: $form(keys, (stringify!($key), concat!($($doc),+))), )+
                 }
             }
         }
@@ -165,15 +165,6 @@ impl Keys<'_> {
         Keys { names: Vec::new(), mode: KeyMode::Absent }
     }
 
-    pub(crate) fn key<T>(
-        &mut self,
-        name: &'static str,
-        about: &'static str,
-        take: impl FnOnce(&mut Self, Name) -> T,
-    ) -> T {
-        take(self, (name, about))
-    }
-
     fn one<T: 'static>(
         &mut self,
         (name, about): Name,
@@ -216,6 +207,7 @@ pub(crate) type Field<T> = Result<Option<T>, Wrong>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Wrong;
 
+/// Of a key, and its documentation.
 type Name = (&'static str, &'static str);
 
 pub(crate) fn required<T: 'static>(
