@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::options::{DateCheck, LoadOptions};
 use crate::manifest::yaml::{
-    Form, Located, Mistake, Node, Quoted, Sink, SourcePlace, choice, keys, list, nearest, one_of,
-    required, text_or_number, words,
+    Form, Located, Mistake, Node, Quoted, Sink, SourcePlace, alternative, keys, list, nearest,
+    one_of, required, text_or_number, words,
 };
 use request::{Month, Period, day};
 
@@ -57,11 +57,11 @@ pub(super) struct PeriodText {
 
 /// For an exclusion: a single one.
 pub(super) fn period() -> Form<PeriodText> {
-    one_of(named(), vec![choice(days)], FORMS)
+    one_of(named(), vec![alternative(days)], FORMS)
 }
 
 pub(super) fn periods() -> Form<Vec<PeriodText>> {
-    let form = one_of(named(), vec![choice(days), choice(months)], FORMS);
+    let form = one_of(named(), vec![alternative(days), alternative(months)], FORMS);
     list("a list of periods", "name at least one period: `periods: [previous-month]`", form)
 }
 

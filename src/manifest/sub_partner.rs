@@ -7,8 +7,8 @@ use super::{
     partners::PartnersFiles,
 };
 use crate::manifest::yaml::{
-    Form, Located, Mistake, Node, Quoted, Sink, SourcePlace, choice, keys, list, one_of, or_none,
-    path, required, text, text_or_number, words,
+    Form, Located, Mistake, Node, Quoted, Sink, SourcePlace, alternative, keys, list, one_of,
+    or_none, path, required, text, text_or_number, words,
 };
 use request::OrgId;
 
@@ -55,14 +55,14 @@ pub(super) fn sub_partners() -> Form<Vec<SubPartnerText>> {
         Some(SubPartnerText::Named(sub_partner, id.place))
     });
     let mappings = vec![
-        choice(|Labelled { id, label }, _| {
+        alternative(|Labelled { id, label }, _| {
             let (id, label) = (id?, label);
             let place = label.as_ref().map_or(id.place, |label| label.place.clone());
             let label = label.map(|label| label.value);
             Some(SubPartnerText::Named(SubPartner { id: id.value, label }, place))
         }),
-        choice(|InFile { file }, _| file.map(SubPartnerText::InFile)),
-        choice(|Listed { discover }, _| discover.map(SubPartnerText::Listed)),
+        alternative(|InFile { file }, _| file.map(SubPartnerText::InFile)),
+        alternative(|Listed { discover }, _| discover.map(SubPartnerText::Listed)),
     ];
     let as_item = |node: Node<'_>| match file_named(node) {
         Some(_) => format!("{{ file: {} }}", node.written()),

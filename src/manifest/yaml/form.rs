@@ -221,7 +221,7 @@ pub(crate) struct Alternative<T> {
     form: Form<T>,
 }
 
-pub(crate) fn choice<M: Mapping + 'static, T: 'static>(
+pub(crate) fn alternative<M: Mapping + 'static, T: 'static>(
     further: fn(M, Node<'_>) -> Option<T>,
 ) -> Alternative<T> {
     Alternative { about: M::ABOUT, keys: M::names(), form: mapping().then(further) }
