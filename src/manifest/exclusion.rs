@@ -6,9 +6,7 @@ use super::{
     options::LoadOptions,
     period::{PeriodText, period},
 };
-use crate::manifest::yaml::{
-    Field, Located, Mistake, Quoted, Sink, at, keys, line, nearest, optional,
-};
+use crate::manifest::yaml::{Located, Mistake, Quoted, Sink, keys, line, nearest, or_none};
 use request::{OWN, OrgId, ReportType};
 
 /// In a longer list, searching for similar labels takes too long.
@@ -16,16 +14,15 @@ const MAX_SUGGESTIONS: usize = 1000;
 
 keys! {
     /// Requests that are left out: those that match every key that is given.
-    #[derive(Debug, Clone)]
     pub(super) struct ExclusionText: "an exclusion", "a mapping such as { sub_partner: Acme GmbH, type: USER }",
         not empty: "this exclusion names nothing"
     {
         /// The id or the label of a sub-partner of this job.
-        sub_partner: Field<Located<String>> = optional(at(line("an id or a label"))),
+        sub_partner: Option<Located<String>> = or_none(line("an id or a label").located()),
         /// A report type.
-        r#type: Field<ReportType> = optional(report_type()),
+        r#type: Option<ReportType> = or_none(report_type()),
         /// Exactly this period.
-        period: Field<PeriodText> = optional(period(false)),
+        period: Option<PeriodText> = or_none(period()),
     }
 }
 
@@ -45,22 +42,17 @@ impl ExclusionText {
         billed: Option<&JobSubPartners<'_>>,
         options: &LoadOptions,
         sink: &Sink,
-    ) -> Option<Exclusion> {
-        let sub_partner = self.sub_partner.ok()?.map(|name| {
+    ) -> Exclusion {
+        let find = |name: Located<String>| {
             let found = billed?.find(&name.value);
             found.map_err(|mistake| name.report::<()>(sink, mistake)).ok()
-        });
-        let period = self.period.ok()?.map(|period| period.single(options, sink));
-        Some(Exclusion {
-            sub_partner: known(sub_partner)?,
-            report_type: self.r#type.ok()?,
-            period: known(period)?,
-        })
+        };
+        Exclusion {
+            sub_partner: self.sub_partner.and_then(find),
+            report_type: self.r#type,
+            period: self.period.and_then(|period| period.single(options, sink)),
+        }
     }
-}
-
-fn known<T>(part: Option<Option<T>>) -> Option<Option<T>> {
-    part.map_or(Some(None), |part| part.map(Some))
 }
 
 impl<'a> JobSubPartners<'a> {

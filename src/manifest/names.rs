@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use crate::manifest::yaml::{Form, Mistake, Quoted, checked_line, words};
 use request::{OWN, OrgId, OrgIdError, ReportType};
 
@@ -19,10 +21,10 @@ pub(super) fn checked_id(text: &str) -> Result<OrgId, Mistake> {
 }
 
 /// `own` is an ordinary label, but cannot be selected: in selections it is the partner.
-pub(super) fn checked_label(text: &str) -> Result<&str, Mistake> {
-    checked_line(text, "a label")
+pub(super) fn checked_label(text: &str) -> Result<Arc<str>, Mistake> {
+    checked_line(text, "a label").map(Arc::from)
 }
 
-pub(super) fn report_type() -> impl Form<Value = ReportType> {
+pub(super) fn report_type() -> Form<ReportType> {
     words("report type", ReportType::ALL.map(|t| (t.as_str(), t)))
 }

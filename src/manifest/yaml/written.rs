@@ -103,7 +103,7 @@ mod tests {
         let first = problems.and_then(|all| all.iter().next().cloned());
         match first {
             None => Ok(read.unwrap()),
-            Some(first) => Err((first.line(), first.column(), first.message().to_owned())),
+            Some(first) => Err((first.line(), first.place.column(), first.message().to_owned())),
         }
     }
 
