@@ -11,7 +11,6 @@ use super::{
     matrix::{CellStatus, Matrix, MatrixColumn, PartnerRow},
     sources::Sources,
     sums::SumTable,
-    timeline::Timeline,
     words::count,
 };
 use crate::files;
@@ -40,7 +39,6 @@ struct ReportPage {
     more_causes: String,
     earlier: Option<EarlierPart>,
     sums: Option<SumTable>,
-    timeline: Option<Timeline>,
     states: Vec<Choice>,
     columns: Vec<MatrixColumn>,
     /// For printing.
@@ -101,7 +99,6 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
         causes,
         more_causes,
         sums: SumTable::of(sources),
-        timeline: Timeline::of(sources),
         states: standings.chain(fell).collect(),
         width: match columns.len() {
             ..6 => "",
