@@ -170,7 +170,10 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
         },
         exit_code: exit.code(),
     };
-    show(&view, args.format)?;
+    if args.format == PlanFormat::Csv {
+        notes.iter().for_each(|note| info!("{note}"));
+    }
+    results::show(&view, args.format)?;
     Ok(exit)
 }
 
@@ -259,16 +262,5 @@ fn leftover_note(rows: &[&Row]) -> Option<String> {
             let rows = count(n, "row");
             Some(format!("{rows} of the ledger are not in the plan and not compared: {names}"))
         }
-    }
-}
-
-fn show(view: &AuditView<'_>, format: PlanFormat) -> Result<(), CliError> {
-    match format {
-        PlanFormat::Table => results::table(&view.table()),
-        PlanFormat::Csv => {
-            view.notes.iter().for_each(|note| info!("{note}"));
-            results::csv(view.csv())
-        }
-        PlanFormat::Json => results::json(view.json()),
     }
 }

@@ -9,7 +9,8 @@ use super::{
     context::{Context, RepairNote, real_ledger, tell_repairs},
     error::CliError,
     exit::Exit,
-    plan::{show, show_run},
+    plan::show_run,
+    results,
     status::{history_of, recorded_hashes, warn_where_refused},
     to_retry::to_retry,
 };
@@ -117,7 +118,7 @@ fn show_rows<'r>(
         ledger_path: context.ledger.display().to_string(),
         ledger_exists: true,
     };
-    show(&view, format)?;
+    results::show(&view, format)?;
     Ok(done())
 }
 

@@ -20,7 +20,7 @@ use crate::{
     api::Api,
     ledger::{State, read_file},
     manifest::{Discovered, Manifest},
-    output::{Action, PlanView, Would, console},
+    output::{Action, PlanView, Would},
     plan::Planned,
     sending::{Session, discover},
 };
@@ -114,16 +114,8 @@ pub(super) async fn show_run(
         ledger_path: context.ledger.display().to_string(),
         ledger_exists,
     };
-    show(&view, format)?;
+    results::show(&view, format)?;
     Ok(!warnings.is_empty())
-}
-
-pub(super) fn show(view: &PlanView<'_>, format: PlanFormat) -> Result<(), CliError> {
-    match format {
-        PlanFormat::Table => results::table(&view.table()),
-        PlanFormat::Csv => Ok(console::print_csv_with(|out| view.csv(out))?),
-        PlanFormat::Json => results::json(view.json()),
-    }
 }
 
 pub(super) async fn discovered<A: Api>(

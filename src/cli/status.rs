@@ -4,7 +4,7 @@ use chrono::Utc;
 use tracing::warn;
 
 use super::{
-    args::{PlanFormat, StatusArgs, SummaryFormat},
+    args::{StatusArgs, SummaryFormat},
     command_line::{CommandLine, LEDGER},
     context::{RepairNote, ledger_of, real_ledger, tell_repairs, variable},
     error::CliError,
@@ -41,26 +41,16 @@ pub(super) fn status(args: &StatusArgs, command_line: &CommandLine) -> Result<Ex
     }
     let rows: Vec<&Row> = selection.rows_of(&reading.ledger)?;
     let has_doubts = rows.iter().any(|row| row.state.is_in_doubt());
-    let view = StatusView::new(path.display().to_string(), rows);
-    match args.format() {
-        PlanFormat::Table => {
-            let mut table = view.table();
-            if has_doubts {
-                let is_named = args.ledger.is_some() || variable("MONTHEND_MANIFEST").is_some();
-                let resolve = if is_named {
-                    command_line.next("resolve", &LEDGER)
-                } else {
-                    command_line.with("resolve", [path.display().to_string()])
-                };
-                table.push_str(&format!(
-                    "\nto see the rows in doubt with the candidates, and decide:\n  {resolve}\n"
-                ));
-            }
-            results::table(&table)?;
+    let mut view = StatusView::new(path.display().to_string(), rows);
+    view.resolve = has_doubts.then(|| {
+        let is_named = args.ledger.is_some() || variable("MONTHEND_MANIFEST").is_some();
+        if is_named {
+            command_line.next("resolve", &LEDGER)
+        } else {
+            command_line.with("resolve", [path.display().to_string()])
         }
-        PlanFormat::Csv => results::csv(view.csv())?,
-        PlanFormat::Json => results::json(view.json())?,
-    }
+    });
+    results::show(&view, args.format())?;
     Ok(Exit::Success)
 }
 

@@ -76,55 +76,68 @@ pub enum CheckFailure {
     Usage,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether a thing is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "Status")]
 pub enum CheckStatus {
+    /// It is.
     Ok,
-    NotOk(CheckFailure),
-    /// Not known, or not needed.
+    /// It is not.
+    NotOk,
+    /// Nobody can say, or no job needs it. That is no failure.
     Unknown,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One thing that was tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename = "Check", deny_unknown_fields)]
 pub struct Finding {
-    pub subject: CheckItem,
-    pub verdict: CheckStatus,
+    /// What.
+    pub check: CheckItem,
+    /// Whether it is there.
+    pub status: CheckStatus,
+    /// What was found, one line.
     pub message: String,
-    /// What to do; empty if there is nothing to do.
-    pub advice: String,
+    /// What to do; null where there is nothing to do.
+    pub advice: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Checklist {
     findings: Vec<Finding>,
+    failure: Option<CheckFailure>,
     /// The manifest's sub-partners compared with the account's; `None` if these are not known.
     pub coverage: Option<Coverage>,
 }
 
 impl Checklist {
-    pub fn ok(&mut self, subject: CheckItem, message: impl Into<String>) {
-        self.push(subject, CheckStatus::Ok, message.into(), String::new());
+    pub fn ok(&mut self, check: CheckItem, message: impl Into<String>) {
+        self.push(check, CheckStatus::Ok, message.into(), String::new());
     }
 
     pub fn not_ok(
         &mut self,
-        (subject, failure): (CheckItem, CheckFailure),
+        (check, failure): (CheckItem, CheckFailure),
         message: impl Into<String>,
         advice: impl Into<String>,
     ) {
-        self.push(subject, CheckStatus::NotOk(failure), message.into(), advice.into());
+        self.failure = self.failure.max(Some(failure));
+        self.push(check, CheckStatus::NotOk, message.into(), advice.into());
     }
 
     pub fn unknown(
         &mut self,
-        subject: CheckItem,
+        check: CheckItem,
         message: impl Into<String>,
         advice: impl Into<String>,
     ) {
-        self.push(subject, CheckStatus::Unknown, message.into(), advice.into());
+        self.push(check, CheckStatus::Unknown, message.into(), advice.into());
     }
 
-    fn push(&mut self, subject: CheckItem, verdict: CheckStatus, message: String, advice: String) {
-        self.findings.push(Finding { subject, verdict, message, advice });
+    fn push(&mut self, check: CheckItem, status: CheckStatus, message: String, advice: String) {
+        let advice = Some(advice).filter(|advice| !advice.is_empty());
+        self.findings.push(Finding { check, status, message, advice });
     }
 
     pub fn findings(&self) -> &[Finding] {
@@ -133,11 +146,7 @@ impl Checklist {
 
     /// How a run would end, by the worst finding; `None` if it could go on.
     pub fn failure(&self) -> Option<CheckFailure> {
-        let failures = self.findings.iter().filter_map(|finding| match finding.verdict {
-            CheckStatus::NotOk(failure) => Some(failure),
-            CheckStatus::Ok | CheckStatus::Unknown => None,
-        });
-        failures.max()
+        self.failure
     }
 }
 

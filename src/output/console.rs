@@ -143,13 +143,7 @@ pub enum CsvError {
 
 /// As [`print()`], byte for byte; on a terminal without what acts on it, and under GitHub Actions without workflow
 /// commands.
-pub fn print_csv(table: &str) -> Result<(), CsvError> {
-    print_csv_with(|out| out.write_all(table.as_bytes()))
-}
-
-pub fn print_csv_with(
-    write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
-) -> Result<(), CsvError> {
+pub fn print_csv(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> Result<(), CsvError> {
     let stdout = io::stdout();
     if is_file(&stdout) || !(github::is_on() || stdout.is_terminal()) {
         let mut out = stdout.lock();

@@ -3,8 +3,6 @@
 use std::{collections::HashSet, time::Duration};
 
 use chrono::{DateTime, Utc};
-use schemars::generate::SchemaSettings;
-use serde_json::Value;
 
 use super::words;
 use crate::{
@@ -54,13 +52,6 @@ impl<'a> LifeView<'a> {
     pub fn json(&self) -> serde_json::Result<String> {
         Ok(serde_json::to_string_pretty(&self.lines)? + "\n")
     }
-}
-
-pub fn life_schema() -> Value {
-    let generator = SchemaSettings::draft2020_12().into_generator();
-    let mut schema = generator.into_root_schema_for::<Vec<HistoryLine>>();
-    schema.insert("title".to_owned(), "monthend status --history".into());
-    schema.to_value()
 }
 
 pub(super) fn time(at: DateTime<Utc>) -> impl std::fmt::Display {
@@ -227,15 +218,5 @@ fn now(row: &Row) -> String {
             let said = if said.is_empty() { said } else { format!(": {said}") };
             format!("{}{said} ({attempts})", state.word())
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_checked_in_schema_is_up_to_date() {
-        crate::tests::is_checked_in("life", &life_schema());
     }
 }

@@ -5,18 +5,17 @@ use std::{
     time::Duration,
 };
 
-use schemars::{JsonSchema, generate::SchemaSettings};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
 
-use super::{matrix::PlanMatrix, words};
+use super::{View, rows, words};
 use crate::{
-    ledger::{Ledger, Row, State, neutralise},
+    ledger::{Ledger, Row, State},
     manifest::Limits,
     plan::{Plan, Planned, Warning, time_to_send},
     text::one_line,
 };
-use request::{RequestId, spell_day};
+use request::RequestId;
 
 /// What a run would do with a planned request, given the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -75,17 +74,6 @@ impl Action {
             Some(State::Sending { .. }) => Action::LookUp,
         }
     }
-
-    fn word(self) -> &'static str {
-        match self {
-            Action::Send => "send",
-            Action::LookUp => "look_up",
-            Action::Skip => "skip",
-            Action::Decide => "decide",
-            Action::Collect => "collect",
-            Action::Leave => "leave",
-        }
-    }
 }
 
 pub struct PlanView<'a> {
@@ -132,7 +120,7 @@ struct PlanRow<'a> {
 /// What a manifest means, or a ledger leaves to do, and what a run would do about it.
 #[derive(Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct PlanJson<'a> {
+pub struct PlanJson<'a> {
     /// The name of the manifest.
     manifest: &'a str,
     /// The ledger's path.
@@ -151,15 +139,56 @@ struct PlanJson<'a> {
     rows: Vec<PlanRow<'a>>,
 }
 
-pub fn plan_schema() -> Value {
-    let generator = SchemaSettings::draft2020_12().into_generator();
-    let mut schema = generator.into_root_schema_for::<PlanJson<'_>>();
-    schema.insert("title".to_owned(), "monthend plan".into());
-    schema.to_value()
+impl View for PlanView<'_> {
+    fn table(&self) -> String {
+        let mut out = String::new();
+        let mut selected: BTreeMap<&str, usize> = BTreeMap::new();
+        for planned in &self.selected {
+            *selected.entry(&planned.job).or_default() += 1;
+        }
+        let all = self.selected.len() == self.plan.requests().len();
+        let jobs = self.plan.jobs().iter();
+        let jobs = jobs.filter(|job| all || selected.contains_key(&*job.name)).map(|job| {
+            vec![
+                job.name.to_string(),
+                words::grouped(selected.get(&*job.name).copied().unwrap_or_default()),
+                words::grouped(job.folded),
+                words::grouped(job.excluded),
+            ]
+        });
+        out.push_str(&words::columns(
+            &["JOB", "REQUESTS", "NAMED TWICE", "EXCLUDED"],
+            jobs.collect(),
+            &[1, 2, 3],
+        ));
+        out.push('\n');
+        out.push_str(&self.requests());
+        out.push('\n');
+        out.push_str(&self.totals());
+        out
+    }
+
+    fn csv(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        rows::csv(self.rows(), out)
+    }
+
+    fn json(&self) -> serde_json::Result<String> {
+        let actions = self.actions();
+        rows::json(&PlanJson {
+            manifest: self.name,
+            ledger: &self.ledger_path,
+            requests: self.selected.len(),
+            folded: self.plan.folded(),
+            seconds_at_the_configured_rate: self.time(&actions).map(|t| t.as_secs_f64()),
+            actions,
+            warnings: self.warnings,
+            rows: self.rows().collect(),
+        })
+    }
 }
 
 impl PlanView<'_> {
-    fn lines(&self) -> impl Iterator<Item = PlanRow<'_>> {
+    fn rows(&self) -> impl Iterator<Item = PlanRow<'_>> {
         self.selected.iter().map(|planned| {
             let request = &planned.request;
             let row = self.ledger.get(planned.id);
@@ -190,111 +219,18 @@ impl PlanView<'_> {
         actions
     }
 
-    pub fn csv(&self, out: &mut dyn io::Write) -> io::Result<()> {
-        self.write_csv(out).map_err(|e| match e.into_kind() {
-            csv::ErrorKind::Io(e) => e,
-            other => io::Error::other(format!("{other:?}")),
-        })
-    }
-
-    fn write_csv(&self, out: &mut dyn io::Write) -> csv::Result<()> {
-        let mut out = csv::WriterBuilder::new().buffer_capacity(1 << 16).from_writer(out);
-        out.write_record([
-            "request_id",
-            "job",
-            "sub_partner",
-            "sub_partner_org_id",
-            "type",
-            "billing_start_date",
-            "billing_end_date",
-            "internal",
-            "action",
-            "error_code",
-        ])?;
-        for planned in &self.selected {
-            let request = &planned.request;
-            let org = request.sub_partner.as_ref().map(|org| org.as_str());
-            out.write_field(planned.id.spell())?;
-            out.write_field(&*neutralise(&planned.job))?;
-            out.write_field(&*neutralise(planned.label.as_deref().unwrap_or_default()))?;
-            out.write_field(&*neutralise(org.unwrap_or_default()))?;
-            out.write_field(request.report_type.as_str())?;
-            out.write_field(spell_day(request.period.start()))?;
-            out.write_field(spell_day(request.period.end()))?;
-            out.write_field(if request.internal { "true" } else { "false" })?;
-            let row = self.ledger.get(planned.id);
-            out.write_field(self.action(planned).word())?;
-            let code = row.map_or("", |row| row.state.error_code());
-            out.write_field(&*neutralise(code))?;
-            out.write_record(None::<&[u8]>)?;
-        }
-        Ok(out.flush()?)
-    }
-
-    pub fn json(&self) -> serde_json::Result<String> {
-        let actions = self.actions();
-        let plan = PlanJson {
-            manifest: self.name,
-            ledger: &self.ledger_path,
-            requests: self.selected.len(),
-            folded: self.plan.folded(),
-            seconds_at_the_configured_rate: self.time(&actions).map(|t| t.as_secs_f64()),
-            actions,
-            warnings: self.warnings,
-            rows: self.lines().collect(),
-        };
-        Ok(serde_json::to_string_pretty(&plan)? + "\n")
-    }
-
     fn time(&self, actions: &BTreeMap<Action, usize>) -> Option<Duration> {
         let creates = actions.get(&Action::Send).copied().unwrap_or_default();
         time_to_send(self.limits, creates)
     }
 
-    pub fn table(&self) -> String {
-        let mut out = String::new();
-        let mut selected: BTreeMap<&str, usize> = BTreeMap::new();
-        for planned in &self.selected {
-            *selected.entry(&planned.job).or_default() += 1;
-        }
-        let all = self.selected.len() == self.plan.requests().len();
-        let jobs = self.plan.jobs().iter();
-        let jobs = jobs.filter(|job| all || selected.contains_key(&*job.name)).map(|job| {
-            vec![
-                job.name.to_string(),
-                words::grouped(selected.get(&*job.name).copied().unwrap_or_default()),
-                words::grouped(job.folded),
-                words::grouped(job.excluded),
-            ]
-        });
-        out.push_str(&words::columns(
-            &["JOB", "REQUESTS", "NAMED TWICE", "EXCLUDED"],
-            jobs.collect(),
-            &[1, 2, 3],
-        ));
-        out.push('\n');
-        out.push_str(&self.requests());
-        out.push('\n');
-        out.push_str(&self.totals());
-        out
-    }
-
     fn requests(&self) -> String {
-        let failed = |planned: &Planned| failed_before(self.ledger.get(planned.id));
-        if let Some(matrix) = PlanMatrix::new(&self.selected, SHOWN, |p| failed(p).is_some()) {
-            let (mut table, more) = matrix.table(SHOWN);
-            if more > 0 {
-                let more = words::count(more, "more sub-partner");
-                let _ = writeln!(table, "… and {more} (--format csv shows all)");
-            }
-            return table;
-        }
-        let first = self.lines().zip(&self.selected).take(SHOWN);
+        let first = self.rows().zip(&self.selected).take(SHOWN);
         let first = first.map(|(line, planned)| {
             let who = line.sub_partner.or(line.sub_partner_org_id).unwrap_or("own");
             let internal = if line.internal { " internal" } else { "" };
-            let mut would = line.action.word().replace('_', " ");
-            if let Some(code) = failed(planned) {
+            let mut would = rows::word(&line.action).replace('_', " ");
+            if let Some(code) = failed_before(self.ledger.get(planned.id)) {
                 let _ = write!(would, " (failed before: {code})");
             }
             vec![
@@ -362,7 +298,7 @@ impl PlanView<'_> {
             None => write!(out, "; as fast as the server lets it (rate: unlimited)"),
         };
         let mut before: BTreeMap<&str, usize> = BTreeMap::new();
-        for code in self.lines().filter_map(|line| line.error_code) {
+        for code in self.rows().filter_map(|line| line.error_code) {
             *before.entry(code).or_default() += 1;
         }
         let failed: usize = before.values().sum();
@@ -383,15 +319,5 @@ fn failed_before(row: Option<&Row>) -> Option<&str> {
     match &row?.state {
         State::Failed { reason, .. } => Some(&reason.code),
         _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_checked_in_schema_is_up_to_date() {
-        crate::tests::is_checked_in("plan", &plan_schema());
     }
 }

@@ -1,16 +1,16 @@
-use std::{cmp::Reverse, collections::BTreeMap, fmt::Write as _};
+use std::{cmp::Reverse, collections::BTreeMap, fmt::Write as _, io};
 
 use foldhash::HashMap;
-use schemars::{JsonSchema, generate::SchemaSettings};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::{
+    View,
     causes::{CauseGroup, GroupBy, causes, failed, uncollected},
-    words, wrap,
+    rows, words, wrap,
 };
 use crate::{
-    ledger::{Row, State, neutralise},
+    ledger::{Row, State},
     text::one_line,
 };
 
@@ -56,6 +56,9 @@ pub struct StatusView {
     /// The same of created reports whose files are not there.
     #[serde(skip)]
     uncollected: Vec<Concern>,
+    /// The command that shows and decides the rows in doubt.
+    #[serde(skip)]
+    pub resolve: Option<String>,
 }
 
 /// A cause, as people read it.
@@ -83,11 +86,14 @@ struct SubPartnerCounts {
     who: String,
 }
 
-pub fn status_schema() -> Value {
-    let generator = SchemaSettings::draft2020_12().into_generator();
-    let mut schema = generator.into_root_schema_for::<StatusView>();
-    schema.insert("title".to_owned(), "monthend status".into());
-    schema.to_value()
+/// One count in CSV.
+#[derive(Serialize, JsonSchema)]
+struct StatusRow<'a> {
+    by: &'static str,
+    name: &'a str,
+    sub_partner_org_id: Option<&'a str>,
+    #[serde(flatten)]
+    statuses: Statuses,
 }
 
 /// In columns, but for long names.
@@ -139,6 +145,7 @@ impl StatusView {
             sub_partners: Vec::new(),
             concerned: Vec::new(),
             uncollected: Vec::new(),
+            resolve: None,
         };
         let rows: Vec<&Row> = rows.into_iter().collect();
         let mut places: HashMap<_, usize> = HashMap::default();
@@ -183,52 +190,10 @@ impl StatusView {
         view.uncollected = uncollected.map(|cause| concern(cause, cause.said())).collect();
         view
     }
+}
 
-    pub fn json(&self) -> serde_json::Result<String> {
-        Ok(serde_json::to_string_pretty(self)? + "\n")
-    }
-
-    /// A line for each count, of all rows and by each of type, period, cause and sub-partner.
-    pub fn csv(&self) -> csv::Result<String> {
-        let mut out = csv::Writer::from_writer(Vec::new());
-        out.write_record([
-            "by",
-            "name",
-            "sub_partner_org_id",
-            "created",
-            "failed",
-            "pending",
-            "sending",
-            "collected",
-            "empty",
-        ])?;
-        let mut line = |by: &str, name: &str, org_id: &str, s: &Statuses| {
-            let counts = [s.created, s.failed, s.pending, s.sending, s.collected, s.empty];
-            let (name, org_id) = (neutralise(name), neutralise(org_id));
-            let cells = [by.to_owned(), name.into_owned(), org_id.into_owned()];
-            out.write_record(cells.into_iter().chain(counts.map(|n| n.to_string())))
-        };
-        line("all", "", "", &self.by_status)?;
-        for (name, statuses) in &self.by_type {
-            line("type", name, "", statuses)?;
-        }
-        for (name, statuses) in &self.by_period {
-            line("period", name, "", statuses)?;
-        }
-        for (name, failed) in &self.by_cause {
-            let failed = Statuses { failed: *failed, ..Statuses::default() };
-            line("cause", name, "", &failed)?;
-        }
-        for partner in &self.sub_partners {
-            let (label, org_id) = (&partner.sub_partner, &partner.sub_partner_org_id);
-            let name = label.as_deref().or(org_id.as_deref()).unwrap_or("own");
-            let org_id = org_id.as_deref().unwrap_or_default();
-            line("sub_partner", name, org_id, &partner.statuses)?;
-        }
-        words::csv_text(out)
-    }
-
-    pub fn table(&self) -> String {
+impl View for StatusView {
+    fn table(&self) -> String {
         let header = |first| [&[first], &COLUMNS[..]].concat();
         let row = |name: &str, statuses: &Statuses| {
             [vec![name.to_owned()], statuses.counts().map(words::grouped).to_vec()].concat()
@@ -261,7 +226,32 @@ impl StatusView {
             let _ = writeln!(out, "\nCREATED AND NOT COLLECTED\n{whom}\n{}", indented(said));
         }
         let _ = writeln!(out, "\nledger {}", self.ledger);
+        if let Some(resolve) = &self.resolve {
+            let why = "to see the rows in doubt with the candidates, and decide";
+            let _ = writeln!(out, "\n{why}:\n  {resolve}");
+        }
         out
+    }
+
+    /// A line for each count, of all rows and by each of type, period, cause and sub-partner.
+    fn csv(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        let row = |by, name, statuses| StatusRow { by, name, sub_partner_org_id: None, statuses };
+        let mut all = vec![row("all", "", self.by_status)];
+        all.extend(self.by_type.iter().map(|(name, counts)| row("type", name, *counts)));
+        all.extend(self.by_period.iter().map(|(name, counts)| row("period", name, *counts)));
+        all.extend(self.by_cause.iter().map(|(name, failed)| {
+            row("cause", name, Statuses { failed: *failed, ..Statuses::default() })
+        }));
+        all.extend(self.sub_partners.iter().map(|partner| {
+            let org_id = partner.sub_partner_org_id.as_deref();
+            let name = partner.sub_partner.as_deref().or(org_id).unwrap_or("own");
+            StatusRow { sub_partner_org_id: org_id, ..row("sub_partner", name, partner.statuses) }
+        }));
+        rows::csv(all, out)
+    }
+
+    fn json(&self) -> serde_json::Result<String> {
+        rows::json(self)
     }
 }
 
@@ -270,14 +260,4 @@ fn indented(lines: &[String]) -> String {
     let lines = lines.iter();
     let lines = lines.map(|line| wrap::wrapped(&format!("  {line}"), WIDTH));
     lines.collect::<Vec<_>>().join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_checked_in_schema_is_up_to_date() {
-        crate::tests::is_checked_in("status", &status_schema());
-    }
 }

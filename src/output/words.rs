@@ -15,11 +15,6 @@ pub(super) fn grouped(n: usize) -> String {
     text::grouped(n as u64)
 }
 
-pub(super) fn csv_text(lines: csv::Writer<Vec<u8>>) -> csv::Result<String> {
-    let bytes = (lines.into_inner()).map_err(|e| csv::Error::from(e.into_error()))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
 /// `850 ms`, `2.5 s`, `12 s`, `3m 20s`, `1h 5m`.
 pub(crate) fn duration(d: Duration) -> String {
     // A wait of a second is still one after some microseconds.

@@ -3,9 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, SubsecRound as _, Utc};
-use schemars::{JsonSchema, generate::SchemaSettings};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::text::{foreign, harmless_json, read_moment};
 use request::{PersonId, ReportId};
@@ -344,12 +343,4 @@ pub fn reports_by_request(lines: &[HistoryLine]) -> HashMap<&str, (&str, DateTim
         };
     }
     reports
-}
-
-/// The JSON Schema (2020-12) of one line, for `monthend schema history`.
-pub fn schema() -> Value {
-    let generator = SchemaSettings::draft2020_12().into_generator();
-    let mut schema = generator.into_root_schema_for::<HistoryLine>();
-    schema.insert("title".to_owned(), "monthend history, one line".into());
-    schema.to_value()
 }

@@ -11,6 +11,6 @@ mod tests;
 pub use file::{Read, append, beside, read, refuse_foreign};
 pub use line::{
     AttemptRecord, HistoryEvent, HistoryLine, RunEnd, RunStart, SeenReport, Selected,
-    collected_hashes, reports_by_request, requests_created, schema,
+    collected_hashes, reports_by_request, requests_created,
 };
 pub use merge::merge;
