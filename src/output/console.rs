@@ -26,7 +26,6 @@ pub use super::log_filter::{LogFilter, LogFilterError, Verbosity};
 use super::{
     ForPeople,
     color::{Color, Paint},
-    echo::Unechoed,
     log_filter::ALWAYS,
     workflow_command as github, wrap,
 };
@@ -259,24 +258,21 @@ pub fn annotate_problem(problem: &Problem) {
     }
 }
 
-static BAR: OnceLock<Mutex<Option<Shown>>> = OnceLock::new();
+static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
-struct Shown(ProgressBar, Option<Unechoed>);
-
-fn bar() -> MutexGuard<'static, Option<Shown>> {
-    let bar = BAR.get_or_init(Mutex::default);
-    bar.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+fn bar() -> MutexGuard<'static, Option<ProgressBar>> {
+    BAR.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// Log lines appear above this bar; `None` ends that.
 pub(super) fn set_bar(new: Option<ProgressBar>) {
-    *bar() = new.map(|bar| Shown(bar, Unechoed::begin()));
+    *bar() = new;
 }
 
 /// For an end in the middle of a run. A bar that is being drawn stays: the terminal may be why nothing ends.
 pub fn clear_bar() {
-    if let Some(Ok(mut bar)) = BAR.get().map(|bar| bar.try_lock())
-        && let Some(Shown(bar, _unechoed)) = bar.take()
+    if let Ok(mut bar) = BAR.try_lock()
+        && let Some(bar) = bar.take()
     {
         bar.finish_and_clear();
     }
@@ -304,7 +300,7 @@ impl Write for Stderr {
         };
         let write = || io::stderr().write_all(line.as_bytes());
         let _ = match &*bar() {
-            Some(Shown(bar, _)) => bar.suspend(write),
+            Some(bar) => bar.suspend(write),
             None => write(),
         };
         Ok(bytes.len())

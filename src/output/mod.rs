@@ -10,7 +10,6 @@ pub mod console;
 mod coverage;
 mod decisions;
 mod document;
-mod echo;
 mod ending;
 mod github;
 mod heading;
