@@ -92,7 +92,7 @@ pub(super) struct PartnerRow {
 }
 
 pub(super) struct Cell {
-    pub(super) class: &'static str,
+    pub(super) status: CellStatus,
     pub(super) text: String,
     pub(super) link: Option<String>,
     pub(super) then: String,
@@ -100,7 +100,8 @@ pub(super) struct Cell {
 }
 
 impl Matrix {
-    pub(super) fn of(sources: &Sources<'_>, beside: &Comparison) -> Self {
+    pub(super) fn of(sources: &Sources<'_>) -> Self {
+        let earlier = Comparison::of(sources);
         let rows = || sources.ledger.rows();
         let column = |row: &Row| (row.request().period, row.request().report_type);
         let columns: BTreeSet<(Period, ReportType)> = rows().map(column).collect();
@@ -118,7 +119,7 @@ impl Matrix {
                 });
                 lines.len() - 1
             });
-            lines[line].cells[places[&column(row)]] = Some(cell(sources, beside, place, row));
+            lines[line].cells[places[&column(row)]] = Some(cell(sources, &earlier, place, row));
         }
         let columns = columns
             .iter()
@@ -133,10 +134,10 @@ fn more(row: &Row) -> String {
     org.unwrap_or_default()
 }
 
-fn cell(sources: &Sources<'_>, beside: &Comparison, place: usize, row: &Row) -> Cell {
-    let trouble = beside.file_trouble(place);
-    let standing = CellStatus::of(row, trouble);
-    let text = match standing {
+fn cell(sources: &Sources<'_>, comparison: &Comparison, place: usize, row: &Row) -> Cell {
+    let trouble = comparison.file_trouble(place);
+    let status = CellStatus::of(row, trouble);
+    let text = match status {
         CellStatus::Collected => match row.collected.rows.map(usize::try_from) {
             Some(Ok(rows)) => count(rows, "row"),
             _ => "collected".to_owned(),
@@ -155,10 +156,10 @@ fn cell(sources: &Sources<'_>, beside: &Comparison, place: usize, row: &Row) -> 
         CellStatus::Pending => "pending".to_owned(),
     };
     let file = &row.collected.file;
-    let is_collected = matches!(standing, CellStatus::Collected | CellStatus::Empty);
-    let then = beside.then(place);
+    let is_collected = matches!(status, CellStatus::Collected | CellStatus::Empty);
+    let then = comparison.then(place);
     Cell {
-        class: standing.class(),
+        status,
         text,
         link: is_collected.then(|| link(sources.page_folder, sources.folder, file)).flatten(),
         then: then.map_or_else(String::new, |then| then.text.clone()),

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     causes::{PageCause, causes},
-    comparison::{Comparison, EarlierPart},
+    comparison::EarlierPart,
     headline::{BarSegment, Headline, Lead, Tile, periods},
     matrix::{CellStatus, Matrix, MatrixColumn, PartnerRow},
     sources::Sources,
@@ -68,12 +68,14 @@ struct Fact {
 
 /// These values cannot fail; the error type is the template's.
 pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
-    let beside = Comparison::of(sources);
+    let matrix = Matrix::of(sources);
     let earlier = EarlierPart::of(sources);
-    let headline = Headline::of(sources, &beside);
+    let sums = SumTable::of(sources);
+    let headline =
+        Headline { sources, matrix: &matrix, earlier: earlier.as_ref(), sums: sums.as_ref() };
+    let (verdict, tiles, bar) = (headline.verdict(), headline.tiles(), headline.bar());
+    let Matrix { columns, lines } = matrix;
     let (causes, more_causes) = causes(sources);
-    let Matrix { columns, lines } = Matrix::of(sources, &beside);
-    let bar = headline.bar();
     let bar_label: Vec<&str> = bar.iter().map(|part| part.title.as_str()).collect();
     // Spoiled files have the colour of failures.
     let choices = CellStatus::ALL.into_iter().filter(|it| *it != CellStatus::Spoiled);
@@ -92,13 +94,13 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
         is_sandbox: sources.is_sandbox,
         title: title.to_owned(),
         subtitle: subtitle(sources),
-        verdict: headline.verdict(sources, earlier.as_ref()),
-        tiles: headline.tiles(sources, earlier.as_ref()),
+        verdict,
+        tiles,
         bar_label: bar_label.join(", "),
         bar,
         causes,
         more_causes,
-        sums: SumTable::of(sources),
+        sums,
         states: standings.chain(fell).collect(),
         width: match columns.len() {
             ..6 => "",
