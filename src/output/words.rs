@@ -1,5 +1,6 @@
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 
+use chrono::{DateTime, Utc};
 use comfy_table::{Table, presets::NOTHING};
 
 use crate::{
@@ -13,6 +14,10 @@ pub(super) use crate::text::count;
 /// `1,234,567`.
 pub(super) fn grouped(n: usize) -> String {
     text::grouped(n as u64)
+}
+
+pub(super) fn time(at: DateTime<Utc>) -> impl Display {
+    at.format("%Y-%m-%d %H:%M:%S UTC")
 }
 
 /// `850 ms`, `2.5 s`, `12 s`, `3m 20s`, `1h 5m`.
