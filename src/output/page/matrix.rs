@@ -51,27 +51,25 @@ impl CellStatus {
         }
     }
 
-    pub(super) fn class(self) -> &'static str {
+    /// The class of its cells, and its name for people.
+    fn shown(self) -> (&'static str, &'static str) {
         match self {
-            CellStatus::Collected => "ok",
-            CellStatus::Empty => "empty",
-            CellStatus::Created => "made",
-            CellStatus::Spoiled | CellStatus::Failed => "failed",
-            CellStatus::Sending => "sending",
-            CellStatus::Pending => "pending",
+            CellStatus::Collected => ("ok", "collected"),
+            CellStatus::Empty => ("empty", "empty"),
+            CellStatus::Spoiled => ("failed", "file changed or missing"),
+            CellStatus::Created => ("made", "created, not collected"),
+            CellStatus::Failed => ("failed", "failed"),
+            CellStatus::Sending => ("sending", "in doubt"),
+            CellStatus::Pending => ("pending", "pending"),
         }
     }
 
+    pub(super) fn class(self) -> &'static str {
+        self.shown().0
+    }
+
     pub(super) fn name(self) -> &'static str {
-        match self {
-            CellStatus::Collected => "collected",
-            CellStatus::Empty => "empty",
-            CellStatus::Spoiled => "file changed or missing",
-            CellStatus::Created => "created, not collected",
-            CellStatus::Failed => "failed",
-            CellStatus::Sending => "in doubt",
-            CellStatus::Pending => "pending",
-        }
+        self.shown().1
     }
 }
 
