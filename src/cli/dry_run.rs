@@ -11,14 +11,14 @@ use super::{
     exit::Exit,
     plan::show_run,
     results,
-    status::{history_of, recorded_hashes, warn_where_refused},
+    status::{history_of, warn_where_refused},
     to_retry::to_retry,
 };
 use crate::{
     collect::hash_of,
     files::folder_of,
     ledger::{Ledger, LedgerError, LedgerRead, Row, State, read_file, refuse_mixing},
-    output::{Action, PlanView, Would},
+    output::{Action, PlanView, Would, history},
     plan::{Plan, Selection},
 };
 use request::RequestId;
@@ -46,7 +46,7 @@ pub(super) fn dry_run_of_retry(
     let work_list =
         to_retry(reading, &selected, args, |_, _| {}).map_err(|e| context.torn_line(e))?;
     let rows = work_list.work.iter().map(|place| work_list.ledger.row(*place));
-    let would = Would::send("retry");
+    let would = Would { command: "retry", collects: None };
     show_rows(rows, would, &work_list.ledger, context, args.format.format())
 }
 
@@ -64,7 +64,8 @@ pub(super) fn dry_run_of_collect(
     let path = real_ledger(&context.ledger)?;
     let actions = collecting(rows.iter().copied(), &path, args.collect.force);
     let format = args.format.format();
-    show_rows(rows, Would::collect(actions), &ledger, context, format)
+    let would = Would { command: "collect", collects: Some(actions) };
+    show_rows(rows, would, &ledger, context, format)
 }
 
 pub(super) fn collecting<'r>(
@@ -72,7 +73,7 @@ pub(super) fn collecting<'r>(
     path: &Path,
     is_forced: bool,
 ) -> HashMap<RequestId, Action> {
-    let recorded = recorded_hashes(&history_of(path).lines);
+    let recorded = history::recorded_hashes(&history_of(path).lines);
     let action = |row: &Row| {
         let recorded = recorded.get(&row.id());
         let collected = &row.collected;

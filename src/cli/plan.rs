@@ -99,13 +99,13 @@ pub(super) async fn show_run(
     let view = PlanView {
         name: &manifest.name,
         limits: &manifest.settings.limits,
-        would: match collects {
-            Some(how) => {
+        would: Would {
+            command: "run",
+            collects: collects.map(|how| {
                 let rows = reading.ledger.rows().filter(|row| ids.contains(&row.key()));
                 let created = rows.filter(|row| matches!(row.state, State::Created(_)));
-                Would::send_and_collect(collecting(created, &ledger, how.force))
-            }
-            None => Would::send("run"),
+                collecting(created, &ledger, how.force)
+            }),
         },
         warnings: &warnings,
         plan: &plan,

@@ -14,7 +14,7 @@ use super::{
     exit::Exit,
     guard::Guard,
     opened_ledger::OpenedLedger,
-    status::{history_of, recorded_hashes},
+    status::history_of,
 };
 use crate::{
     audit::{Files, MaxDrop, Previous, Review},
@@ -22,7 +22,7 @@ use crate::{
     ledger::{Ledger, RecordedHashes, Row},
     manifest::{DateCheck, Discovered, LoadOptions, Manifest, RunSettings},
     output::{
-        console,
+        console, history,
         page::{self, Sources},
     },
     plan::{Plan, take_known},
@@ -54,7 +54,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
         None => MaxDrop::default(),
     };
 
-    let recorded = recorded_hashes(&history_of(&ledger.path).lines);
+    let recorded = history::recorded_hashes(&history_of(&ledger.path).lines);
     let not_compared = RecordedHashes::new();
     let previous = earlier.as_ref().map(|earlier| Previous {
         ledger: &earlier.ledger,

@@ -24,7 +24,7 @@ fn schema_named(kind: SchemaKind) -> Value {
         SchemaKind::Manifest => manifest::schema(),
         SchemaKind::Ledger => ledger::table_schema(),
         SchemaKind::Plan => schema_of::<PlanJson<'_>>("monthend plan"),
-        SchemaKind::Status => schema_of::<StatusView>("monthend status"),
+        SchemaKind::Status => schema_of::<StatusView<'_>>("monthend status"),
         SchemaKind::Audit => schema_of::<AuditJson<'_>>("monthend audit"),
         SchemaKind::History => schema_of::<HistoryLine>("monthend history, one line"),
         SchemaKind::Summary => schema_of::<SummaryJson<'_>>("monthend summary"),

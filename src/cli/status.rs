@@ -14,12 +14,11 @@ use super::{
 };
 use crate::{
     ledger::{
-        Ledger, LedgerError, Lock, RecordedHashes, Row, read_file, real_path, refuse_second_name,
-        refuse_unmerged,
+        Ledger, LedgerError, Lock, Row, read_file, real_path, refuse_second_name, refuse_unmerged,
     },
     output::{
         LifeView, StatusView,
-        history::{self, HistoryLine, Read},
+        history::{self, Read},
     },
     text::system_says,
 };
@@ -87,13 +86,6 @@ pub(super) fn history_of(ledger: &Path) -> Read {
         warn!("the history {} cannot be read ({})", path.display(), system_says(&e));
         Read::default()
     })
-}
-
-/// The hashes of collected files in `lines` of a history; an id that is none belongs to no row.
-pub(super) fn recorded_hashes(lines: &[HistoryLine]) -> RecordedHashes {
-    let hashes = history::collected_hashes(lines).into_iter();
-    let known = hashes.filter_map(|(id, sha256)| Some((id.parse().ok()?, sha256)));
-    known.collect()
 }
 
 /// A run goes on: counts are of this moment, and a row in doubt may be in flight.

@@ -13,27 +13,31 @@ use crate::{
 
 pub struct LifeView<'a> {
     row: &'a Row,
-    /// Of this row, with its commands and the pauses between its attempts.
-    lines: Vec<&'a HistoryLine>,
+    /// Of this row, with its commands and the pauses between its attempts; each with its fields.
+    lines: Vec<(&'a HistoryLine, Value)>,
 }
 
 impl<'a> LifeView<'a> {
     pub fn new(row: &'a Row, lines: &'a [HistoryLine]) -> Self {
         let id = row.id().to_string();
-        let is_about = |line: &&HistoryLine| line.request_id() == Some(&id);
-        let about: Vec<&HistoryLine> = lines.iter().filter(is_about).collect();
-        let runs: HashSet<&str> = about.iter().map(|line| &*line.run).collect();
-        let first = about.iter().map(|line| line.at).min();
-        let last = about.iter().map(|line| line.at).max();
-        let is_told = |line: &&HistoryLine| match line.what {
+        let is_about = |fields: &Value| fields["request_id"] == *id;
+        let of_all_or_it = lines.iter().filter_map(|line| {
+            let fields = serde_json::to_value(&line.what).ok()?;
+            (fields["request_id"].is_null() || is_about(&fields)).then_some((line, fields))
+        });
+        let mut lines: Vec<(&HistoryLine, Value)> = of_all_or_it.collect();
+        let about = || lines.iter().filter(|(_, fields)| is_about(fields)).map(|(line, _)| line);
+        let runs: HashSet<&str> = about().map(|line| &*line.run).collect();
+        let first = about().map(|line| line.at).min();
+        let last = about().map(|line| line.at).max();
+        lines.retain(|(line, fields)| match line.what {
             HistoryEvent::Run(_) | HistoryEvent::End(_) => runs.contains(&*line.run),
             HistoryEvent::Pause { .. } | HistoryEvent::Failing { .. } => {
                 runs.contains(&*line.run) && Some(line.at) >= first && Some(line.at) <= last
             }
-            _ => is_about(line),
-        };
-        let mut lines: Vec<&HistoryLine> = lines.iter().filter(is_told).collect();
-        lines.sort_by_key(|line| line.at);
+            _ => is_about(fields),
+        });
+        lines.sort_by_key(|(line, _)| line.at);
         LifeView { row, lines }
     }
 
@@ -43,17 +47,17 @@ impl<'a> LifeView<'a> {
         if self.lines.is_empty() {
             out.push_str("the history says nothing of it\n");
         }
-        for line in &self.lines {
-            let event = serde_json::to_value(&line.what).unwrap_or_default();
+        for (line, event) in &self.lines {
             let kind = event["kind"].as_str().unwrap_or_default();
-            out.push_str(&format!("{}  {kind:<13}  {}\n", words::time(line.at), fields(&event)));
+            out.push_str(&format!("{}  {kind:<13}  {}\n", words::time(line.at), fields(event)));
         }
         out.push_str(&format!("now: {}\n", fields(&now(self.row))));
         out
     }
 
     pub fn json(&self) -> serde_json::Result<String> {
-        rows::json(&self.lines)
+        let lines: Vec<&HistoryLine> = self.lines.iter().map(|(line, _)| *line).collect();
+        rows::json(&lines)
     }
 }
 

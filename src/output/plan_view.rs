@@ -35,34 +35,12 @@ pub enum Action {
     Leave,
 }
 
+/// Which command would do it.
 #[derive(Debug, Clone)]
 pub struct Would {
-    command: &'static str,
-    /// What is collected, where nothing is sent.
-    collects: Option<HashMap<RequestId, Action>>,
-}
-
-impl Would {
-    pub fn send(command: &'static str) -> Self {
-        let collects = None;
-        Would { command, collects }
-    }
-
-    pub fn collect(actions: HashMap<RequestId, Action>) -> Self {
-        Would { command: "collect", collects: Some(actions) }
-    }
-
-    /// Created rows are collected as `actions` say.
-    pub fn send_and_collect(actions: HashMap<RequestId, Action>) -> Self {
-        Would { collects: Some(actions), ..Would::send("run") }
-    }
-
-    fn action(&self, request: RequestId, row: Option<&Row>) -> Action {
-        match (Action::for_row(row), &self.collects) {
-            (Action::Skip, Some(actions)) => actions.get(&request).copied().unwrap_or(Action::Skip),
-            (action, _) => action,
-        }
-    }
+    pub command: &'static str,
+    /// What becomes of created rows; none where nothing is collected.
+    pub collects: Option<HashMap<RequestId, Action>>,
 }
 
 impl Action {
@@ -141,31 +119,9 @@ pub struct PlanJson<'a> {
 
 impl View for PlanView<'_> {
     fn table(&self) -> String {
-        let mut out = String::new();
-        let mut selected: BTreeMap<&str, usize> = BTreeMap::new();
-        for planned in &self.selected {
-            *selected.entry(&planned.job).or_default() += 1;
-        }
-        let all = self.selected.len() == self.plan.requests().len();
-        let jobs = self.plan.jobs().iter();
-        let jobs = jobs.filter(|job| all || selected.contains_key(&*job.name)).map(|job| {
-            vec![
-                job.name.to_string(),
-                words::grouped(selected.get(&*job.name).copied().unwrap_or_default()),
-                words::grouped(job.folded),
-                words::grouped(job.excluded),
-            ]
-        });
-        out.push_str(&words::columns(
-            &["JOB", "REQUESTS", "NAMED TWICE", "EXCLUDED"],
-            jobs.collect(),
-            &[1, 2, 3],
-        ));
-        out.push('\n');
-        out.push_str(&self.requests());
-        out.push('\n');
-        out.push_str(&self.totals());
-        out
+        let jobs = self.jobs();
+        let requests = self.requests();
+        format!("{jobs}\n{requests}\n{}", self.totals())
     }
 
     fn csv(&self, out: &mut dyn io::Write) -> io::Result<()> {
@@ -191,7 +147,7 @@ impl PlanView<'_> {
     fn rows(&self) -> impl Iterator<Item = PlanRow<'_>> {
         self.selected.iter().map(|planned| {
             let request = &planned.request;
-            let row = self.ledger.get(planned.id);
+            let code = self.ledger.get(planned.id).map(|row| row.state.error_code());
             PlanRow {
                 request_id: planned.id.to_string(),
                 job: &planned.job,
@@ -201,14 +157,17 @@ impl PlanView<'_> {
                 billing_start_date: request.period.start().to_string(),
                 billing_end_date: request.period.end().to_string(),
                 internal: request.internal,
-                action: self.would.action(planned.id, row),
-                error_code: (row.map(|row| row.state.error_code())).filter(|code| !code.is_empty()),
+                action: self.action(planned),
+                error_code: code.filter(|code| !code.is_empty()),
             }
         })
     }
 
     fn action(&self, planned: &Planned) -> Action {
-        self.would.action(planned.id, self.ledger.get(planned.id))
+        match (Action::for_row(self.ledger.get(planned.id)), &self.would.collects) {
+            (Action::Skip, Some(actions)) => *actions.get(&planned.id).unwrap_or(&Action::Skip),
+            (action, _) => action,
+        }
     }
 
     fn actions(&self) -> BTreeMap<Action, usize> {
@@ -224,32 +183,42 @@ impl PlanView<'_> {
         time_to_send(self.limits, creates)
     }
 
+    fn jobs(&self) -> String {
+        let mut selected: BTreeMap<&str, usize> = BTreeMap::new();
+        for planned in &self.selected {
+            *selected.entry(&planned.job).or_default() += 1;
+        }
+        let all = self.selected.len() == self.plan.requests().len();
+        let jobs = self.plan.jobs().iter();
+        let jobs = jobs.filter(|job| all || selected.contains_key(&*job.name)).map(|job| {
+            let requests = selected.get(&*job.name).copied().unwrap_or_default();
+            let counts = [requests, job.folded, job.excluded].map(words::grouped);
+            [vec![job.name.to_string()], counts.to_vec()].concat()
+        });
+        let header = ["JOB", "REQUESTS", "NAMED TWICE", "EXCLUDED"];
+        words::columns(&header, jobs.collect(), &[1, 2, 3])
+    }
+
     fn requests(&self) -> String {
-        let first = self.rows().zip(&self.selected).take(SHOWN);
-        let first = first.map(|(line, planned)| {
-            let who = line.sub_partner.or(line.sub_partner_org_id).unwrap_or("own");
-            let internal = if line.internal { " internal" } else { "" };
-            let mut would = rows::word(&line.action).replace('_', " ");
-            if let Some(code) = failed_before(self.ledger.get(planned.id)) {
-                let _ = write!(would, " (failed before: {code})");
+        let rows = self.rows().zip(&self.selected).take(SHOWN).map(|(row, planned)| {
+            let who = row.sub_partner.or(row.sub_partner_org_id).unwrap_or("own");
+            let internal = if row.internal { " internal" } else { "" };
+            let mut would = rows::word(&row.action).replace('_', " ");
+            if let Some(State::Failed { reason, .. }) =
+                self.ledger.get(planned.id).map(|row| &row.state)
+            {
+                let _ = write!(would, " (failed before: {})", reason.code);
             }
             vec![
                 words::shortened(who),
-                format!("{}{internal}", line.r#type),
-                format!("{} to {}", line.billing_start_date, line.billing_end_date),
+                format!("{}{internal}", row.r#type),
+                format!("{} to {}", row.billing_start_date, row.billing_end_date),
                 would,
             ]
         });
-        let mut table = words::columns(
-            &[
-                "SUB-PARTNER",
-                "TYPE",
-                "DAYS",
-                &format!("A {} WOULD", self.would.command.to_uppercase()),
-            ],
-            first.collect(),
-            &[],
-        );
+        let would = format!("A {} WOULD", self.would.command.to_uppercase());
+        let header = ["SUB-PARTNER", "TYPE", "DAYS", &would];
+        let mut table = words::columns(&header, rows.collect(), &[]);
         let more = self.selected.len().saturating_sub(SHOWN);
         if more > 0 {
             let more = words::count(more, "more request");
@@ -291,33 +260,26 @@ impl PlanView<'_> {
                 let _ = write!(out, ", {}", what.replace("{}", &words::grouped(n(action))));
             }
         }
-        let limits = self.limits;
+        let rate = self.limits.rate;
         let _ = match self.time(&actions) {
             _ if n(Action::Send) + n(Action::LookUp) == 0 => Ok(()),
-            Some(time) => write!(out, "; {} at {}", words::about(time), limits.rate),
+            Some(time) => write!(out, "; {} at {rate}", words::about(time)),
             None => write!(out, "; as fast as the server lets it (rate: unlimited)"),
         };
         let mut before: BTreeMap<&str, usize> = BTreeMap::new();
-        for code in self.rows().filter_map(|line| line.error_code) {
+        for code in self.rows().filter_map(|row| row.error_code) {
             *before.entry(code).or_default() += 1;
         }
-        let failed: usize = before.values().sum();
-        if failed > 0 {
-            let causes =
-                before.iter().map(|(code, n)| format!("{} {}", one_line(code), words::grouped(*n)));
-            let causes: Vec<String> = causes.collect();
-            let _ =
-                write!(out, "\n{} failed before: {}", words::grouped(failed), causes.join(", "));
+        if !before.is_empty() {
+            let failed = words::grouped(before.values().sum());
+            let causes = before.iter();
+            let causes: Vec<String> = causes
+                .map(|(code, n)| format!("{} {}", one_line(code), words::grouped(*n)))
+                .collect();
+            let _ = write!(out, "\n{failed} failed before: {}", causes.join(", "));
         }
         let exists = if self.ledger_exists { "" } else { " (not there yet)" };
         let _ = writeln!(out, "\nledger {}{exists}", self.ledger_path);
         out
-    }
-}
-
-fn failed_before(row: Option<&Row>) -> Option<&str> {
-    match &row?.state {
-        State::Failed { reason, .. } => Some(&reason.code),
-        _ => None,
     }
 }

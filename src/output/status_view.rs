@@ -33,9 +33,9 @@ struct Statuses {
 }
 
 /// A ledger's counts, by status, type, period, cause and sub-partner.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct StatusView {
+pub struct StatusView<'a> {
     /// The ledger's path.
     ledger: String,
     /// The rows that are counted.
@@ -50,24 +50,12 @@ pub struct StatusView {
     by_cause: BTreeMap<String, usize>,
     /// Those that failed most first.
     sub_partners: Vec<SubPartnerCounts>,
-    /// Causes with whom they concern and what was said.
+    /// For the causes, as people read them.
     #[serde(skip)]
-    concerned: Vec<Concern>,
-    /// The same of created reports whose files are not there.
-    #[serde(skip)]
-    uncollected: Vec<Concern>,
+    rows: Vec<&'a Row>,
     /// The command that shows and decides the rows in doubt.
     #[serde(skip)]
     pub resolve: Option<String>,
-}
-
-/// A cause, as people read it.
-#[derive(Debug, Clone, PartialEq)]
-struct Concern {
-    code: String,
-    whom: String,
-    /// A line for each message.
-    said: Vec<String>,
 }
 
 /// One sub-partner's counts, or those of the partner itself.
@@ -98,6 +86,8 @@ struct StatusRow<'a> {
 
 /// In columns, but for long names.
 const WIDTH: usize = 100;
+/// For whom a cause concerns.
+const ROOM: usize = WIDTH - 16;
 const COLUMNS: [&str; 6] = ["CREATED", "COLLECTED", "EMPTY", "FAILED", "PENDING", "SENDING"];
 const SHOWN: usize = 10;
 
@@ -133,8 +123,8 @@ impl SubPartnerCounts {
     }
 }
 
-impl StatusView {
-    pub fn new<'a>(ledger: String, rows: impl IntoIterator<Item = &'a Row>) -> Self {
+impl<'a> StatusView<'a> {
+    pub fn new(ledger: String, rows: impl IntoIterator<Item = &'a Row>) -> Self {
         let mut view = StatusView {
             ledger,
             total: 0,
@@ -143,15 +133,13 @@ impl StatusView {
             by_period: BTreeMap::new(),
             by_cause: BTreeMap::new(),
             sub_partners: Vec::new(),
-            concerned: Vec::new(),
-            uncollected: Vec::new(),
+            rows: rows.into_iter().collect(),
             resolve: None,
         };
-        let rows: Vec<&Row> = rows.into_iter().collect();
         let mut places: HashMap<_, usize> = HashMap::default();
         let mut types: BTreeMap<_, Statuses> = BTreeMap::new();
         let mut periods: BTreeMap<_, Statuses> = BTreeMap::new();
-        for row in &rows {
+        for row in &view.rows {
             let place = *places.entry(row.request().sub_partner.as_ref()).or_insert_with(|| {
                 view.sub_partners.push(SubPartnerCounts::of(row));
                 view.sub_partners.len() - 1
@@ -173,26 +161,15 @@ impl StatusView {
         view.by_period = periods.iter().map(|(p, s)| (p.to_string(), *s)).collect();
         let undone = |s: &Statuses| (s.failed, s.sending, s.pending);
         view.sub_partners.sort_by_key(|partner| Reverse(undone(&partner.statuses)));
-        let concern = |cause: &CauseGroup<'_>, said| Concern {
-            code: one_line(cause.code),
-            whom: cause.whom(WIDTH - 16),
-            said,
-        };
-        let causes_of = |cause: fn(&Row) -> Option<(&str, String)>| {
-            causes(rows.iter().copied(), GroupBy::Code, cause)
-        };
-        // `monthend resolve` shows the candidates of rows in doubt.
-        let (concerned, uncollected) = (causes_of(failed), causes_of(uncollected));
-        let concerned = concerned.iter();
-        let concerned = concerned.map(|cause| concern(cause, cause.said_briefly()));
-        view.concerned = concerned.collect();
-        let uncollected = uncollected.iter();
-        view.uncollected = uncollected.map(|cause| concern(cause, cause.said())).collect();
         view
+    }
+
+    fn causes(&self, cause: fn(&Row) -> Option<(&str, String)>) -> Vec<CauseGroup<'a>> {
+        causes(self.rows.iter().copied(), GroupBy::Code, cause)
     }
 }
 
-impl View for StatusView {
+impl View for StatusView<'_> {
     fn table(&self) -> String {
         let header = |first| [&[first], &COLUMNS[..]].concat();
         let row = |name: &str, statuses: &Statuses| {
@@ -216,14 +193,18 @@ impl View for StatusView {
             let more = words::count(more, "more sub-partner");
             let _ = writeln!(out, "… and {more} (--sub-partner shows one of them)");
         }
-        if !self.concerned.is_empty() {
+        let failures = self.causes(failed);
+        if !failures.is_empty() {
             out.push_str("\nFAILED\n");
         }
-        for Concern { code, whom, said } in &self.concerned {
-            let _ = writeln!(out, "{code}  {whom}\n{}", indented(said));
+        for cause in &failures {
+            // `monthend resolve` shows the candidates of rows in doubt.
+            let (code, whom) = (one_line(cause.code), cause.whom(ROOM));
+            let _ = writeln!(out, "{code}  {whom}\n{}", indented(&cause.said_briefly()));
         }
-        for Concern { whom, said, .. } in &self.uncollected {
-            let _ = writeln!(out, "\nCREATED AND NOT COLLECTED\n{whom}\n{}", indented(said));
+        for cause in self.causes(uncollected) {
+            let (whom, said) = (cause.whom(ROOM), indented(&cause.said()));
+            let _ = writeln!(out, "\nCREATED AND NOT COLLECTED\n{whom}\n{said}");
         }
         let _ = writeln!(out, "\nledger {}", self.ledger);
         if let Some(resolve) = &self.resolve {

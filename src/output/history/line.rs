@@ -6,7 +6,10 @@ use chrono::{DateTime, NaiveDate, SubsecRound as _, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::text::{foreign, harmless_json, read_moment};
+use crate::{
+    ledger::RecordedHashes,
+    text::{foreign, harmless_json, read_moment},
+};
 use request::{PersonId, ReportId};
 
 /// One thing that happened.
@@ -264,26 +267,6 @@ impl HistoryLine {
         HistoryLine { at: at.trunc_subsecs(3), run: run.to_owned(), what }
     }
 
-    pub fn request_id(&self) -> Option<&str> {
-        match &self.what {
-            HistoryEvent::Attempt(AttemptRecord { request_id, .. })
-            | HistoryEvent::Adopted { request_id, .. }
-            | HistoryEvent::NotMade { request_id }
-            | HistoryEvent::NotLookedUp { request_id, .. }
-            | HistoryEvent::Failed { request_id, .. }
-            | HistoryEvent::Candidates { request_id, .. }
-            | HistoryEvent::Existing { request_id, .. }
-            | HistoryEvent::Recreate { request_id, .. }
-            | HistoryEvent::Resolve { request_id, .. }
-            | HistoryEvent::Collected { request_id, .. }
-            | HistoryEvent::NotCollected { request_id, .. } => Some(request_id),
-            HistoryEvent::Run(_)
-            | HistoryEvent::End(_)
-            | HistoryEvent::Pause { .. }
-            | HistoryEvent::Failing { .. } => None,
-        }
-    }
-
     /// With its line feed.
     pub fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
         let json = serde_json::to_string(self)?;
@@ -293,11 +276,11 @@ impl HistoryLine {
     }
 }
 
-/// By request id, as collected last.
-pub fn collected_hashes(lines: &[HistoryLine]) -> HashMap<String, String> {
+/// Of collected files, as collected last. An id that is none belongs to no row.
+pub fn recorded_hashes(lines: &[HistoryLine]) -> RecordedHashes {
     let collected = lines.iter().filter_map(|line| match &line.what {
         HistoryEvent::Collected { request_id, sha256, .. } => {
-            Some((request_id.clone(), sha256.clone()))
+            Some((request_id.parse().ok()?, sha256.clone()))
         }
         _ => None,
     });
