@@ -3,7 +3,6 @@
 
 mod audit_view;
 mod causes;
-mod check_view;
 mod checklist;
 mod color;
 pub mod console;
@@ -27,6 +26,7 @@ mod recorder;
 mod reporters;
 mod rows;
 mod status_view;
+mod stdout;
 mod summary;
 mod summary_json;
 mod words;
@@ -38,8 +38,7 @@ mod hostile;
 
 pub use audit_view::{AuditJson, AuditView};
 pub use causes::{CauseGroup, GroupBy, causes, failed_or_uncollected};
-pub use check_view::CheckJson;
-pub use checklist::{CheckFailure, CheckItem, CheckStatus, Checklist, Finding};
+pub use checklist::{CheckFailure, CheckItem, CheckJson, Checklist};
 pub use color::Color;
 pub use coverage::{Coverage, Unlisted};
 pub use decisions::{CandidateReport, DecisionCommands, Knowledge, UndecidedRow, decisions};

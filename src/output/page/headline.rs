@@ -34,7 +34,7 @@ pub(super) struct BarSegment {
 pub(super) struct Headline<'a> {
     pub(super) sources: &'a Sources<'a>,
     pub(super) matrix: &'a Matrix,
-    pub(super) earlier: Option<&'a EarlierPart>,
+    pub(super) earlier: Option<&'a EarlierPart<'a>>,
     pub(super) sums: Option<&'a SumTable>,
 }
 

@@ -24,7 +24,7 @@ const SHOWN: usize = 500;
 /// `templates/report/page.html` escapes everything but style, script and policy, which are ours.
 #[derive(Template)]
 #[template(path = "report/page.html")]
-struct ReportPage {
+struct ReportPage<'a> {
     policy: String,
     style: &'static str,
     script: &'static str,
@@ -37,7 +37,7 @@ struct ReportPage {
     bar_label: String,
     causes: Vec<PageCause>,
     more_causes: String,
-    earlier: Option<EarlierPart>,
+    earlier: Option<EarlierPart<'a>>,
     sums: Option<SumTable>,
     states: Vec<Choice>,
     columns: Vec<MatrixColumn>,
@@ -47,17 +47,13 @@ struct ReportPage {
     lines: Vec<PartnerRow>,
     /// Lines in a table; the others wait in a template for the script.
     shown: usize,
-    made: PageFacts,
+    version: &'static str,
+    facts: Vec<Fact>,
 }
 
 struct Choice {
     class: &'static str,
     name: &'static str,
-}
-
-struct PageFacts {
-    version: &'static str,
-    facts: Vec<Fact>,
 }
 
 struct Fact {
@@ -111,7 +107,8 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
         unit: "lines",
         shown: SHOWN,
         lines,
-        made: made(sources),
+        version: env!("CARGO_PKG_VERSION"),
+        facts: facts(sources),
         earlier,
     }
     .render()
@@ -134,7 +131,7 @@ fn subtitle(sources: &Sources<'_>) -> String {
     text
 }
 
-fn made(sources: &Sources<'_>) -> PageFacts {
+fn facts(sources: &Sources<'_>) -> Vec<Fact> {
     let version = env!("CARGO_PKG_VERSION");
     let fact = |name, value: &str, is_code| Fact { name, value: value.to_owned(), is_code };
     let mut facts = vec![
@@ -150,7 +147,7 @@ fn made(sources: &Sources<'_>) -> PageFacts {
     if let Some(manifest) = &sources.manifest {
         facts.push(fact("Manifest", manifest, false));
     }
-    PageFacts { version, facts }
+    facts
 }
 
 /// The form in a Content-Security-Policy (CSP Level 3, 2.3.1).
