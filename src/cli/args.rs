@@ -485,8 +485,6 @@ pub(super) enum SchemaKind {
     Plan,
     /// JSON Schema of what `status --format json` prints
     Status,
-    /// JSON Schema of what `status --history --format json` prints
-    Life,
     /// JSON Schema of what `audit --format json` prints
     Audit,
     /// JSON Schema of one line of the history next to a ledger

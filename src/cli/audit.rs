@@ -18,7 +18,7 @@ use super::{
     read_session::ReadSession,
     results,
     signals::Signals,
-    status::{history_of, recorded_hashes, warn_of_run, warn_where_refused},
+    status::{history_of, warn_of_run, warn_where_refused},
     warnings::{named_rows, relabelled},
 };
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
     inventory::ServerReports,
     ledger::{Ledger, LedgerError, RecordedHashes, Row, read_file, refuse_mixing, refuse_unmerged},
     manifest::{Discovered, Manifest},
-    output::AuditView,
+    output::{AuditView, history},
     plan::{Plan, Selection, take_known},
     sending::{ReadError, Session},
     text::count,
@@ -97,7 +97,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
     };
 
     signals.end_at_once();
-    let hashes = recorded_hashes(&history_of(&path).lines);
+    let hashes = history::recorded_hashes(&history_of(&path).lines);
     let ledger_folder = path.parent().unwrap_or(Path::new(""));
     let files = |folder, recorded| (!args.no_files).then_some(Files { folder, recorded });
     let not_compared = RecordedHashes::new();
@@ -170,7 +170,10 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
         },
         exit_code: exit.code(),
     };
-    show(&view, args.format)?;
+    if args.format == PlanFormat::Csv {
+        notes.iter().for_each(|note| info!("{note}"));
+    }
+    results::show(&view, args.format)?;
     Ok(exit)
 }
 
@@ -259,16 +262,5 @@ fn leftover_note(rows: &[&Row]) -> Option<String> {
             "{} of the ledger are not in the plan and not compared: {names}",
             count(n, "row")
         )),
-    }
-}
-
-fn show(view: &AuditView<'_>, format: PlanFormat) -> Result<(), CliError> {
-    match format {
-        PlanFormat::Table => results::table(&view.table()),
-        PlanFormat::Csv => {
-            view.notes.iter().for_each(|note| info!("{note}"));
-            results::csv(view.csv())
-        }
-        PlanFormat::Json => results::json(view.json()),
     }
 }

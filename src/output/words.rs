@@ -1,5 +1,6 @@
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 
+use chrono::{DateTime, Utc};
 use comfy_table::{Table, presets::NOTHING};
 
 use crate::{
@@ -15,9 +16,8 @@ pub(super) fn grouped(n: usize) -> String {
     text::grouped(n as u64)
 }
 
-pub(super) fn csv_text(lines: csv::Writer<Vec<u8>>) -> csv::Result<String> {
-    let bytes = (lines.into_inner()).map_err(|e| csv::Error::from(e.into_error()))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+pub(super) fn time(at: DateTime<Utc>) -> impl Display {
+    at.format("%Y-%m-%d %H:%M:%S UTC")
 }
 
 /// `850 ms`, `2.5 s`, `12 s`, `3m 20s`, `1h 5m`.

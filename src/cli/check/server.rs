@@ -28,7 +28,7 @@ const OF_THE_SERVER: [CheckItem; 5] = [
 
 pub(super) fn unknown(why: &str, report: &mut Checklist) {
     for subject in OF_THE_SERVER {
-        let is_said = report.findings().iter().any(|f| f.subject == subject);
+        let is_said = report.findings().iter().any(|f| f.check == subject);
         if !is_said {
             report.unknown(subject, why, "");
         }

@@ -15,6 +15,8 @@ pub(super) struct SumTable {
     pub(super) unknown: Vec<String>,
     pub(super) columns: Vec<String>,
     pub(super) lines: Vec<SumRow>,
+    /// How many of them differ.
+    pub(super) differ: usize,
 }
 
 pub(super) struct SumRow {
@@ -35,7 +37,8 @@ impl SumTable {
         let types: Vec<ReportType> = ReportType::ALL.into_iter().filter(has).collect();
         let differ = all.clone().filter(|t| t.agreement == Agreement::Differ);
         let others = all.filter(|t| t.agreement != Agreement::Differ);
-        let lead = match differ.clone().count() {
+        let count_of_differ = differ.clone().count();
+        let lead = match count_of_differ {
             0 => "No sums differ between the reports of a sub-partner and period.".to_owned(),
             n => format!(
                 "{} between the reports of a sub-partner and period; they come first.",
@@ -65,6 +68,7 @@ impl SumTable {
             unknown: unknown.collect(),
             columns: columns.chain(types.iter().map(ReportType::to_string)).collect(),
             lines: differ.chain(others).map(|total| line(total, &types)).collect(),
+            differ: count_of_differ,
         })
     }
 }

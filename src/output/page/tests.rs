@@ -112,7 +112,6 @@ proptest! {
             not_in_ledger: 0,
             totals: totals.as_ref(),
             reviewed: &reviewed,
-            history: &[],
             earlier: Some(Earlier {
                 name: "then.csv".to_owned(),
                 sha256: String::new(),
