@@ -11,7 +11,7 @@ mod values;
 
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use discover::{Discover, Discovered};
-pub(crate) use duration::duration_of;
+pub(crate) use duration::{YEAR, duration_of};
 pub use rate::{Rate, RateUnit};
 pub use totals::Totals;
 pub use values::{ApiSettings, Limits, RetryPolicy, Settings};
