@@ -7,7 +7,7 @@ mod hashing_reader;
 use std::{
     ffi::{OsStr, OsString},
     fs::{self, File, OpenOptions},
-    io::{self, Read as _, Write},
+    io::{self, BufRead as _, BufReader, Read as _, Write},
     path::{Path, PathBuf},
     sync::Once,
 };
@@ -182,6 +182,14 @@ pub fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
         return Err(too_large());
     }
     Ok(bytes)
+}
+
+/// Of a regular file, with its line feed; only the beginning where it is very long.
+pub fn read_first_line(path: &Path) -> io::Result<Vec<u8>> {
+    const MOST: u64 = 64 * 1024;
+    let mut line = Vec::new();
+    BufReader::new(open_regular(path)?.take(MOST)).read_until(b'\n', &mut line)?;
+    Ok(line)
 }
 
 /// Opening a pipe would wait for its other end; of a regular file this changes nothing (POSIX, `open`).

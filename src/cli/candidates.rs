@@ -10,8 +10,9 @@ use super::{
     args::{ResolveArgs, is_manifest},
     command_line::{CommandLine, LEDGER},
     connection::{credentials, credentials_of_sandbox},
-    context::{Context, RepairNote, real_ledger, tell_repairs, variable},
+    context::{Context, RepairNote, real_ledger, tell_repairs},
     converse::{converse, limit_patience},
+    environment::variable,
     error::CliError,
     exit::Exit,
     resolve_target::{of_manifest, target_of},
@@ -67,7 +68,7 @@ pub(super) async fn list(args: &ResolveArgs, command_line: &CommandLine) -> Resu
         })
         .collect();
     let commands = DecisionCommands {
-        resolve: command_line.next("resolve", &LEDGER),
+        resolve: command_line.next("resolve", LEDGER),
         look_up: of_manifest("retry", args, &context, command_line),
     };
     let name = context.ledger.display().to_string();

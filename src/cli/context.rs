@@ -7,6 +7,7 @@ use tracing::{info, warn};
 
 use super::{
     args::{CalendarArgs, ManifestArgs, RehearsalArgs, StatusArgs, is_manifest},
+    environment::variable,
     error::CliError,
     guard::{Guard, GuardError, sandbox_state_of},
 };
@@ -356,11 +357,6 @@ fn base_url_or(other: BaseUrl) -> Result<BaseUrl, CliError> {
         Ok(text) if !text.is_empty() => Ok(text.parse()?),
         _ => Ok(other),
     }
-}
-
-pub(super) fn variable(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os(name).filter(|path| !path.is_empty())?;
-    Some(path.into())
 }
 
 /// Keeps the files of a rehearsal, and those of each share, apart from the real ones.

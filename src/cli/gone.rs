@@ -4,7 +4,6 @@
 use std::{
     ffi::OsStr,
     fmt, fs,
-    io::{BufRead as _, BufReader, Read as _},
     num::NonZeroU32,
     path::{Path, PathBuf},
 };
@@ -16,7 +15,7 @@ use super::{
 };
 use crate::{
     collect::Names,
-    files::{folder_of, open_regular},
+    files::{folder_of, read_first_line},
     ledger::{Ledger, LedgerRead, Row, State, is_header, read_file, real_ledger},
     output::{
         Action,
@@ -330,17 +329,6 @@ fn ledgers_next_to(path: &Path) -> impl Iterator<Item = PathBuf> {
     let mut paths: Vec<PathBuf> = names.map(|name| path.with_file_name(name)).collect();
     paths.sort();
     let is_table = |path: &PathBuf| path.extension() == Some(OsStr::new("csv"));
+    let has_header = |path: &PathBuf| read_first_line(path).is_ok_and(|line| is_header(&line));
     paths.into_iter().filter(move |path| is_table(path) && has_header(path))
-}
-
-/// In bytes.
-const LONGEST_HEADER: u64 = 64 * 1024;
-
-fn has_header(path: &Path) -> bool {
-    let mut line = Vec::new();
-    let read = open_regular(path).is_ok_and(|file| {
-        let mut start = BufReader::new(file.take(LONGEST_HEADER));
-        start.read_until(b'\n', &mut line).is_ok()
-    });
-    read && is_header(&line)
 }
