@@ -169,11 +169,7 @@ impl Asked<'_> {
         limit_patience(&mut context.settings, LONGEST_WAIT);
         let concurrency = context.settings.limits.concurrency.get();
         let ask = async |session: &Session<'_, HttpApi>| {
-            tokio::select! {
-                biased;
-                signal = self.signals.caught() => Err(CliError::Interrupted(signal)),
-                shown = self.ask_about_all(session, concurrency) => Ok(shown),
-            }
+            self.signals.or(self.ask_about_all(session, concurrency)).await
         };
         match converse(context, credentials, self.path, self.signals, ask).await {
             Err(interrupted @ CliError::Interrupted(_)) => Err(interrupted),

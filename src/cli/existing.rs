@@ -52,11 +52,8 @@ pub(super) async fn find<A: Api>(
     let taken: HashSet<&ReportId> = ledger.report_ids().chain(given_up).collect();
     let is_taken = |id: &ReportId| taken.contains(id);
     let (evidence, concurrency) = (Evidence::default(), limits.concurrency.get());
-    let found = tokio::select! {
-        biased;
-        signal = signals.caught() => return Err(CliError::Interrupted(signal)),
-        found = find_existing(session, &evidence, &asked, &all, is_taken, concurrency) => found.map_err(refused)?,
-    };
+    let found = find_existing(session, &evidence, &asked, &all, is_taken, concurrency);
+    let found = signals.or(found).await?.map_err(refused)?;
     let found = places.into_iter().zip(found);
     let found = found.filter(|(_, existing)| *existing != Existing::None);
     let found = found.map(|(place, existing)| FoundReports {

@@ -42,11 +42,7 @@ async fn find(args: &InitArgs, signals: &Signals) -> Result<Found, CliError> {
     let credentials = credentials(&context)?;
     let ledger = context.ledger.clone();
     let ask = async |session: &Session<'_, HttpApi>| {
-        tokio::select! {
-            biased;
-            signal = signals.caught() => Err(CliError::Interrupted(signal)),
-            found = ask(session) => found.map_err(|e| DiscoveryError::Read(e).into()),
-        }
+        signals.or(ask(session)).await?.map_err(|e| DiscoveryError::Read(e).into())
     };
     let found = converse(&mut context, credentials, &ledger, signals, ask).await?;
     if found.active.is_empty() { Err(CliError::Nobody(Discover::Active)) } else { Ok(found) }
