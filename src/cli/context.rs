@@ -12,7 +12,7 @@ use super::{
     guard::{Guard, GuardError, sandbox_state_of},
 };
 use crate::{
-    files::read_regular,
+    files::{companion, read_regular, with_end},
     ledger::LedgerRead,
     manifest::{
         BaseUrl, DateCheck, Limits, LoadOptions, Manifest, ManifestSource, PlanWarningSource,
@@ -379,13 +379,13 @@ impl NameSuffix {
             Some(extension) if extension == "csv" => {
                 path.with_extension(format!("{}.csv", &suffix[1..]))
             }
-            _ => beside(path, &format!("{suffix}.csv")),
+            _ => with_end(path, &format!("{suffix}.csv")),
         }
     }
 
     /// `NAME` becomes `NAME.sandbox` and so on: shares in one folder would fight over names.
     fn folder(self, path: &Path) -> PathBuf {
-        beside(path, &self.suffix())
+        with_end(path, &self.suffix())
     }
 
     fn suffix(self) -> String {
@@ -396,18 +396,8 @@ impl NameSuffix {
 }
 
 /// The default folder of collected files.
-fn reports_of(ledger: &Path) -> PathBuf {
-    match ledger.extension() {
-        Some(extension) if extension == "csv" => ledger.with_extension("reports"),
-        _ => beside(ledger, ".reports"),
-    }
-}
-
-/// A slash at the end of a folder's name is no part of it.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.components().as_path().as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
+pub(super) fn reports_of(ledger: &Path) -> PathBuf {
+    companion(ledger, "reports")
 }
 
 #[cfg(test)]

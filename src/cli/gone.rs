@@ -11,7 +11,7 @@ use std::{
 
 use tracing::warn;
 
-use super::{command_line::CommandLine, error::CliError};
+use super::{command_line::CommandLine, context::reports_of, error::CliError};
 use crate::{
     ledger::real_ledger,
     output::history,
@@ -108,7 +108,7 @@ pub(super) fn trace_of(path: &Path) -> Option<LedgerTrace> {
 
 /// The default folder of collected files, where that is all there is.
 pub(super) fn files_of(path: &Path) -> Option<LedgerTrace> {
-    let folder = path.with_extension("reports");
+    let folder = reports_of(path);
     let has_any = fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());
     let text = format!("{} has collected files", folder.display());
     (has_any && !path.exists()).then(|| LedgerTrace::of(text))

@@ -14,7 +14,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::environment::variable;
 use crate::{
     collect::is_collected_place,
-    files::{NewFile, folder_of, is_device, make_folder, read_first_line},
+    files::{NewFile, folder_of, is_device, make_folder, read_first_line, with_end},
     ledger::{Ledger, Lock, Row, is_header, is_place_of_rescued},
     manifest::{ManifestSource, Settings},
     output::history,
@@ -287,9 +287,7 @@ fn files_of_ledger(ledger: &Path) -> [(&'static str, PathBuf); 4] {
 
 /// The sandbox keeps its reports there between the commands on one ledger.
 pub(super) fn sandbox_state_of(ledger: &Path) -> PathBuf {
-    let mut name = ledger.as_os_str().to_owned();
-    name.push(".state");
-    name.into()
+    with_end(ledger, ".state")
 }
 
 /// A file of the tool by its content, such as the ledger of another month.
