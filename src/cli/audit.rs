@@ -195,14 +195,10 @@ async fn ask(
     concurrency: usize,
     signals: &Signals,
 ) -> Result<Vec<ServerReports>, CliError> {
-    tokio::select! {
-        biased;
-        signal = signals.caught() => Err(CliError::Interrupted(signal)),
-        server_reports = scope.ask(session, concurrency) => server_reports.map_err(|e| match e {
-            ReadError::Halted(halt) => CliError::Stopped(halt.into()),
-            ReadError::Failed(cause) => CliError::Audit(cause),
-        }),
-    }
+    signals.or(scope.ask(session, concurrency)).await?.map_err(|e| match e {
+        ReadError::Halted(halt) => CliError::Stopped(halt.into()),
+        ReadError::Failed(cause) => CliError::Audit(cause),
+    })
 }
 
 /// What an audit without a server leaves out, and which sub-partners it takes for discovered ones.

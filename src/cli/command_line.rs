@@ -21,19 +21,19 @@ pub(super) struct CommandLine {
     matches: ArgMatches,
 }
 
-/// The options that a follow-up command keeps, by their names in `args`.
+/// The options that a follow-up command keeps, by their names in `args`; the constants below are parts of it.
 pub(super) const WHERE: [&str; 16] = [
-    "manifest",
     "ledger",
-    "base_url",
     "sandbox",
     "sandbox_config",
     "sandbox_fixed",
+    "manifest",
+    "base_url",
+    "partition",
     "job",
     "sub_partner",
     "report_type",
     "period",
-    "partition",
     "cause",
     "collect",
     "output",
@@ -43,10 +43,10 @@ pub(super) const WHERE: [&str; 16] = [
 
 pub(super) const CALENDAR: [&str; 2] = ["as_of", "no_date_check"];
 
-const REHEARSAL: [&str; 4] = ["ledger", "sandbox", "sandbox_config", "sandbox_fixed"];
-/// The arguments that name a ledger, whatever is selected.
-pub(super) const LEDGER: [&str; 7] =
-    ["manifest", "ledger", "base_url", "sandbox", "sandbox_config", "sandbox_fixed", "partition"];
+/// Those that mean the same in a run that is no rehearsal.
+const REAL: &[&str] = WHERE.split_at(4).1;
+/// Those that name a ledger, whatever is selected.
+pub(super) const LEDGER: &[&str] = WHERE.split_at(7).0;
 
 impl CommandLine {
     pub(super) fn new(matches: ArgMatches) -> Self {
@@ -75,8 +75,7 @@ impl CommandLine {
     }
 
     pub(super) fn for_real(&self) -> String {
-        let real = WHERE.into_iter().filter(|id| !REHEARSAL.contains(id));
-        let run = self.next("run", &real.chain(CALENDAR).collect::<Vec<_>>());
+        let run = self.next("run", &[REAL, &CALENDAR].concat());
         if self.is("collect") { format!("{run} --collect") } else { run }
     }
 
@@ -141,7 +140,7 @@ impl CommandLine {
         let (command, command_line) = self.matches.subcommand()?;
         let path = |id| command_line.try_get_one::<PathBuf>(id).ok().flatten();
         match command {
-            "retry" | "collect" => Some(self.next("run", &[&LEDGER[..], &CALENDAR].concat())),
+            "retry" | "collect" => Some(self.next("run", &[LEDGER, &CALENDAR].concat())),
             // They take a manifest in the place of a ledger.
             "status" | "resolve" => {
                 let of_environment = || env::var_os("MONTHEND_MANIFEST");
@@ -149,7 +148,7 @@ impl CommandLine {
                     Some(named) => is_manifest(named),
                     None => of_environment().is_some_and(|named| !named.is_empty()),
                 };
-                is_of_manifest.then(|| self.next("run", &LEDGER))
+                is_of_manifest.then(|| self.next("run", LEDGER))
             }
             "report" => {
                 let named = path("ledger").filter(|named| is_manifest(named))?;

@@ -7,11 +7,12 @@ use tracing::{info, warn};
 
 use super::{
     args::{CalendarArgs, ManifestArgs, RehearsalArgs, StatusArgs, is_manifest},
+    environment::variable,
     error::CliError,
     guard::{Guard, GuardError, sandbox_state_of},
 };
 use crate::{
-    files::read_regular,
+    files::{companion, read_regular, with_end},
     ledger::LedgerRead,
     manifest::{
         BaseUrl, DateCheck, Limits, LoadOptions, Manifest, ManifestSource, PlanWarningSource,
@@ -362,11 +363,6 @@ fn base_url_or(other: BaseUrl) -> Result<BaseUrl, CliError> {
     }
 }
 
-pub(super) fn variable(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os(name).filter(|path| !path.is_empty())?;
-    Some(path.into())
-}
-
 /// Keeps the files of a rehearsal, and those of each share, apart from the real ones.
 #[derive(Debug, Clone, Copy)]
 struct NameSuffix {
@@ -387,13 +383,13 @@ impl NameSuffix {
             Some(extension) if extension == "csv" => {
                 path.with_extension(format!("{}.csv", &suffix[1..]))
             }
-            _ => beside(path, &format!("{suffix}.csv")),
+            _ => with_end(path, &format!("{suffix}.csv")),
         }
     }
 
     /// `NAME` becomes `NAME.sandbox` and so on: shares in one folder would fight over names.
     fn folder(self, path: &Path) -> PathBuf {
-        beside(path, &self.suffix())
+        with_end(path, &self.suffix())
     }
 
     fn suffix(self) -> String {
@@ -404,18 +400,8 @@ impl NameSuffix {
 }
 
 /// The default folder of collected files.
-fn reports_of(ledger: &Path) -> PathBuf {
-    match ledger.extension() {
-        Some(extension) if extension == "csv" => ledger.with_extension("reports"),
-        _ => beside(ledger, ".reports"),
-    }
-}
-
-/// A slash at the end of a folder's name is no part of it.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.components().as_path().as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
+pub(super) fn reports_of(ledger: &Path) -> PathBuf {
+    companion(ledger, "reports")
 }
 
 #[cfg(test)]

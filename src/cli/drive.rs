@@ -138,7 +138,7 @@ pub(super) fn commands(
             format!("{bare} --recreate-failed --collect")
         },
         retry,
-        retry_all: command_line.next("retry", &LEDGER),
+        retry_all: command_line.next("retry", LEDGER),
         collect: with_day(command_line.next("collect", &WHERE)),
         status: command_line.with("status", [ledger]),
         resolve: command_line.next("resolve", &WHERE),

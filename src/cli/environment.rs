@@ -1,6 +1,6 @@
 //! The environment: an empty variable is an unset one, a flag's variable says yes or no, and unknown names are reported.
 
-use std::{collections::BTreeSet, env, ffi::OsStr};
+use std::{collections::BTreeSet, env, ffi::OsStr, path::PathBuf};
 
 use clap::{
     Arg, ArgMatches, Command, CommandFactory as _, Error, FromArgMatches as _,
@@ -80,6 +80,11 @@ fn adapted_argument(argument: Arg) -> Arg {
     } else {
         argument.env(Resettable::Reset)
     }
+}
+
+/// A path that a variable names.
+pub(super) fn variable(name: &str) -> Option<PathBuf> {
+    env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 fn is_empty(value: &OsStr) -> bool {

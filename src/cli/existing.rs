@@ -54,11 +54,8 @@ pub(super) async fn find<A: Api>(
     let evidence = Evidence::default();
     let inventory =
         Inventory { session, evidence: &evidence, concurrency: limits.concurrency.get() };
-    let answers = tokio::select! {
-        biased;
-        signal = signals.caught() => return Err(CliError::Interrupted(signal)),
-        existing = inventory.find_existing(&asked, &all, is_taken) => existing.map_err(refused)?,
-    };
+    let find = inventory.find_existing(&asked, &all, is_taken);
+    let answers = signals.or(find).await?.map_err(refused)?;
     let by_place = places.into_iter().zip(answers);
     let found = by_place.filter(|(_, existing)| *existing != Existing::None);
     let reports = found.map(|(place, existing)| FoundReports {

@@ -123,9 +123,5 @@ pub(super) async fn discovered<A: Api>(
     manifest: &Manifest,
     signals: &Signals,
 ) -> Result<Discovered, CliError> {
-    tokio::select! {
-        biased;
-        signal = signals.caught() => Err(CliError::Interrupted(signal)),
-        found = discover(session, manifest.discovers()) => Ok(found?),
-    }
+    Ok(signals.or(discover(session, manifest.discovers())).await??)
 }

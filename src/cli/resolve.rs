@@ -48,7 +48,7 @@ async fn decide(
     tell_repairs(&context.ledger, &reading, RepairNote::Written);
     let mut ledger = reading.into_ledger(&context.ledger)?;
     let place = open_row(&ledger, request, args).map_err(|why| {
-        let resolve = command_line.next("resolve", &LEDGER);
+        let resolve = command_line.next("resolve", LEDGER);
         CliError::Unresolvable(format!("{why}. All rows to decide are listed by\n  {resolve}"))
     })?;
     // What the row itself names was seen in its lists: the server may show it wrongly, and a person may know better.
@@ -176,7 +176,7 @@ fn next_steps(
     if to_decide > 0 {
         let rows = count(to_decide, "row");
         let why = format!("to list what is still in doubt ({rows}), and decide");
-        hints.push(Hint::new(why, command_line.next("resolve", &LEDGER)));
+        hints.push(Hint::new(why, command_line.next("resolve", LEDGER)));
     }
     let why = match (to_send, to_look_up) {
         (0, 0) => None,

@@ -6,7 +6,8 @@ use tracing::warn;
 use super::{
     args::{StatusArgs, SummaryFormat},
     command_line::{CommandLine, LEDGER},
-    context::{RepairNote, ledger_of, real_ledger, tell_repairs, variable},
+    context::{RepairNote, ledger_of, real_ledger, tell_repairs},
+    environment::variable,
     error::CliError,
     exit::Exit,
     gone::forgotten_of_history,
@@ -44,7 +45,7 @@ pub(super) fn status(args: &StatusArgs, command_line: &CommandLine) -> Result<Ex
     view.resolve = has_doubts.then(|| {
         let is_named = args.ledger.is_some() || variable("MONTHEND_MANIFEST").is_some();
         if is_named {
-            command_line.next("resolve", &LEDGER)
+            command_line.next("resolve", LEDGER)
         } else {
             command_line.with("resolve", [path.display().to_string()])
         }

@@ -17,7 +17,7 @@ use crate::{
     files::{self, NewFile, open_regular},
     ledger::{Row, neutralise},
     reconcile::{MOST_COLUMNS, Table},
-    text::{named, one_line},
+    text::{count, named, one_line},
 };
 use request::{OrgId, Period, ReportType};
 
@@ -86,10 +86,10 @@ impl Combined {
 impl fmt::Display for Combined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Combined { report_type, files, rows, .. } = self;
-        let plural = if *files == 1 { "" } else { "s" };
         write!(
             f,
-            "{report_type}: {rows} rows of {files} file{plural} are in {} ({})",
+            "{report_type}: {rows} rows of {} are in {} ({})",
+            count(*files, "file"),
             self.file.display(),
             self.periods.join(", ")
         )

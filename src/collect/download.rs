@@ -44,7 +44,7 @@ pub(super) struct HostPauses(RefCell<HashMap<Origin, Instant>>);
 impl HostPauses {
     /// The wait counts from now; one that ends before a known one changes nothing.
     fn announced(&self, url: &DownloadUrl, wait: Option<Duration>) {
-        if let Some(until) = wait.map(after) {
+        if let Some(until) = wait.map(|wait| Instant::now() + wait) {
             let mut pauses = self.0.borrow_mut();
             let known = pauses.entry(url.expose().origin()).or_insert(until);
             *known = until.max(*known);
@@ -65,11 +65,6 @@ impl HostPauses {
             sleep_until(until).await;
         }
     }
-}
-
-/// At most a year, so that the addition cannot overflow.
-fn after(wait: Duration) -> Instant {
-    Instant::now() + wait.min(Duration::from_secs(366 * 24 * 3600))
 }
 
 enum Broke {
@@ -95,7 +90,7 @@ pub(super) async fn fetch<A: Api, H: Host, E>(
     let mut tries = TryCount::default();
     let mut fresh = 0;
     let mut known = ToldBefore {
-        end: after(session.policy().max_stall.saturating_mul(STALLS)),
+        end: Instant::now() + session.policy().max_stall.saturating_mul(STALLS),
         version: None,
         lengths: HashMap::new(),
     };

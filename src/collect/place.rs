@@ -96,9 +96,7 @@ fn is_as(path: &Path, ours: &Path) -> bool {
 
 /// `PARTNER.csv.rejected`
 fn rejected(place: &Path) -> PathBuf {
-    let mut name = place.as_os_str().to_owned();
-    name.push(".rejected");
-    name.into()
+    files::with_end(place, ".rejected")
 }
 
 /// `None` where there is nothing, or no file. [`io::ErrorKind::IsADirectory`] for a folder.

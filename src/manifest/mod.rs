@@ -26,10 +26,10 @@ pub use model::{
 #[cfg(test)]
 pub use model::{Exclusion, Labels};
 pub use options::{DateCheck, LoadOptions};
-pub(crate) use settings::duration_of;
 pub use settings::{
     ApiSettings, BaseUrl, BaseUrlError, Limits, Rate, RateUnit, RetryPolicy, Settings, Totals,
 };
+pub(crate) use settings::{YEAR, duration_of};
 pub use starter::{Found, starter};
 pub use text::schema;
 pub use yaml::Problem;

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     manifest::yaml::{Located, Mistake, Quoted, Sink, Source, SourceError, SourcePlace, nearest},
-    text::is_before_header,
+    text::{count, is_before_header},
 };
 
 const MAX_LINE_BYTES: usize = 16 * 1024;
@@ -332,10 +332,7 @@ impl PartnersLines<'_> {
         }
         let is_too_long = record.iter().skip(header.columns).any(|cell| !cell.is_empty());
         if record.len() < header.fewest() || is_too_long {
-            let cells = match record.len() {
-                1 => "1 cell".to_owned(),
-                cells => format!("{cells} cells"),
-            };
+            let cells = count(record.len(), "cell");
             let message = format!("this line has {cells}, the header has {}", header.columns);
             let advice =
                 "write a cell for each column; a label with a comma needs quotes: \"Acme, Inc.\"";

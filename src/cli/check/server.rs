@@ -54,11 +54,7 @@ pub(super) async fn ask<A: Api>(
     signals: &Signals,
     report: &mut Checklist,
 ) -> Result<Option<Plan>, CliError> {
-    tokio::select! {
-        biased;
-        signal = signals.caught() => Err(CliError::Interrupted(signal)),
-        planned = ask_all(session, address, manifest, report) => Ok(planned),
-    }
+    signals.or(ask_all(session, address, manifest, report)).await
 }
 
 async fn ask_all<A: Api>(

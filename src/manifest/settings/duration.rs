@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::manifest::yaml::{Form, Mistake, Quoted, text_or_number};
 
-/// A year. A longer one is a slip, and would overflow clocks.
-const MAX: Duration = Duration::from_secs(366 * 24 * 3600);
+/// The longest duration that can be set. A longer one is a slip, and would overflow clocks.
+pub(crate) const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// In nanoseconds, largest first.
 const UNITS: [(&str, u64); 4] =
@@ -35,7 +35,7 @@ pub(crate) fn duration_of(text: &str) -> Option<Duration> {
         nanoseconds = nanoseconds.checked_add(whole)?.checked_add(u64::try_from(fraction).ok()?)?;
         if after.is_empty() {
             let duration = Duration::from_nanos(nanoseconds);
-            return (duration <= MAX).then_some(duration);
+            return (duration <= YEAR).then_some(duration);
         }
         rest = after;
     }

@@ -7,6 +7,6 @@ mod rate;
 mod values;
 
 pub use base_url::{BaseUrl, BaseUrlError};
-pub(crate) use duration::duration_of;
+pub(crate) use duration::{YEAR, duration_of};
 pub use rate::{Rate, RateUnit};
 pub use values::{ApiSettings, Limits, RetryPolicy, Settings, Totals};

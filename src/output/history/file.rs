@@ -11,18 +11,11 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::HistoryLine;
-use crate::files::{open_regular, refuse_irregular, without_links};
+use crate::files::{companion, open_regular, refuse_irregular, without_links};
 
 /// `ledger` is the ledger itself, not a link to it.
 pub fn beside(ledger: &Path) -> PathBuf {
-    match ledger.extension() {
-        Some(extension) if extension == "csv" => ledger.with_extension("history.jsonl"),
-        _ => {
-            let mut name = ledger.as_os_str().to_owned();
-            name.push(".history.jsonl");
-            name.into()
-        }
-    }
+    companion(ledger, "history.jsonl")
 }
 
 /// Appends whole `lines`, which begin on a line of their own behind one that a crash has torn. After an error a part of
