@@ -116,7 +116,7 @@ fn is_oauth_code(text: &str) -> bool {
 
 fn describe(status: u16, body: &ResponseBody) -> String {
     let text = body.text();
-    let is_json = |text: &str| wire::read::<Value>(text).is_some();
+    let is_json = |said: &str| wire::read::<Value>(said).is_some();
     let (what, said) = match (text, body.end) {
         (None, _) => (" with a body that is not text", None),
         (Some(""), BodyEnd::Whole) => (" without a message", None),

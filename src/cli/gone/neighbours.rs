@@ -39,13 +39,13 @@ pub(super) fn shares_in_all(ledger: &Path) -> Option<NonZeroU32> {
     Some(Partition::of_name(name)?.1.count())
 }
 
-/// By name.
+/// The ledgers in the folder of `path`, by name.
 pub(super) fn ledgers_next_to(path: &Path) -> impl Iterator<Item = PathBuf> {
     let entries = fs::read_dir(folder_of(path)).into_iter().flatten();
     let names = entries.flatten().map(|entry| entry.file_name());
     let mut paths: Vec<PathBuf> = names.map(|name| path.with_file_name(name)).collect();
     paths.sort();
-    let is_table = |path: &PathBuf| path.extension() == Some(OsStr::new("csv"));
-    let has_header = |path: &PathBuf| read_first_line(path).is_ok_and(|line| is_header(&line));
-    paths.into_iter().filter(move |path| is_table(path) && has_header(path))
+    let is_table = |file: &PathBuf| file.extension() == Some(OsStr::new("csv"));
+    let has_header = |file: &PathBuf| read_first_line(file).is_ok_and(|line| is_header(&line));
+    paths.into_iter().filter(move |file| is_table(file) && has_header(file))
 }

@@ -33,10 +33,12 @@ fn forgotten(reading: &LedgerRead, lines: &[HistoryLine]) -> RequestIds {
     let is_forgotten = |text: &str, id: RequestId| match reading.ledger.get(id) {
         None => is_new(reading, id),
         Some(row) => {
-            let is_replaced = |id: &str| row.replaces.iter().any(|old| old.as_str() == id);
+            let is_replaced =
+                |report_id: &str| row.replaces.iter().any(|old| old.as_str() == report_id);
             let is_newer = |at| row.updated_at.is_none_or(|then| then < at);
             let report = reports.get(text);
-            is_sent(Some(row)) && report.is_some_and(|(id, at)| is_newer(*at) && !is_replaced(id))
+            is_sent(Some(row))
+                && report.is_some_and(|(newer, at)| is_newer(*at) && !is_replaced(newer))
         }
     };
     ids.filter(|(text, id)| is_forgotten(text, *id)).map(|(_, id)| id).collect()
@@ -92,8 +94,8 @@ impl TraceSearch<'_> {
             return of_others;
         }
         let known = forgotten_of_history(&path, self.reading).unwrap_or_default();
-        let requests = to_send.iter().map(|planned| planned.id);
-        let requests = requests.filter(|id| known.requests.contains(id)).collect();
+        let ids = to_send.iter().map(|request| request.id);
+        let requests = ids.filter(|id| known.requests.contains(id)).collect();
         of_history(&history::beside(&path), requests).or_else(|| self.of_files(&path)).or(of_others)
     }
 
@@ -117,30 +119,30 @@ impl TraceSearch<'_> {
         });
         let (mut shares, others): (Vec<_>, Vec<_>) =
             known.partition(|(other, _)| family(other) == family(path));
-        // Empty shares of a set are merged as well: then none is missing.
-        let knowing = shares.iter().filter(|(_, requests)| !requests.is_empty());
-        let counts: Vec<_> = knowing.map(|(other, _)| shares_in_all(other)).collect();
-        shares.retain(|(other, _)| counts.contains(&shares_in_all(other)));
-        let is_found = !shares.is_empty();
+        // Merging needs the whole set, so its empty shares are named too.
+        let knowing_shares = shares.iter().filter(|(_, requests)| !requests.is_empty());
+        let set_sizes: Vec<_> = knowing_shares.map(|(other, _)| shares_in_all(other)).collect();
+        shares.retain(|(other, _)| set_sizes.contains(&shares_in_all(other)));
+        let are_shares = !shares.is_empty();
         if shares.is_empty() {
             let knowing = others.into_iter().filter(|(_, requests)| !requests.is_empty());
             shares.extend(knowing.max_by_key(|(_, requests)| requests.len()));
         }
         let requests: RequestIds = shares.iter().flat_map(|(_, ids)| ids.iter().copied()).collect();
-        let others: Vec<PathBuf> = shares.into_iter().map(|(other, _)| other).collect();
+        let ledgers: Vec<PathBuf> = shares.into_iter().map(|(ledger, _)| ledger).collect();
         let reports = count(requests.len(), "report");
         let is_renamed =
-            self.context.is_default_ledger() && others.iter().all(|it| lost_its_manifest(it));
-        (!others.is_empty()).then(|| LedgerTrace {
-            text: format!("{} {reports} of this plan", with_verb(&others, "has", "have")),
+            self.context.is_default_ledger() && ledgers.iter().all(|it| lost_its_manifest(it));
+        (!ledgers.is_empty()).then(|| LedgerTrace {
+            text: format!("{} {reports} of this plan", with_verb(&ledgers, "has", "have")),
             requests,
-            others,
-            is_meant: !is_found && !is_renamed,
+            others: ledgers,
+            is_meant: !are_shares && !is_renamed,
         })
     }
 
-    /// Whether another ledger has the report, a sandbox's in a rehearsal, else a real one; for a request that is new
-    /// here, also whether one may exist.
+    /// Whether `other` shows that the request has a report of our kind (of a sandbox in a rehearsal, else a real one). If
+    /// our ledger has no row of the request, a row in doubt there counts too.
     fn is_known(&self, other: &Ledger, id: RequestId) -> bool {
         let Some(theirs) = other.get(id) else {
             return false;
@@ -156,9 +158,11 @@ impl TraceSearch<'_> {
         }
     }
 
-    /// Where the ledger is gone, all requests of the share count; else the selected ones that it lacks.
+    /// If the ledger is gone, the files of all requests of the share count; otherwise only those of selected requests that
+    /// it lacks.
     fn of_files(&self, path: &Path) -> Option<LedgerTrace> {
-        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let absolute =
+            |place: &Path| std::path::absolute(place).unwrap_or_else(|_| place.to_owned());
         let output = absolute(&self.context.output(self.output, path));
         if !output.is_dir() {
             return None;
