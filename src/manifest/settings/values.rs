@@ -71,7 +71,7 @@ keys! {
         pub output: Option<PathBuf> = or_none(path("the path of a folder")),
     }
 
-    /// What an audit compares beside ids, states and files.
+    /// What an audit compares besides ids, states and files.
     pub struct AuditSettings: "`audit`", "a mapping such as { totals: { column: CONSUMPTION } }" {
         /// Which sums of the collected files have to agree; none are compared where it is left out.
         pub totals: Option<Totals> = or_none(totals()),
