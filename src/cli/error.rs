@@ -283,7 +283,9 @@ impl CliError {
                     (None, None) => "; is the path right?".to_owned(),
                     (None, Some(trace)) => format!(", but {trace}: put the ledger back"),
                     (Some(run), None) => format!("; a run creates it:\n  {run}"),
-                    (Some(run), Some(trace)) => format!(", but {trace}{}", adopt("it", &run)),
+                    (Some(run), Some(trace)) => {
+                        format!(", but {trace}{}", adopt("it", &format!("{run} {ADOPT}")))
+                    }
                 }
             }
             CliError::NoRoom { .. } => format!(". Make room, then:\n  {}", command_line.again()),
