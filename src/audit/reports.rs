@@ -89,7 +89,7 @@ pub(super) fn not_collected(
     subject: &AuditedRequest<'_>,
     held: Option<&ServerReports>,
 ) -> Difference {
-    let known = subject.row.map(|row| &*row.collected);
+    let known = subject.row.map(|row| &row.collected);
     let own = held.and_then(|held| held.own.as_ref());
     let status = match held {
         Some(_) => own.and_then(|own| own.status.as_deref()),
@@ -133,7 +133,7 @@ fn why_not_created(row: Option<&Row>) -> String {
             } else {
                 format!("; candidates: {}", ids.join(", "))
             };
-            ("in doubt", format!("{}{ids}", **text))
+            ("in doubt", format!("{text}{ids}"))
         }
         state => (state.word(), state.text()),
     };

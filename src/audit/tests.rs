@@ -18,7 +18,7 @@ use super::*;
 use crate::{
     api::{Answer, Api, Cause, ListQuery, Listed, Notice, OnHead, Outcome, Page, Refusal},
     inventory::ServerReports,
-    ledger::{Collected, Ledger, Rare, Reason, RecordedHashes, Row},
+    ledger::{Collected, Ledger, Reason, RecordedHashes, Row},
     manifest::{
         Discover, Discovered, Job, Manifest, Rate, Settings, SubPartner, SubPartnerSource,
         SubPartners, Totals,
@@ -225,7 +225,7 @@ impl World {
         let file = format!("{place}.csv");
         fs::write(self.path(&file), content).unwrap();
         let digest = Sha256::digest(content.as_bytes());
-        *self.rows[place].collected = Collected {
+        self.rows[place].collected = Collected {
             status: "COMPLETED".to_owned(),
             file,
             sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
@@ -370,7 +370,7 @@ fn plant(world: &mut World, plant: Plant, place: usize) -> Option<DifferenceKind
         }
         Plant::ServerFailed => {
             world.report(place).report.status = Some("FAILED".to_owned());
-            world.rows[place].collected = Rare::default();
+            world.rows[place].collected = Collected::default();
             Some(DifferenceKind::ServerFailed)
         }
         Plant::Duplicate => {
@@ -379,12 +379,12 @@ fn plant(world: &mut World, plant: Plant, place: usize) -> Option<DifferenceKind
             Some(DifferenceKind::Duplicate)
         }
         Plant::NotCollected => {
-            world.rows[place].collected = Rare::default();
+            world.rows[place].collected = Collected::default();
             Some(DifferenceKind::NotCollected)
         }
         Plant::NotReady => {
             world.report(place).report.status = Some("IN_PROGRESS".to_owned());
-            world.rows[place].collected = Rare::default();
+            world.rows[place].collected = Collected::default();
             Some(DifferenceKind::NotCollected)
         }
         Plant::FileMissing => {
@@ -628,7 +628,7 @@ fn sums_that_differ_are_told_with_whom_and_how_much() {
     assert_eq!(audit.checked.totals, 8);
     // One file alone has nothing to agree with.
     for place in [3, 5] {
-        world.rows[place].collected = Rare::default();
+        world.rows[place].collected = Collected::default();
     }
     let kinds: Vec<DifferenceKind> = world.audit().differences.iter().map(|d| d.kind).collect();
     assert_eq!(kinds, [DifferenceKind::NotCollected; 2]);
@@ -669,7 +669,7 @@ fn an_audit_without_a_server_compares_all_else() {
 fn a_missing_file_is_told_with_the_state_of_its_report() {
     let mut world = world();
     for (place, status) in [(3, "COMPLETED"), (4, "IN_PROGRESS"), (5, "REQUESTED")] {
-        world.rows[place].collected = Rare::default();
+        world.rows[place].collected = Collected::default();
         world.report(place).report.status = Some(status.to_owned());
     }
     let audit = world.audit();

@@ -125,7 +125,7 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
         let collected = Collected {
             error: String::new(),
             rows: Some(found.content.rows),
-            ..Collected::clone(&row.collected)
+            ..row.collected.clone()
         };
         let (row, recorded) = self.conclude(row, collected).await;
         let content = Some(found.content);
@@ -260,14 +260,14 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
             }
             Err(error) => return self.unwritten(row, &name, &error).await,
         }
-        *row.collected = Collected {
+        row.collected = Collected {
             status: COMPLETED.to_owned(),
             file: name,
             sha256: whole.sha256,
             error: String::new(),
             rows: Some(whole.content.rows),
         };
-        let collected = Collected::clone(&row.collected);
+        let collected = row.collected.clone();
         let (row, recorded) = self.conclude(row, collected).await;
         let (row, content) = (Box::new(row), Some(whole.content));
         (FetchResult::Collected { row, content }, recorded)
@@ -406,13 +406,13 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
         why: &str,
         missing: NotCollected,
     ) -> (Option<FetchResult>, Result<(), JournalError>) {
-        let collected = Collected { error: one_line(why), ..Collected::clone(&row.collected) };
+        let collected = Collected { error: one_line(why), ..row.collected.clone() };
         let (row, recorded) = self.conclude(row, collected).await;
         (Some(FetchResult::Not(row.into(), missing)), recorded)
     }
 
     async fn conclude(&self, mut row: Row, to: Collected) -> (Row, Result<(), JournalError>) {
-        row.collected = to.into();
+        row.collected = to;
         let is_known = {
             let ledger = self.shared.record.ledger();
             let known = ledger.get(row.id());

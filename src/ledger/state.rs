@@ -1,6 +1,5 @@
 use chrono::{DateTime, Utc};
 
-use super::{Empty, Rare};
 use request::{Doubt, ReportId};
 
 /// What became of a request so far; `docs/ledger.md` describes the columns that spell it.
@@ -9,7 +8,7 @@ pub enum State {
     /// Not sent, or safely known not to have been processed.
     Pending {
         /// Why it waits, where it was sent before.
-        reason: Rare<Reason>,
+        reason: Reason,
         /// By the server's clock: when an earlier create left whose report may still appear.
         intent: Option<DateTime<Utc>>,
     },
@@ -18,7 +17,7 @@ pub enum State {
         /// Why it is in doubt.
         doubt: Doubt,
         /// How the answer was lost; empty while the create is in flight.
-        reason: Rare<Reason>,
+        reason: Reason,
         /// When the earliest create in doubt left, by the server's clock. Only damage to the file takes it away.
         intent: Option<DateTime<Utc>>,
     },
@@ -27,16 +26,16 @@ pub enum State {
     /// It came to nothing.
     Failed {
         /// What went wrong.
-        reason: Rare<Reason>,
+        reason: Reason,
         /// Set only by a merge: another ledger has a create whose report may still appear.
         intent: Option<DateTime<Utc>>,
     },
     /// A person has to decide whether a report was made for it, or which.
     InDoubt {
         /// One sentence.
-        text: Rare<String>,
+        text: String,
         /// The reports that could be its own.
-        candidates: Rare<Vec<ReportId>>,
+        candidates: Vec<ReportId>,
         /// As in [`State::Sending`].
         intent: Option<DateTime<Utc>>,
     },
@@ -56,17 +55,6 @@ pub struct LastAnswer {
     pub http_status: Option<u16>,
     /// For the server's support desk.
     pub tracking_id: Option<Box<str>>,
-}
-
-impl Empty for Reason {
-    fn empty() -> &'static Self {
-        static EMPTY: Reason = Reason { code: String::new(), text: String::new() };
-        &EMPTY
-    }
-
-    fn is_empty(&self) -> bool {
-        self.code.is_empty() && self.text.is_empty()
-    }
 }
 
 /// The `error_code` of a row that only a person can decide.
@@ -90,7 +78,7 @@ impl State {
 
     /// A request that is planned and was never sent.
     pub fn planned() -> Self {
-        State::Pending { reason: Rare::default(), intent: None }
+        State::Pending { reason: Reason::default(), intent: None }
     }
 
     /// The report that the row holds.
@@ -140,7 +128,7 @@ impl State {
     /// `error` without the reports that a person has to decide between.
     pub fn why(&self) -> String {
         match self {
-            State::InDoubt { text, .. } => String::clone(text),
+            State::InDoubt { text, .. } => text.clone(),
             state => state.text(),
         }
     }
