@@ -47,7 +47,7 @@ pub(super) fn judge(
         return Some(subject.differs(DifferenceKind::Gone, what, Remedy::Replace));
     };
     if is(own.status.as_deref(), FAILED) {
-        let collected = subject.row.map(|row| &row.collected);
+        let collected = subject.row.map(|row| &*row.collected);
         let known = collected.map(|it| it.error.as_str());
         let known = known.filter(|error| !error.is_empty());
         let why = own.errors.as_deref().or(known);
@@ -89,7 +89,7 @@ pub(super) fn not_collected(
     subject: &AuditedRequest<'_>,
     held: Option<&ServerReports>,
 ) -> Difference {
-    let known = subject.row.map(|row| &row.collected);
+    let known = subject.row.map(|row| &*row.collected);
     let own = held.and_then(|held| held.own.as_ref());
     let status = match held {
         Some(_) => own.and_then(|own| own.status.as_deref()),

@@ -125,7 +125,7 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
         let collected = Collected {
             error: String::new(),
             rows: Some(found.content.rows),
-            ..row.collected.clone()
+            ..Collected::clone(&row.collected)
         };
         let (row, recorded) = self.conclude(row, collected).await;
         let content = Some(found.content);
@@ -138,7 +138,7 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
         let mut row = self.shared.record.row(place);
         let word = one_line(word);
         if row.collected.status != word {
-            row.collected.status = word;
+            row.collected_mut().status = word;
             self.shared.record.keep(&row);
         }
     }
@@ -166,7 +166,7 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
             let why = "the server's report has another type, period or sub-partner than this row";
             return settled(self.not(row, why, NotCollected::Refused).await);
         }
-        row.collected.status = one_line(report.status.as_deref().unwrap_or_default());
+        row.collected_mut().status = one_line(report.status.as_deref().unwrap_or_default());
         let status = row.collected.status.to_ascii_uppercase();
         if status == FAILED {
             let said = report.errors.as_deref().unwrap_or("it does not say why");
@@ -231,7 +231,7 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
         fetched: ArrivedFile,
     ) -> (FetchResult, Result<(), JournalError>) {
         let doubtful = self.is_doubtful(&fetched).await;
-        let ArrivedFile { mut row, part, whole, place, name } = fetched;
+        let ArrivedFile { row, part, whole, place, name } = fetched;
         let only = whole.content.only_cell().filter(|_| doubtful);
         let only = only.map(|only| NotATable::OneCell(only.to_owned()));
         if let Some(flaw) = whole.content.flaw.as_ref().or(only.as_ref())
@@ -260,14 +260,13 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
             }
             Err(error) => return self.unwritten(row, &name, &error).await,
         }
-        row.collected = Collected {
+        let collected = Collected {
             status: COMPLETED.to_owned(),
             file: name,
             sha256: whole.sha256,
             error: String::new(),
             rows: Some(whole.content.rows),
         };
-        let collected = row.collected.clone();
         let (row, recorded) = self.conclude(row, collected).await;
         let (row, content) = (Box::new(row), Some(whole.content));
         (FetchResult::Collected { row, content }, recorded)
@@ -322,7 +321,7 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
                 }
             }
         };
-        row.collected.error = why;
+        row.collected_mut().error = why;
         let recorded = self.shared.record.note(&row).await;
         (row, missing, recorded)
     }
@@ -406,13 +405,13 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
         why: &str,
         missing: NotCollected,
     ) -> (Option<FetchResult>, Result<(), JournalError>) {
-        let collected = Collected { error: one_line(why), ..row.collected.clone() };
+        let collected = Collected { error: one_line(why), ..Collected::clone(&row.collected) };
         let (row, recorded) = self.conclude(row, collected).await;
         (Some(FetchResult::Not(row.into(), missing)), recorded)
     }
 
     async fn conclude(&self, mut row: Row, to: Collected) -> (Row, Result<(), JournalError>) {
-        row.collected = to;
+        row.collected = to.into();
         let is_known = {
             let ledger = self.shared.record.ledger();
             let known = ledger.get(row.id());

@@ -16,11 +16,6 @@ pub trait Disk {
     /// Durably replaces the file as a whole: after a crash either the old file or the new one is there.
     async fn replace(&self, contents: Vec<u8>) -> io::Result<()>;
 
-    /// [`Disk::replace`] with contents that come in pieces.
-    async fn replace_with(&self, pieces: &mut dyn Iterator<Item = Vec<u8>>) -> io::Result<()> {
-        self.replace(pieces.collect::<Vec<_>>().concat()).await
-    }
-
     /// Fails where the file is no longer what was last read or written: for a command that has nothing to write.
     async fn look(&self) -> io::Result<()> {
         Ok(())
@@ -135,36 +130,28 @@ fn digest_of(mut file: &File) -> io::Result<Sha256> {
 impl FileDisk {
     /// The file at `path`; `contents` is what was read from it, `None` where it was not there.
     pub fn new(path: PathBuf, contents: Option<&[u8]>) -> Self {
-        FileDisk::of(path, contents.map(Sha256::new_with_prefix))
-    }
-
-    /// As [`FileDisk::new`], with the digest of the contents.
-    pub(super) fn of(path: PathBuf, contents: Option<Sha256>) -> Self {
         let known = contents.map_or(KnownContents::Absent, |contents| KnownContents::Read {
-            contents,
+            contents: Sha256::new_with_prefix(contents),
             compared: None,
         });
         FileDisk(Arc::new(Mutex::new(OpenFile { path, known, file: None })))
     }
 
-    /// Whether the file is exactly these pieces. If so, it is read again only when its stamp changes.
-    pub(super) fn holds(&self, pieces: impl Iterator<Item = Vec<u8>>) -> io::Result<bool> {
+    /// Whether the file is exactly these lines. If so, it is read again only when its stamp changes.
+    pub(super) fn holds(&self, lines: impl Iterator<Item = Vec<u8>>) -> io::Result<bool> {
         let mut inner = lock(&self.0);
-        let mut file = open_regular(&inner.path)?;
-        let trace = FileStamp::of(&file.metadata()?);
-        let mut held = Vec::new();
-        for piece in pieces {
-            held.resize(piece.len(), 0);
-            match file.read_exact(&mut held) {
-                Ok(()) if held == piece => {}
-                _ => return Ok(false),
+        let mut digest = Sha256::new();
+        lines.for_each(|line| digest.update(line));
+        let is_known = match &inner.known {
+            KnownContents::Absent => false,
+            KnownContents::Read { contents, .. } | KnownContents::Written { contents, .. } => {
+                contents.clone().finalize() == digest.finalize()
             }
+        };
+        if is_known {
+            inner.unchanged(LookDepth::Bytes)?;
         }
-        let is_all = file.read(&mut [0])? == 0;
-        if let KnownContents::Read { compared, .. } = &mut inner.known {
-            *compared = is_all.then_some(trace);
-        }
-        Ok(is_all)
+        Ok(is_known)
     }
 
     async fn run<T: Send + 'static>(
@@ -184,12 +171,7 @@ fn lock(inner: &Mutex<OpenFile>) -> MutexGuard<'_, OpenFile> {
 
 impl Disk for FileDisk {
     async fn replace(&self, contents: Vec<u8>) -> io::Result<()> {
-        self.run(move |inner| inner.replace(&mut std::iter::once(contents))).await
-    }
-
-    async fn replace_with(&self, pieces: &mut dyn Iterator<Item = Vec<u8>>) -> io::Result<()> {
-        // Not on another thread: this one has nothing else to do, and holds what the pieces are made of.
-        lock(&self.0).replace(pieces)
+        self.run(move |inner| inner.replace(&contents)).await
     }
 
     async fn look(&self) -> io::Result<()> {
@@ -214,17 +196,13 @@ impl Disk for FileDisk {
 }
 
 impl OpenFile {
-    fn replace(&mut self, pieces: &mut dyn Iterator<Item = Vec<u8>>) -> io::Result<()> {
+    fn replace(&mut self, contents: &[u8]) -> io::Result<()> {
         self.unchanged(LookDepth::Trace)?;
         self.file = None;
         let mut new = NewFile::begin(&self.path)?;
-        let mut digest = Sha256::new();
-        for piece in pieces {
-            digest.update(&piece);
-            new.write_all(&piece)?;
-        }
+        new.write_all(contents)?;
         let new = new.put_in_place_if(|| self.unchanged(LookDepth::Bytes))?;
-        self.open(digest, &FileStamp::of(&new.metadata()?))
+        self.open(Sha256::new_with_prefix(contents), &FileStamp::of(&new.metadata()?))
     }
 
     /// Opens the file that was just put in its place, where its stamp is `written`.
@@ -315,9 +293,9 @@ impl OpenFile {
             (KnownContents::Absent, Some(_)) => "made",
             (_, None) => "deleted",
             (KnownContents::Read { contents, compared }, Some(found)) => {
-                let found = FileStamp::of(&found);
-                let is_known = look == LookDepth::Trace && *compared == Some(found);
-                if is_known || holds(contents)? {
+                let found = Some(FileStamp::of(&found));
+                if (look == LookDepth::Trace && *compared == found) || holds(contents)? {
+                    *compared = found;
                     return Ok(());
                 }
                 "changed"

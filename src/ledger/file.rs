@@ -1,6 +1,5 @@
 use std::{
     cell::RefCell,
-    io,
     path::{Path, PathBuf},
 };
 
@@ -8,10 +7,8 @@ use chrono::{DateTime, Utc};
 
 use super::{
     Disk as _, FileDisk, Ledger, LedgerError, LedgerRead, Lock, RescueResult, Row, Tampered,
-    blocks::SIZE,
-    peek::{HashingReader, len_of, open, real_path, refuse_second_name},
-    read::{read, read_from},
-    refuse_unmerged, save,
+    peek::{bytes_of, real_path, refuse_second_name},
+    read, refuse_unmerged, save,
 };
 use crate::files::{folder_of, refuse_mounted, try_folder};
 use request::OrgId;
@@ -24,18 +21,18 @@ pub struct LedgerFile {
     pub reading: Option<LedgerRead>,
     pub disk: FileDisk,
     /// The bytes of `reading`, until the file is written.
-    as_read: RefCell<Option<Vec<u8>>>,
+    as_read: RefCell<Vec<u8>>,
 }
 
 impl LedgerFile {
     /// Replaces the file at the first write, unless it is exactly `ledger`. Where someone else changed it since it was
     /// read, it stays, and what was read is saved beside it.
     pub async fn write(&self, ledger: &Ledger, now: DateTime<Utc>) -> Result<(), LedgerError> {
-        if self.disk.holds(ledger.chunks()).unwrap_or(false) {
+        if self.disk.holds(ledger.lines()).unwrap_or(false) {
             self.as_read.take();
             return Ok(());
         }
-        let Err(source) = self.disk.replace_with(&mut ledger.chunks()).await else {
+        let Err(source) = self.disk.replace(ledger.to_csv()).await else {
             self.as_read.take();
             return Ok(());
         };
@@ -43,7 +40,7 @@ impl LedgerFile {
         match source.get_ref().and_then(|e| e.downcast_ref::<Tampered>()) {
             None => Err(LedgerError::Io { doing: "write the ledger", path, source }),
             Some(Tampered(what)) => {
-                let known = self.as_read.take().unwrap_or_default();
+                let known = self.as_read.take();
                 let rows = read(&known, &path).map(|reading| reading.ledger);
                 let rows = rows.unwrap_or_default(); // it was read before
                 let saved = if known.is_empty() {
@@ -104,37 +101,17 @@ impl LedgerFile {
 
     /// Reads the file at `path`, which nobody else may write.
     fn read(path: PathBuf) -> Result<Self, LedgerError> {
-        let Some(file) = open(&path)? else {
-            return Ok(LedgerFile {
-                disk: FileDisk::new(path.clone(), None),
-                path,
-                reading: None,
-                as_read: RefCell::default(),
-            });
+        let bytes = bytes_of(&path)?;
+        let disk = FileDisk::new(path.clone(), bytes.as_deref());
+        let reading = match &bytes {
+            Some(bytes) => {
+                refuse_second_name(&path)?;
+                Some(read(bytes, &path)?)
+            }
+            None => None,
         };
-        refuse_second_name(&path)?;
-        let len = len_of(&file);
-        let mut file = Kept { source: HashingReader::new(file), bytes: Vec::with_capacity(len) };
-        let reading = read_from(&mut file, len, &path, SIZE)?;
-        Ok(LedgerFile {
-            disk: FileDisk::of(path.clone(), Some(file.source.digest)),
-            path,
-            reading: Some(reading),
-            as_read: RefCell::new(Some(file.bytes)),
-        })
-    }
-}
-
-struct Kept<R> {
-    source: R,
-    bytes: Vec<u8>,
-}
-
-impl<R: io::Read> io::Read for Kept<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let read = self.source.read(into)?;
-        self.bytes.extend_from_slice(&into[..read]);
-        Ok(read)
+        let as_read = RefCell::new(bytes.unwrap_or_default());
+        Ok(LedgerFile { path, reading, disk, as_read })
     }
 }
 

@@ -2,22 +2,17 @@
 //! appended, the last one for a request wins, and each is durable before the effect that it announces. The damage that
 //! a crash can leave at the end is repaired (see [`read()`]); any other is refused with its line.
 
-mod ahead;
 mod bad_cell;
-mod blocks;
-mod cell;
 mod column;
 mod conflict;
+mod csv;
 mod disk;
 mod error;
 mod file;
 mod header;
 mod holder;
-mod index;
 mod journal;
-mod line;
-mod line_reader;
-mod lines;
+mod ledger;
 mod lock;
 mod merge;
 mod obstacle;
@@ -28,22 +23,18 @@ mod record;
 mod rescue_result;
 mod rescued;
 mod row;
-mod row_fields;
-mod row_index;
 mod schema;
 mod spreadsheet_format;
 mod state;
-mod table;
-mod texts;
 mod written;
 
 #[cfg(test)]
 mod tests;
 
 pub use bad_cell::BadCell;
-pub use cell::{neutralise, restore};
 pub use column::Column;
 pub use conflict::{Conflict, MergeError};
+pub use csv::{neutralise, restore};
 pub(crate) use disk::Tampered;
 pub use disk::{Disk, FileDisk};
 pub use error::LedgerError;
@@ -60,8 +51,8 @@ pub use record::{Counts, Record};
 pub use rescue_result::{RescueResult, merge_command};
 pub use rescued::{is_place_of_rescued, merged_name, refuse_unmerged, save};
 pub use row::{Collected, RecordedHashes, Row};
-pub use row_index::RowIndex;
+
+pub use ledger::{Ledger, RowIndex};
 pub use schema::table_schema;
 pub use spreadsheet_format::SpreadsheetFormat;
 pub use state::{LastAnswer, Reason, State};
-pub use table::Ledger;

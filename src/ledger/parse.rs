@@ -1,13 +1,38 @@
+use std::sync::Arc;
+
 use chrono::{Datelike as _, NaiveDate};
 
 use super::{
-    BadCell, Column, LastAnswer, Reason, Row, State,
-    row_fields::RowFields,
+    BadCell, Collected, Column, LastAnswer, Reason, Row, State,
     state::{IN_DOUBT, read_candidates, read_error},
     written::{SheetDay, SheetTime},
 };
-use request::{Doubt, page_code};
-use request::{Period, Request, RequestId};
+use request::{Doubt, OrgId, Period, ReportId, ReportType, Request, RequestId, page_code};
+
+/// The parts of a row while its cells are read; texts still borrow from the cells.
+#[derive(Debug, Default)]
+pub(super) struct RowFields<'t> {
+    pub(super) id: Option<RequestId>,
+    pub(super) job: &'t str,
+    pub(super) label: &'t str,
+    pub(super) org: Option<OrgId>,
+    pub(super) report_type: Option<ReportType>,
+    pub(super) start: Option<SheetDay>,
+    pub(super) end: Option<SheetDay>,
+    pub(super) internal: Option<bool>,
+    pub(super) status: &'t str,
+    pub(super) report_id: Option<ReportId>,
+    pub(super) http_status: Option<u16>,
+    pub(super) code: &'t str,
+    pub(super) error: &'t str,
+    pub(super) tracking_id: &'t str,
+    pub(super) attempts: Option<u32>,
+    pub(super) updated_at: Option<SheetTime>,
+    pub(super) collected: Collected,
+    pub(super) intent_at: Option<SheetTime>,
+    /// `updated_at`, which is not needed, holds something that is no time.
+    pub(super) lost_time: bool,
+}
 
 impl RowFields<'_> {
     pub(super) fn request(&self) -> Result<(RequestId, Request), BadCell> {
@@ -56,6 +81,10 @@ impl RowFields<'_> {
         }
     }
 
+    pub(super) fn label(&self) -> Option<Arc<str>> {
+        (!self.label.is_empty()).then(|| self.label.into())
+    }
+
     pub(super) fn into_row(self, extra: Vec<String>) -> Result<Row, BadCell> {
         let (id, request) = self.request()?;
         let period = request.period;
@@ -66,6 +95,7 @@ impl RowFields<'_> {
         let (first, last) = (orders(&self.start, period.start()), orders(&self.end, period.end()));
         let allowed = std::array::from_fn(|n| first[n] && last[n]);
         let time = |time: Option<SheetTime>| time?.earliest(allowed, period.end());
+        let label = self.label();
         let (replaces, text) = read_error(self.error);
         let reason = Reason { code: self.code.to_owned(), text: text.to_owned() };
         let intent = time(self.intent_at);
@@ -104,8 +134,8 @@ impl RowFields<'_> {
             }
         };
         Ok(Row {
-            job: self.job,
-            label: self.label,
+            job: self.job.into(),
+            label,
             state,
             replaces,
             last_answer: LastAnswer {
@@ -114,7 +144,7 @@ impl RowFields<'_> {
             },
             attempts: self.attempts.unwrap_or(0),
             updated_at: time(self.updated_at),
-            collected: self.collected,
+            collected: self.collected.shared(),
             extra,
             ..Row::read_as(id, request)
         })

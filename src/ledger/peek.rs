@@ -1,14 +1,14 @@
 //! Looks at a ledger without holding it.
 
 use std::{
-    fs::{self, File},
-    io::{self, Read},
+    fs, io,
+    io::Read as _,
     path::{Path, PathBuf},
 };
 
 use sha2::{Digest as _, Sha256};
 
-use super::{LedgerError, LedgerRead, blocks::SIZE, read::read_from};
+use super::{LedgerError, LedgerRead, read};
 use crate::{
     files::{folder_of, open_regular},
     text::hexadecimal,
@@ -58,24 +58,23 @@ pub fn real_ledger(path: &Path) -> Result<PathBuf, LedgerError> {
 
 /// Takes no lock. `None` where there is no file.
 pub fn read_file(path: &Path) -> Result<Option<LedgerRead>, LedgerError> {
-    let file = open(path)?;
-    file.map(|file| read_from(&file, len_of(&file), path, SIZE)).transpose()
+    bytes_of(path)?.map(|bytes| read(&bytes, path)).transpose()
 }
 
 /// As [`read_file`], with the SHA-256 of the bytes, in hexadecimal digits.
 pub fn read_file_with_hash(path: &Path) -> Result<Option<(LedgerRead, String)>, LedgerError> {
-    let Some(file) = open(path)? else {
+    let Some(bytes) = bytes_of(path)? else {
         return Ok(None);
     };
-    let len = len_of(&file);
-    let mut file = HashingReader::new(file);
-    let reading = read_from(&mut file, len, path, SIZE)?;
-    Ok(Some((reading, hexadecimal(&file.digest.finalize()))))
+    Ok(Some((read(&bytes, path)?, hexadecimal(&Sha256::digest(&bytes)))))
 }
 
-pub(super) fn open(path: &Path) -> Result<Option<File>, LedgerError> {
-    match open_regular(path) {
-        Ok(file) => Ok(Some(file)),
+/// `None` where there is no file.
+pub(super) fn bytes_of(path: &Path) -> Result<Option<Vec<u8>>, LedgerError> {
+    let mut bytes = Vec::new();
+    let read = open_regular(path).and_then(|mut file| file.read_to_end(&mut bytes));
+    match read {
+        Ok(_) => Ok(Some(bytes)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) if e.kind() == io::ErrorKind::InvalidInput => {
             Err(LedgerError::NotALedger { path: path.to_owned(), why: e.to_string() })
@@ -83,31 +82,5 @@ pub(super) fn open(path: &Path) -> Result<Option<File>, LedgerError> {
         Err(source) => {
             Err(LedgerError::Io { doing: "read the ledger", path: path.to_owned(), source })
         }
-    }
-}
-
-/// About how many bytes a file has, to reserve room.
-pub(super) fn len_of(file: &File) -> usize {
-    let len = file.metadata().map_or(0, |found| found.len());
-    usize::try_from(len).unwrap_or_default()
-}
-
-/// A file whose bytes are hashed while they are read.
-pub(super) struct HashingReader<R> {
-    source: R,
-    pub(super) digest: Sha256,
-}
-
-impl<R> HashingReader<R> {
-    pub(super) fn new(source: R) -> Self {
-        HashingReader { source, digest: Sha256::new() }
-    }
-}
-
-impl<R: Read> Read for HashingReader<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let read = self.source.read(into)?;
-        self.digest.update(&into[..read]);
-        Ok(read)
     }
 }

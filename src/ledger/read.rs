@@ -6,26 +6,18 @@
 //! first line is appended, so a line after such a stretch can only repeat a known request; a new one is older damage,
 //! and refused.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeSet, HashMap},
-    fmt,
-    io::Read,
-    path::Path,
-};
+use std::{borrow::Cow, collections::BTreeSet, fmt, path::Path, sync::Arc};
 
 use chrono::{DateTime, Utc};
+use foldhash::{HashMap, HashSet};
 
 use super::{
-    Column, Ledger, LedgerError, Row, RowIndex, SpreadsheetFormat, State,
-    ahead::{Piece, read_ahead},
-    blocks::{self, Block, Blocks},
-    column,
-    line_reader::{BlockRead, LineReader},
-    lines::{LineEnding, RawLine, RawLines, Separator},
+    Column, Ledger, LedgerError, Row, RowIndex, SpreadsheetFormat, State, column,
+    csv::{LineEnding, RawLine, Separator},
+    header::Header,
     spreadsheet_format::RowFormat,
 };
-use request::{ReportId, RequestId};
+use request::{OrgId, ReportId, RequestId};
 
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LedgerRead {
@@ -90,81 +82,50 @@ impl fmt::Display for Repair {
 
 /// Reads a ledger's bytes. `path` is for messages only.
 pub fn read(bytes: &[u8], path: &Path) -> Result<LedgerRead, LedgerError> {
-    read_from(bytes, bytes.len(), path, blocks::SIZE)
-}
-
-/// `len`: about how many bytes come; `size`: bytes of a block.
-pub(super) fn read_from(
-    source: impl Read + Send,
-    len: usize,
-    path: &Path,
-    size: usize,
-) -> Result<LedgerRead, LedgerError> {
-    let mut blocks = Blocks::new(source, path, size);
-    let header = blocks.header()?;
+    let (header, mut lines) = Header::read(bytes, path)?;
+    let mut reading =
+        LedgerRead { ledger: Ledger::new(header.extra_names()), ..LedgerRead::default() };
+    reading.ledger.reserve(bytes.len() / USUAL);
+    reading.spelling.separator = Some(header.separator).filter(|it| *it != Separator::Comma);
     let mut reader = LedgerReader {
         path,
-        len,
-        reading: LedgerRead::default(),
-        lines: LineReader::new(&header),
+        header,
+        reading,
         after_zeros: false,
         last_intent: None,
-        named_on: Vec::new(),
-        released: HashMap::new(),
+        named: HashMap::default(),
+        words: HashSet::default(),
+        orgs: HashMap::default(),
     };
-    reader.reading.ledger = Ledger::new(header.extra_names());
-    reader.reading.spelling.separator = Some(header.separator).filter(|it| *it != Separator::Comma);
-    read_ahead(blocks, &header, |piece| match piece {
-        Piece::Read(block) => reader.block(block),
-        Piece::Rest(block) => reader.rest(&block),
-    })?;
+    while let Some(line) = lines.next() {
+        // Zeros may have hidden a quote: the rest of that line must not take in whole ones.
+        let is_broken = reader.after_zeros
+            && line.end != LineEnding::Zeros
+            && reader.header.row(&line).is_err();
+        reader.take(&if is_broken { lines.shorten() } else { line })?;
+    }
     reader.reading.ledger.drop_empty_columns();
     Ok(reader.reading)
 }
 
+/// Bytes of a usual line.
+const USUAL: usize = 320;
+
 struct LedgerReader<'a> {
     path: &'a Path,
-    /// Estimated bytes of the file.
-    len: usize,
+    header: Header,
     reading: LedgerRead,
-    lines: LineReader<'a>,
     after_zeros: bool,
     /// The latest intent of the appended lines. A torn line came after them, so its own was not earlier.
     last_intent: Option<DateTime<Utc>>,
-    /// The line that names the report of a row first, by the row's index; 0 where it has none.
-    named_on: Vec<u32>,
-    /// Reports that rows held before, with their requests and the lines that named them first.
-    released: HashMap<ReportId, (RequestId, u32)>,
+    /// Whose a report is or was, and the line that says so first.
+    named: HashMap<ReportId, (RequestId, u64)>,
+    words: HashSet<Arc<str>>,
+    /// By spelling: all spellings of one organisation are equal.
+    orgs: HashMap<String, OrgId>,
 }
 
 impl LedgerReader<'_> {
-    fn block(&mut self, block: BlockRead) -> Result<(), LedgerError> {
-        if self.reading.ledger.is_empty() {
-            // Estimated from the first block; reserving a little more costs less than growing.
-            let rows = self.len / block.bytes * block.rows.len();
-            self.reading.ledger.reserve(rows + rows / 16);
-        }
-        for (number, row, spelled) in block.rows {
-            self.whole(number, LineEnding::LineFeed, row, spelled)?;
-        }
-        match block.wrong {
-            Some((number, why)) => Err(self.damaged(number, &why)),
-            None => Ok(()),
-        }
-    }
-
-    /// The rest of the file, where a crash may have left something.
-    fn rest(&mut self, rest: &Block) -> Result<(), LedgerError> {
-        let mut lines = RawLines::new(&rest.bytes, self.lines.header.separator, rest.number);
-        while let Some(line) = lines.next() {
-            // Zeros may have hidden a quote: the rest of that line must not take in whole ones.
-            let broken =
-                self.after_zeros && line.end != LineEnding::Zeros && self.lines.row(&line).is_err();
-            self.take(&if broken { lines.shorten() } else { line })?;
-        }
-        Ok(())
-    }
-
     fn take(&mut self, line: &RawLine<'_>) -> Result<(), LedgerError> {
         let number = line.number;
         if line.end == LineEnding::Zeros {
@@ -175,9 +136,12 @@ impl LedgerReader<'_> {
         if self.after_zeros || line.end == LineEnding::Torn {
             return self.take_damaged(line);
         }
-        match self.lines.whole(line) {
-            Ok(None) => Ok(()),
-            Ok(Some((row, spelled))) => self.whole(number, line.end, row, spelled),
+        if self.header.is_blank(line.bytes) {
+            return Ok(()); // no damage: spreadsheets write rows of empty cells, too
+        }
+        let row = self.header.swallows(line).map_or_else(|| self.header.row(line), Err);
+        match row {
+            Ok((row, spelled)) => self.whole(number, line.end, row, spelled),
             Err(why) => Err(self.damaged(number, &why)),
         }
     }
@@ -185,15 +149,15 @@ impl LedgerReader<'_> {
     /// A line without a line feed, or one that comes after zero bytes.
     fn take_damaged(&mut self, line: &RawLine<'_>) -> Result<(), LedgerError> {
         let number = line.number;
-        if self.lines.header.is_blank(line.bytes) {
+        if self.header.is_blank(line.bytes) {
             return Ok(());
         }
         if !self.after_zeros
-            && let Some(why) = self.lines.swallows(line)
+            && let Some(why) = self.header.swallows(line)
         {
             return Err(self.damaged(number, &why));
         }
-        match self.lines.row(line) {
+        match self.header.row(line) {
             Ok((row, spelled)) => return self.whole(number, line.end, row, spelled),
             // The rest of a line whose beginning the zeros took, and what an odd quote in it made of the next.
             Err(_) if self.after_zeros => self.repaired(number, RepairKind::Dropped),
@@ -221,7 +185,7 @@ impl LedgerReader<'_> {
                 self.damaged(number, "rows before this line were overwritten with zero bytes")
             );
         }
-        let names_first = self.check_report(number, &row, place)?;
+        self.check_report(number, &row, place)?;
         let earlier = place.map(|place| self.reading.ledger.row(place));
         if earlier.is_some() {
             self.last_intent = self.last_intent.max(row.state.intent());
@@ -234,53 +198,65 @@ impl LedgerReader<'_> {
             }
             self.repaired(number, RepairKind::WholeLine);
         }
-        let place = self.reading.ledger.fold_at(place, row);
-        if names_first {
-            let needed = self.named_on.len().max(place.index() + 1);
-            self.named_on.resize(needed, 0);
-            self.named_on[place.index()] = u32::try_from(number).unwrap_or(u32::MAX);
-        }
+        self.share_texts(&mut row);
+        self.reading.ledger.fold_at(place, row);
         Ok(())
     }
 
-    /// No run writes one report for two rows, or two for one. Returns whether this line is the first to name the
-    /// report.
+    /// Job names, labels and organisations repeat on many rows: one copy of each is kept.
+    fn share_texts(&mut self, row: &mut Row) {
+        for word in std::iter::once(&mut row.job).chain(&mut row.label) {
+            match self.words.get(word) {
+                Some(known) => *word = Arc::clone(known),
+                None => {
+                    self.words.insert(Arc::clone(word));
+                }
+            }
+        }
+        if let Some(org) = &mut row.request.sub_partner {
+            match self.orgs.get(org.as_str()) {
+                Some(known) => *org = known.clone(),
+                None => {
+                    self.orgs.insert(org.to_string(), org.clone());
+                }
+            }
+        }
+    }
+
+    /// No run writes one report for two rows, or two for one.
     fn check_report(
         &mut self,
         number: u64,
         row: &Row,
         place: Option<RowIndex>,
-    ) -> Result<bool, LedgerError> {
+    ) -> Result<(), LedgerError> {
         let Some(report) = row.state.report_id() else {
-            return Ok(false);
+            return Ok(());
         };
         let ledger = &self.reading.ledger;
-        let named_on = |place: RowIndex| self.named_on.get(place.index()).copied().unwrap_or(0);
         let before = place.and_then(|place| ledger.row(place).state.report_id());
-        if let (Some(before), Some(place)) = (before, place)
-            && before != report
-        {
-            let named_on = named_on(place);
-            if !row.replaces.contains(before) && named_on > 0 {
-                let why = format!(
-                    "line {named_on} holds another report id for this request; remove the line that is wrong"
-                );
-                return Err(self.damaged(number, &why));
-            }
-            self.released.insert(before.clone(), (row.key(), named_on));
+        if before == Some(report) {
+            return Ok(());
         }
-        let holder = ledger.holder(report);
-        let held = holder.map(|place| (ledger.row(place).key(), named_on(place)));
-        let owner = held.or_else(|| self.released.get(report).copied());
-        if let Some((owner, named_on)) = owner
-            && owner != row.key()
+        if let Some(before) = before
+            && !row.replaces.contains(before)
+            && let Some((_, line)) = self.named.get(before)
         {
             let why = format!(
-                "its report id stands on line {named_on} too, for another request; bring back the right one from a copy"
+                "line {line} holds another report id for this request; remove the line that is wrong"
             );
             return Err(self.damaged(number, &why));
         }
-        Ok(holder.is_none())
+        if let Some((owner, line)) = self.named.get(report)
+            && *owner != row.key()
+        {
+            let why = format!(
+                "its report id stands on line {line} too, for another request; bring back the right one from a copy"
+            );
+            return Err(self.damaged(number, &why));
+        }
+        self.named.insert(report.clone(), (row.key(), number));
+        Ok(())
     }
 
     /// Keeps what a torn line says (docs/ledger.md): complete up to `report_id`, that counts; otherwise the row is in
@@ -293,17 +269,16 @@ impl LedgerReader<'_> {
             Err(e) => std::str::from_utf8(&bytes[..e.valid_up_to()]).unwrap_or_default(),
         };
         // The last cell may be cut; all before it are whole.
-        let mut whole = self.lines.header.cells(valid);
+        let mut whole = self.header.cells(valid);
         whole.pop();
-        let Ok(id) = self.lines.header.cell(&whole, Column::RequestId).parse::<RequestId>() else {
+        let Ok(id) = self.header.cell(&whole, Column::RequestId).parse::<RequestId>() else {
             return Ok(RepairKind::Dropped);
         };
-        let has = |column: &Column| self.lines.header.has(&whole, *column);
+        let has = |column: &Column| self.header.has(&whole, *column);
         let identity = Column::ALL.into_iter().take_while(|c| *c < Column::Status);
-        let draft = column::read(identity, &mut self.lines.texts, |column| {
-            self.lines.header.cell(&whole, column)
-        });
-        let request = draft.and_then(|draft| Ok((draft.request()?.1, draft.job, draft.label)));
+        let draft = column::read(identity, |column| self.header.cell(&whole, column));
+        let request =
+            draft.and_then(|draft| Ok((draft.request()?.1, draft.job.into(), draft.label())));
         let enough = [Column::Internal, Column::Type, Column::BillingEndDate];
         if let Err(bad) = &request
             && enough.iter().all(has)
@@ -337,11 +312,11 @@ impl LedgerReader<'_> {
     /// Folds a torn line that is complete up to its report id. False where that makes no row, or a failed one without
     /// its error code: that could be `in_doubt`, which is never sent again by itself.
     fn keep(&mut self, whole: &[Cow<'_, str>], number: u64) -> bool {
-        let Ok((mut row, spelled)) = self.lines.header.row(whole, &mut self.lines.texts) else {
+        let Ok((mut row, spelled)) = self.header.row_of(whole) else {
             return false;
         };
         if let State::Failed { reason, .. } = &mut row.state {
-            if !self.lines.header.has(whole, Column::ErrorCode) {
+            if !self.header.has(whole, Column::ErrorCode) {
                 return false;
             }
             if reason.text.is_empty() {
@@ -354,7 +329,7 @@ impl LedgerReader<'_> {
             intent = intent.or(earlier.state.intent());
             row.attempts = row.attempts.max(earlier.attempts);
             row.extra.clone_from(&earlier.extra);
-            if !self.lines.header.has(whole, Column::ReportSha256) {
+            if !self.header.has(whole, Column::ReportSha256) {
                 row.collected.clone_from(&earlier.collected);
             }
         }
@@ -362,6 +337,9 @@ impl LedgerReader<'_> {
             intent = intent.or(self.last_intent);
         }
         row.state.set_intent(intent);
+        if let Some(report) = row.state.report_id() {
+            self.named.entry(report.clone()).or_insert((row.key(), number));
+        }
         self.reading.ledger.fold(row);
         true
     }

@@ -1,4 +1,8 @@
-use std::{borrow::Cow, collections::HashMap, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    sync::{Arc, LazyLock},
+};
 
 use chrono::{DateTime, Utc};
 
@@ -24,8 +28,8 @@ pub struct Row {
     pub attempts: u32,
     /// By the local clock.
     pub updated_at: Option<DateTime<Utc>>,
-    /// The columns `report_…`.
-    pub collected: Collected,
+    /// The columns `report_…`; one for all rows of which nothing is known.
+    pub collected: Arc<Collected>,
     /// Cells of columns that are not ours, in [`super::Ledger::extra_columns`]' order.
     pub extra: Vec<String>,
 }
@@ -48,6 +52,11 @@ pub struct Collected {
 pub type RecordedHashes = HashMap<RequestId, String>;
 
 impl Collected {
+    pub(super) fn shared(self) -> Arc<Self> {
+        static NOTHING: LazyLock<Arc<Collected>> = LazyLock::new(Arc::default);
+        if self == **NOTHING { Arc::clone(&NOTHING) } else { Arc::new(self) }
+    }
+
     /// Whether SHA-256 `found` is that of the collected file, also by what the history has `recorded`.
     pub fn is_file(&self, found: &str, recorded: Option<&String>) -> bool {
         let is_found = |known: &str| known.eq_ignore_ascii_case(found);
@@ -99,7 +108,7 @@ impl Row {
             last_answer: LastAnswer::default(),
             attempts: 0,
             updated_at: None,
-            collected: Collected::default(),
+            collected: Collected::default().shared(),
             extra: Vec::new(),
         }
     }
@@ -122,9 +131,14 @@ impl Row {
         }
     }
 
+    /// What is known of the report and its file, to be changed.
+    pub fn collected_mut(&mut self) -> &mut Collected {
+        Arc::make_mut(&mut self.collected)
+    }
+
     /// Whether its file is in place, and nothing was found wrong with it since.
     pub fn is_collected(&self) -> bool {
-        let Collected { file, error, .. } = &self.collected;
+        let Collected { file, error, .. } = &*self.collected;
         matches!(self.state, State::Created(_)) && !file.is_empty() && error.is_empty()
     }
 
@@ -227,7 +241,7 @@ impl Row {
         let sha256 = self.collected.sha256.clone();
         Row {
             replaces,
-            collected: Collected { sha256, ..Collected::default() },
+            collected: Collected { sha256, ..Collected::default() }.shared(),
             ..self.to_be_sent()
         }
     }

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::{Column, lines::Separator};
+use super::{Column, csv::Separator};
 
 /// How a spreadsheet has spelled a ledger; it is rewritten in its own form before anything is appended.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -1,4 +1,3 @@
-mod blocks;
 mod damage;
 mod file;
 mod foreign;

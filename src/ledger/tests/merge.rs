@@ -97,7 +97,7 @@ fn of_equals_the_larger_bytes_count() {
     // What is united cell by cell does not count.
     let known = |status: &str, attempts, intent| {
         let mut row = sending(pending(1), 5);
-        row.collected.status = status.to_owned();
+        row.collected_mut().status = status.to_owned();
         row.attempts = attempts;
         row.state.set_intent(Some(at(intent)));
         row
@@ -208,9 +208,9 @@ fn a_report_that_was_given_up_stays_so() {
 fn whatever_cannot_be_one_ledger_is_named_all_at_once() {
     let sandbox = "Y2lzY29zcGFyazovL3NhbmRib3gvQklMTElOR19SRVBPUlQvMQ";
     let mut filed = created(pending(3), "Y2lzE", 5);
-    filed.collected.file = "2026-10/USER/a.csv".to_owned();
+    filed.collected_mut().file = "2026-10/USER/a.csv".to_owned();
     let mut other = created(pending(4), "Y2lzF", 5);
-    other.collected.file.clone_from(&filed.collected.file);
+    other.collected_mut().file.clone_from(&filed.collected.file);
     let ours = ledger([created(pending(1), "Y2lzA", 5), filed]);
     let theirs = ledger([created(pending(2), "Y2lzA", 5), other]);
     let rehearsal = ledger([created(pending(5), sandbox, 5)]);
@@ -258,7 +258,8 @@ fn arb_ledger() -> impl Strategy<Value = Ledger> {
                 replaces: any.replaces,
                 last_answer: any.last_answer,
                 attempts: any.attempts,
-                collected: Collected { file: String::new(), ..any.collected.clone() },
+                collected: Collected { file: String::new(), ..Collected::clone(&any.collected) }
+                    .into(),
                 updated_at: any.updated_at.map(|time| at(time.timestamp() % 3)),
                 ..Row::planned(request(number), any.job, any.label)
             };

@@ -53,7 +53,8 @@ pub(super) fn arb_row() -> impl Strategy<Value = Row> {
                 sha256: text(),
                 error: text(),
                 rows: attempts.is_multiple_of(2).then_some(u64::from(attempts)),
-            };
+            }
+            .into();
             row.extra = vec![text()];
             row
         },

@@ -1,10 +1,8 @@
-//! Splits bytes into records, and records into cells.
+//! CSV by RFC 4180, with what spreadsheets make of it: bytes to records, records to cells, and cells to lines.
 
 use std::{borrow::Cow, fmt};
 
-use memchr::{memchr, memchr_iter, memchr2};
-
-use super::Column;
+use memchr::memchr3;
 
 /// A comma; spreadsheets also save others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,26 +77,14 @@ impl<'a> RawLines<'a> {
     fn record(&mut self, quotes: bool) -> RawLine<'a> {
         let number = self.number;
         self.last = (self.rest, number);
-        // Most records are one line without quotes: the end is found without looking at each byte.
-        if let Some(at) = memchr(b'\n', self.rest)
-            && let line = &self.rest[..at]
-            && memchr2(b'"', 0, line).is_none()
-        {
-            (self.rest, self.number) = (&self.rest[at + 1..], number + 1);
-            return RawLine {
-                number,
-                bytes: line.strip_suffix(b"\r").unwrap_or(line),
-                end: LineEnding::LineFeed,
-            };
-        }
-        let mut within = Within::Start;
-        let stop = self.rest.iter().position(|b| {
-            let quoted = quotes && within == Within::Quotes;
-            let ends = *b == 0 || (*b == b'\n' && !quoted);
-            self.number += u64::from(*b == b'\n');
-            within = within.after(*b, self.separator);
-            ends
-        });
+        let stop = match memchr3(b'\n', b'"', 0, self.rest) {
+            // Most records are one line without quotes.
+            Some(at) if self.rest[at] == b'\n' => {
+                self.number += 1;
+                Some(at)
+            }
+            _ => self.end_of_record(quotes),
+        };
         let (bytes, end, rest) = match stop {
             Some(at) if self.rest[at] == b'\n' => {
                 (&self.rest[..at], LineEnding::LineFeed, &self.rest[at + 1..])
@@ -108,6 +94,17 @@ impl<'a> RawLines<'a> {
         };
         self.rest = rest;
         RawLine { number, bytes: bytes.strip_suffix(b"\r").unwrap_or(bytes), end }
+    }
+
+    fn end_of_record(&mut self, quotes: bool) -> Option<usize> {
+        let mut within = Within::Start;
+        self.rest.iter().position(|byte| {
+            let quoted = quotes && within == Within::Quotes;
+            let ends = *byte == 0 || (*byte == b'\n' && !quoted);
+            self.number += u64::from(*byte == b'\n');
+            within = within.after(*byte, self.separator);
+            ends
+        })
     }
 }
 
@@ -152,16 +149,10 @@ impl Within {
 
 /// Not by `csv`, which builds a table for each reader: one per line took longer than all the rest.
 pub(super) fn cells(record: &str, separator: Separator) -> Vec<Cow<'_, str>> {
-    let mut cells = Vec::with_capacity(Column::ALL.len() + 1);
-    if memchr(b'"', record.as_bytes()).is_none() {
-        let mut begin = 0;
-        for end in memchr_iter(separator as u8, record.as_bytes()) {
-            cells.push(Cow::Borrowed(&record[begin..end]));
-            begin = end + 1;
-        }
-        cells.push(Cow::Borrowed(&record[begin..]));
-        return cells;
+    if !record.contains('"') {
+        return record.split(separator as u8 as char).map(Cow::Borrowed).collect();
     }
+    let mut cells = Vec::new();
     let mut cell = String::new();
     let mut within = Within::Start;
     for c in record.chars() {
@@ -175,4 +166,95 @@ pub(super) fn cells(record: &str, separator: Separator) -> Vec<Cow<'_, str>> {
     }
     cells.push(cell.into());
     cells
+}
+
+/// A spreadsheet takes a cell that begins with one of these for a formula. Some read wide forms as ASCII.
+const FORMULA_STARTS: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
+
+/// Puts a `'` before text that a spreadsheet would run as a formula, or that [`restore`] would take for such.
+pub fn neutralise(text: &str) -> Cow<'_, str> {
+    if is_formula(text.trim_start_matches('\'')) {
+        Cow::Owned(format!("'{text}"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// Undoes [`neutralise`]; other text stays as it is.
+pub fn restore(cell: &str) -> &str {
+    match cell.strip_prefix('\'') {
+        Some(text) if is_formula(text.trim_start_matches('\'')) => text,
+        _ => cell,
+    }
+}
+
+fn is_formula(text: &str) -> bool {
+    text.starts_with(FORMULA_STARTS)
+}
+
+/// Appends a cell and a comma.
+pub(super) fn push_cell(out: &mut Vec<u8>, text: &str) {
+    if text.bytes().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r' | 0)) {
+        // A zero byte is the mark of a stretch that was never written: see `read`.
+        let text = text.replace('\0', "").replace('"', "\"\"");
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+    } else {
+        out.extend_from_slice(text.as_bytes());
+    }
+    out.push(b',');
+}
+
+/// Ends the line whose last cell was just appended.
+pub(super) fn end_line(out: &mut Vec<u8>) {
+    out.pop();
+    out.push(b'\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn formulas_are_text() {
+        for (text, cell) in [
+            ("=1+1", "'=1+1"),
+            ("-3", "'-3"),
+            ("'=1", "''=1"),
+            ("''@x", "'''@x"),
+            ("plain", "plain"),
+            ("'quoted'", "'quoted'"),
+            ("", ""),
+        ] {
+            assert_eq!(neutralise(text), cell);
+            assert_eq!(restore(cell), text);
+        }
+        assert_eq!(restore("=typed by hand"), "=typed by hand");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_neutralised_is_restored(text in "['=+@x-]{0,6}|\\PC{0,12}") {
+            let cell = neutralise(&text);
+            prop_assert!(!is_formula(&cell));
+            prop_assert_eq!(restore(&cell), text.as_str());
+        }
+
+        /// What any other reader of CSV makes of a line is what was written, but for zero bytes.
+        #[test]
+        fn cells_are_read_back(cells in proptest::collection::vec("[\"',\\n\\r\\x00 a-z=]{0,8}", 2..6)) {
+            let mut out = Vec::new();
+            for cell in &cells {
+                push_cell(&mut out, cell);
+            }
+            end_line(&mut out);
+            let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(&out[..]);
+            let read = reader.records().next().unwrap().unwrap();
+            let expected: Vec<String> = cells.iter().map(|cell| cell.replace('\0', "")).collect();
+            prop_assert_eq!(read.iter().collect::<Vec<_>>(), expected);
+        }
+    }
 }
