@@ -4,12 +4,13 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Value, json};
 
 use super::{
     BadCell, Row,
     csv::restore,
     parse::RowFields,
-    written::{SheetDay, SheetTime, truth, whole},
+    spreadsheet::{SheetDay, SheetTime, truth, whole},
 };
 use request::{ReportId, ReportIdError, is_spoilt_number};
 
@@ -106,7 +107,7 @@ columns! {
         |draft, text| keep(&mut draft.code, text);
     Error: "error", Optional, "string", "",
         "What went wrong, one line",
-        |row| row.error(),
+        |row| row.error().into(),
         |draft, text| keep(&mut draft.error, text);
     TrackingId: "tracking_id", Optional, "string", "",
         "The server's id of the last answer to a create, for its support desk",
@@ -228,4 +229,50 @@ fn number(value: Option<impl ToString>) -> Cow<'static, str> {
 /// To the millisecond, UTC.
 fn time(time: Option<DateTime<Utc>>) -> Cow<'static, str> {
     number(time.map(|time| time.to_rfc3339_opts(SecondsFormat::Millis, true)))
+}
+
+/// The [Table Schema](https://specs.frictionlessdata.io/table-schema/) of a ledger at rest.
+pub fn table_schema() -> Value {
+    let fields: Vec<Value> = Column::ALL.into_iter().map(field).collect();
+    json!({
+        "$schema": "https://specs.frictionlessdata.io/schemas/table-schema.json",
+        "title": "monthend ledger",
+        "description": "One row per request, in plan order. Text that a spreadsheet would run as a formula begins with an apostrophe. More columns may follow.",
+        "primaryKey": "request_id",
+        "missingValues": [""],
+        "fields": fields,
+    })
+}
+
+fn field(column: Column) -> Value {
+    let entry = column.entry();
+    let mut field = json!({"name": entry.name, "type": entry.kind, "description": entry.doc});
+    if let Ok(constraints) = serde_json::from_str::<Value>(entry.constraints) {
+        field["constraints"] = constraints;
+    }
+    if entry.kind == "boolean" {
+        field["trueValues"] = json!(["true", "TRUE"]);
+        field["falseValues"] = json!(["false", "FALSE"]);
+    }
+    field
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `MONTHEND_BLESS=1 cargo test schema` writes the file anew.
+    #[test]
+    fn the_checked_in_schema_is_this_one() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/ledger.schema.json");
+        let text = serde_json::to_string_pretty(&table_schema()).unwrap() + "\n";
+        if std::env::var_os("MONTHEND_BLESS").is_some() {
+            std::fs::write(path, &text).unwrap();
+        }
+        assert_eq!(
+            std::fs::read_to_string(path).unwrap(),
+            text,
+            "run MONTHEND_BLESS=1 cargo test schema"
+        );
+    }
 }

@@ -1,5 +1,7 @@
+#[cfg(unix)]
+use std::os::unix::fs::MetadataExt as _;
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, Metadata, OpenOptions},
     io::{self, Read as _, Write as _},
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard},
@@ -65,13 +67,12 @@ enum KnownContents {
 }
 
 /// What every write changes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct FileStamp {
     len: u64,
     modified: Option<SystemTime>,
     /// The file's change time (ctime), which nobody can set back; only some file systems have it.
     changed: Option<(i64, i64)>,
-    /// Device and inode, where files have them.
     identity: Option<(u64, u64)>,
 }
 
@@ -83,7 +84,7 @@ enum LookDepth {
 }
 
 impl FileStamp {
-    fn of(metadata: &fs::Metadata) -> Self {
+    fn of(metadata: &Metadata) -> Self {
         FileStamp {
             len: metadata.len(),
             modified: metadata.modified().ok(),
@@ -93,26 +94,19 @@ impl FileStamp {
     }
 }
 
-#[cfg(unix)]
-fn identity(metadata: &fs::Metadata) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt as _;
-    Some((metadata.dev(), metadata.ino()))
+/// Device and inode. An open file cannot be replaced where there are none.
+pub(super) fn identity(metadata: &Metadata) -> Option<(u64, u64)> {
+    #[cfg(unix)]
+    return Some((metadata.dev(), metadata.ino()));
+    #[cfg(not(unix))]
+    return None;
 }
 
-#[cfg(unix)]
-fn changed(metadata: &fs::Metadata) -> Option<(i64, i64)> {
-    use std::os::unix::fs::MetadataExt as _;
-    Some((metadata.ctime(), metadata.ctime_nsec()))
-}
-
-#[cfg(not(unix))]
-fn changed(_: &fs::Metadata) -> Option<(i64, i64)> {
-    None
-}
-
-#[cfg(not(unix))]
-fn identity(_: &fs::Metadata) -> Option<(u64, u64)> {
-    None // an open file cannot be replaced there
+fn changed(metadata: &Metadata) -> Option<(i64, i64)> {
+    #[cfg(unix)]
+    return Some((metadata.ctime(), metadata.ctime_nsec()));
+    #[cfg(not(unix))]
+    return None;
 }
 
 fn digest_of(mut file: &File) -> io::Result<Sha256> {

@@ -4,8 +4,7 @@ use super::{
     BadCell, Column, LedgerError, Row, column,
     csv::{LineEnding, RawLine, RawLines, Separator, cells},
     parse::RowFields,
-    spreadsheet_format::RowFormat,
-    written::{SheetDay, SheetTime},
+    spreadsheet::{RowFormat, SheetDay, SheetTime},
 };
 use crate::text::is_before_header;
 
@@ -177,7 +176,7 @@ impl Header {
 
 /// The first column whose cell a spreadsheet has written in its own way.
 fn spelled(draft: &RowFields<'_>) -> Option<Column> {
-    let is_sheet_day = |day: &Option<SheetDay>| day.as_ref().is_some_and(|d| d.text().is_some());
+    let is_sheet_day = |day: &Option<SheetDay>| !matches!(day, None | Some(SheetDay::Exact(_)));
     let is_sheet_time = |time: &Option<SheetTime>| matches!(time, Some(SheetTime::Sheet(_)));
     [
         (Column::BillingStartDate, is_sheet_day(&draft.start)),

@@ -4,8 +4,8 @@ use chrono::{Datelike as _, NaiveDate};
 
 use super::{
     BadCell, Collected, Column, LastAnswer, Reason, Row, State,
+    spreadsheet::{SheetDay, SheetTime},
     state::{IN_DOUBT, read_candidates, read_error},
-    written::{SheetDay, SheetTime},
 };
 use request::{Doubt, OrgId, Period, ReportId, ReportType, Request, RequestId, page_code};
 
@@ -69,11 +69,7 @@ impl RowFields<'_> {
         match fitting.pop() {
             Some(request) if fitting.is_empty() => Ok((id, request)),
             _ => {
-                let written = |day: &SheetDay| match day {
-                    SheetDay::Exact(day) => day.to_string(),
-                    SheetDay::Sheet { text, .. } | SheetDay::Yearless { text, .. } => text.clone(),
-                };
-                let days = format!("{} to {}", written(start), written(end));
+                let days = format!("{} to {}", start.written(), end.written());
                 let why = "no way to read these dates fits the row's request_id; in the spreadsheet, give both columns of \
                            dates the format yyyy-mm-dd and correct this row, or restore the line from a copy";
                 Err(BadCell::new(Column::BillingStartDate.name(), &days, why))

@@ -15,7 +15,7 @@ use super::{
     Column, Ledger, LedgerError, Row, RowIndex, SpreadsheetFormat, State, column,
     csv::{LineEnding, RawLine, Separator},
     header::Header,
-    spreadsheet_format::RowFormat,
+    spreadsheet::RowFormat,
 };
 use request::{OrgId, ReportId, RequestId};
 
@@ -85,7 +85,6 @@ pub fn read(bytes: &[u8], path: &Path) -> Result<LedgerRead, LedgerError> {
     let (header, mut lines) = Header::read(bytes, path)?;
     let mut reading =
         LedgerRead { ledger: Ledger::new(header.extra_names()), ..LedgerRead::default() };
-    reading.ledger.reserve(bytes.len() / USUAL);
     reading.spelling.separator = Some(header.separator).filter(|it| *it != Separator::Comma);
     let mut reader = LedgerReader {
         path,
@@ -107,9 +106,6 @@ pub fn read(bytes: &[u8], path: &Path) -> Result<LedgerRead, LedgerError> {
     reader.reading.ledger.drop_empty_columns();
     Ok(reader.reading)
 }
-
-/// Bytes of a usual line.
-const USUAL: usize = 320;
 
 struct LedgerReader<'a> {
     path: &'a Path,
@@ -133,24 +129,8 @@ impl LedgerReader<'_> {
             self.repaired(number, RepairKind::Dropped);
             return Ok(());
         }
-        if self.after_zeros || line.end == LineEnding::Torn {
-            return self.take_damaged(line);
-        }
         if self.header.is_blank(line.bytes) {
             return Ok(()); // no damage: spreadsheets write rows of empty cells, too
-        }
-        let row = self.header.swallows(line).map_or_else(|| self.header.row(line), Err);
-        match row {
-            Ok((row, spelled)) => self.whole(number, line.end, row, spelled),
-            Err(why) => Err(self.damaged(number, &why)),
-        }
-    }
-
-    /// A line without a line feed, or one that comes after zero bytes.
-    fn take_damaged(&mut self, line: &RawLine<'_>) -> Result<(), LedgerError> {
-        let number = line.number;
-        if self.header.is_blank(line.bytes) {
-            return Ok(());
         }
         if !self.after_zeros
             && let Some(why) = self.header.swallows(line)
@@ -158,13 +138,14 @@ impl LedgerReader<'_> {
             return Err(self.damaged(number, &why));
         }
         match self.header.row(line) {
-            Ok((row, spelled)) => return self.whole(number, line.end, row, spelled),
+            Ok((row, spelled)) => self.whole(number, line.end, row, spelled)?,
             // The rest of a line whose beginning the zeros took, and what an odd quote in it made of the next.
             Err(_) if self.after_zeros => self.repaired(number, RepairKind::Dropped),
-            Err(_) => {
+            Err(_) if line.end == LineEnding::Torn => {
                 let kind = self.salvage(line)?;
                 self.repaired(number, kind);
             }
+            Err(why) => return Err(self.damaged(number, &why)),
         }
         Ok(())
     }
@@ -263,11 +244,7 @@ impl LedgerReader<'_> {
     /// doubt unless an earlier line says more. Whole cells that do not fit each other are an error: a tear does not do
     /// that.
     fn salvage(&mut self, line: &RawLine<'_>) -> Result<RepairKind, LedgerError> {
-        let bytes = line.bytes;
-        let valid = match std::str::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(e) => std::str::from_utf8(&bytes[..e.valid_up_to()]).unwrap_or_default(),
-        };
+        let valid = line.bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
         // The last cell may be cut; all before it are whole.
         let mut whole = self.header.cells(valid);
         whole.pop();

@@ -1,5 +1,4 @@
 use std::{
-    borrow::Cow,
     collections::HashMap,
     sync::{Arc, LazyLock},
 };
@@ -143,17 +142,8 @@ impl Row {
     }
 
     /// `error`: what went wrong, one line, and which reports the row gave up.
-    pub fn error(&self) -> Cow<'_, str> {
-        match &self.state {
-            State::Failed { reason, .. }
-            | State::Pending { reason, .. }
-            | State::Sending { reason, .. }
-                if self.replaces.is_empty() =>
-            {
-                Cow::Borrowed(&reason.text)
-            }
-            state => Cow::Owned(spell_error(&self.replaces, state.text())),
-        }
+    pub fn error(&self) -> String {
+        spell_error(&self.replaces, self.state.text())
     }
 }
 
@@ -250,5 +240,46 @@ impl Row {
     /// last status: a 2xx would say that a report exists.
     pub fn to_be_sent(self) -> Row {
         Row { state: State::planned(), last_answer: LastAnswer::default(), ..self }
+    }
+}
+
+/// Why a created report has no file, as far as it decides what helps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Obstacle {
+    /// The report has to be recreated.
+    ServerFailed,
+    /// A person has to say that the report is recreated.
+    Gone,
+    /// The status may be final: a person has to say whether the report is recreated.
+    UnknownStatus,
+    OtherFile,
+    /// Collecting again may help.
+    Other,
+}
+
+impl Obstacle {
+    /// How `report_error` begins where the report is gone.
+    pub const GONE: &str = "the server does not have this report any more";
+    /// How `report_error` begins where a folder, which nothing replaces, is in the place of the file.
+    pub const FOLDER: &str = "a folder is in the place of";
+    const FORCE: &str = "--force";
+
+    pub fn of(row: &Row) -> Option<Self> {
+        let collected = &row.collected;
+        let is_failed = collected.status.eq_ignore_ascii_case("FAILED");
+        if !matches!(row.state, State::Created(_)) || (collected.error.is_empty() && !is_failed) {
+            return None;
+        }
+        Some(if is_failed {
+            Obstacle::ServerFailed
+        } else if collected.error.starts_with(Obstacle::GONE) {
+            Obstacle::Gone
+        } else if collected.is_unknown() {
+            Obstacle::UnknownStatus
+        } else if collected.error.contains(Obstacle::FORCE) {
+            Obstacle::OtherFile
+        } else {
+            Obstacle::Other
+        })
     }
 }

@@ -114,15 +114,18 @@ impl State {
         matches!(self, State::InDoubt { .. })
     }
 
-    /// `error_code`
-    pub fn error_code(&self) -> &str {
+    fn reason(&self) -> Option<&Reason> {
         match self {
             State::Pending { reason, .. }
             | State::Sending { reason, .. }
-            | State::Failed { reason, .. } => &reason.code,
-            State::InDoubt { .. } => IN_DOUBT,
-            State::Created(_) => "",
+            | State::Failed { reason, .. } => Some(reason),
+            State::Created(_) | State::InDoubt { .. } => None,
         }
+    }
+
+    /// `error_code`
+    pub fn error_code(&self) -> &str {
+        if self.is_in_doubt() { IN_DOUBT } else { self.reason().map_or("", |reason| &reason.code) }
     }
 
     /// `error` without the reports that a person has to decide between.
@@ -144,16 +147,13 @@ impl State {
     /// `error` without what a row replaces.
     pub fn text(&self) -> String {
         match self {
-            State::Pending { reason, .. }
-            | State::Sending { reason, .. }
-            | State::Failed { reason, .. } => reason.text.clone(),
             State::InDoubt { text, candidates, .. } if candidates.is_empty() => {
                 format!("{text}{NO_CANDIDATES}")
             }
             State::InDoubt { text, candidates, .. } => {
                 format!("{text}{CANDIDATES}{}", list(candidates))
             }
-            State::Created(_) => String::new(),
+            state => state.reason().map_or_else(String::new, |reason| reason.text.clone()),
         }
     }
 }

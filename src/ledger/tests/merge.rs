@@ -109,7 +109,7 @@ fn of_equals_the_larger_bytes_count() {
     let mut replacing = known("a", 1, 1);
     replacing.replaces = vec![id("Y2lz0")];
     let found = one([replacing, known("b", 1, 1)]);
-    assert_eq!((&*found.collected.status, &*found.error()), ("b", "replaces Y2lz0"));
+    assert_eq!((found.collected.status.as_str(), &*found.error()), ("b", "replaces Y2lz0"));
 }
 
 #[test]

@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use foldhash::HashMap;
 
 use super::{
-    Column, Row, State,
+    Column, Row,
     csv::{end_line, neutralise, push_cell},
 };
 use request::{ReportId, RequestId};
@@ -116,10 +116,6 @@ impl Ledger {
         self.by_report.get(report).copied()
     }
 
-    pub(super) fn reserve(&mut self, rows: usize) {
-        self.rows.reserve_exact(rows);
-    }
-
     /// Takes a later line: it replaces the request's row, else it comes last. A report id is never emptied this way; to
     /// give one up, use [`Ledger::replace`].
     pub fn fold(&mut self, row: Row) {
@@ -127,23 +123,19 @@ impl Ledger {
     }
 
     /// As [`Ledger::fold`], where [`Ledger::place_of`] is already known.
-    pub(super) fn fold_at(&mut self, place: Option<RowIndex>, mut row: Row) -> RowIndex {
+    pub(super) fn fold_at(&mut self, place: Option<RowIndex>, mut row: Row) {
         let Some(place) = place else {
-            let place = RowIndex::at(self.rows.len());
             self.rows.push(row);
-            self.note(place);
-            return place;
+            return self.note(RowIndex::at(self.rows.len() - 1));
         };
         let earlier = &mut self.rows[place.index()];
-        let (before, after) = (&earlier.state, &row.state);
-        if matches!(before, State::Created(_)) && after.report_id().is_none() {
-            return place;
+        if earlier.state.report_id().is_some() && row.state.report_id().is_none() {
+            return;
         }
         if row.extra.iter().all(String::is_empty) {
             row.extra = std::mem::take(&mut earlier.extra);
         }
         self.replace(place, row);
-        place
     }
 
     /// Replaces the row at `place` even where that loses a report id: a person said so.
@@ -225,7 +217,7 @@ impl Ledger {
     fn write(&self, row: &Row, out: &mut Vec<u8>) {
         let ours = Column::ALL.iter().map(|column| column.text(row));
         let missing = row.extra.len()..self.extra_columns.len();
-        let notes = row.extra.iter().map(|text| Cow::from(text)).chain(missing.map(|_| "".into()));
+        let notes = row.extra.iter().map(Cow::from).chain(missing.map(|_| "".into()));
         for text in ours.chain(notes) {
             push_cell(out, &neutralise(&text));
         }
