@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     BadCell, Row,
     csv::restore,
-    parse::RowFields,
+    parse::{RowFields, SharedTexts},
     spreadsheet::{SheetDay, SheetTime, truth, whole},
 };
 use request::{ReportId, ReportIdError, is_spoilt_number};
@@ -24,7 +24,8 @@ pub(super) struct ColumnSpec {
     pub(super) constraints: &'static str,
     pub(super) write: for<'r> fn(&'r Row) -> Cow<'r, str>,
     /// Reads a cell that is not empty; the error says what would be right.
-    pub(super) read: for<'t> fn(&mut RowFields<'t>, &'t str) -> Result<(), String>,
+    pub(super) read:
+        for<'t> fn(&mut RowFields<'t>, &'t str, &mut SharedTexts) -> Result<(), String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,67 +61,73 @@ columns! {
     RequestId: "request_id", Required, "string", r#"{"required": true, "unique": true, "pattern": "r[0-9a-f]{16}"}"#,
         "Stable id of the request: a hash of organisation, type, dates and internal",
         |row| row.id().to_string().into(),
-        |draft, text| set(&mut draft.id, text, str::parse);
+        |draft, text, _| set(&mut draft.id, text, str::parse);
     Job: "job", Optional, "string", "",
         "The first job that names the request",
         |row| row.job.as_ref().into(),
-        |draft, text| keep(&mut draft.job, text);
+        |draft, text, texts| {
+            draft.job = SharedTexts::word(&mut texts.job, text);
+            Ok(())
+        };
     SubPartner: "sub_partner", Optional, "string", "",
         "The sub-partner's label; empty where it has none",
         |row| row.label.as_deref().unwrap_or_default().into(),
-        |draft, text| keep(&mut draft.label, text);
+        |draft, text, texts| {
+            draft.label = Some(SharedTexts::word(&mut texts.label, text));
+            Ok(())
+        };
     SubPartnerOrgId: "sub_partner_org_id", Required, "string", "",
         "The sub-partner's organisation id; empty for the partner itself",
         |row| row.request().sub_partner.as_ref().map_or("", |org| org.as_str()).into(),
-        |draft, text| set(&mut draft.org, text, str::parse);
+        |draft, text, texts| set(&mut draft.org, text, |text| texts.org(text));
     Type: "type", Required, "string", r#"{"required": true, "enum": ["PARTNER", "CUSTOMER", "USER"]}"#,
         "What the report is broken down by",
         |row| row.request().report_type.as_str().into(),
-        |draft, text| set(&mut draft.report_type, text, str::parse);
+        |draft, text, _| set(&mut draft.report_type, text, str::parse);
     BillingStartDate: "billing_start_date", Required, "date", r#"{"required": true}"#,
         "First day",
         |row| row.request().period.start().to_string().into(),
-        |draft, text| set(&mut draft.start, text, SheetDay::read);
+        |draft, text, _| set(&mut draft.start, text, SheetDay::read);
     BillingEndDate: "billing_end_date", Required, "date", r#"{"required": true}"#,
         "Last day, included",
         |row| row.request().period.end().to_string().into(),
-        |draft, text| set(&mut draft.end, text, SheetDay::read);
+        |draft, text, _| set(&mut draft.end, text, SheetDay::read);
     Internal: "internal", Required, "boolean", r#"{"required": true}"#,
         "Whether internal organisations are included",
         |row| row.request().internal.to_string().into(),
-        |draft, text| set(&mut draft.internal, text, truth);
+        |draft, text, _| set(&mut draft.internal, text, truth);
     Status: "status", Required, "string", r#"{"required": true, "enum": ["created", "failed", "pending", "sending"]}"#,
         "created: the report exists; failed: see error; pending: not sent yet; sending: in doubt, a report may exist",
         |row| row.state.word().into(),
-        |draft, text| keep(&mut draft.status, text.trim());
+        |draft, text, _| keep(&mut draft.status, text.trim());
     ReportId: "report_id", Required, "string", "",
         "The report's id; set on created rows and no others",
         |row| row.state.report_id().map_or("", |id| id.as_str()).into(),
-        |draft, text| set(&mut draft.report_id, text, report);
+        |draft, text, _| set(&mut draft.report_id, text, report);
     HttpStatus: "http_status", Optional, "integer", r#"{"minimum": 100, "maximum": 599}"#,
         "Of the last answer to a create",
         |row| number(row.last_answer.http_status),
-        |draft, text| set(&mut draft.http_status, text, whole);
+        |draft, text, _| set(&mut draft.http_status, text, whole);
     ErrorCode: "error_code", Optional, "string", "",
         "The server's code, else timeout, connect, tls, reset, redirect, bad_response or http_NNN; in_doubt where a person has to decide",
         |row| row.state.error_code().into(),
-        |draft, text| keep(&mut draft.code, text);
+        |draft, text, _| keep(&mut draft.code, text);
     Error: "error", Optional, "string", "",
         "What went wrong, one line",
         |row| row.error().into(),
-        |draft, text| keep(&mut draft.error, text);
+        |draft, text, _| keep(&mut draft.error, text);
     TrackingId: "tracking_id", Optional, "string", "",
         "The server's id of the last answer to a create, for its support desk",
         |row| row.last_answer.tracking_id.as_deref().unwrap_or_default().into(),
-        |draft, text| keep(&mut draft.tracking_id, text);
+        |draft, text, _| keep(&mut draft.tracking_id, text);
     Attempts: "attempts", Optional, "integer", r#"{"required": true, "minimum": 0}"#,
         "Creates that left us, all runs together",
         |row| row.attempts.to_string().into(),
-        |draft, text| set(&mut draft.attempts, text, whole);
+        |draft, text, _| set(&mut draft.attempts, text, whole);
     UpdatedAt: "updated_at", Optional, "datetime", "",
         "When the row was written, UTC",
         |row| time(row.updated_at),
-        |draft, text| {
+        |draft, text, _| {
             let read = set(&mut draft.updated_at, text, SheetTime::read);
             draft.lost_time = read.is_err();
             Ok(())
@@ -128,27 +135,27 @@ columns! {
     ReportStatus: "report_status", Optional, "string", "",
         "What the server said last of the report: IN_PROGRESS, COMPLETED, FAILED, or another word of its own; empty: never asked",
         |row| row.collected.status.as_str().into(),
-        |draft, text| own(&mut draft.collected.status, text);
+        |draft, text, _| own(&mut draft.collected.status, text);
     ReportFile: "report_file", Optional, "string", "",
         "The collected file, relative to the ledger's folder; empty until it is whole under that name",
         |row| row.collected.file.as_str().into(),
-        |draft, text| own(&mut draft.collected.file, text);
+        |draft, text, _| own(&mut draft.collected.file, text);
     ReportSha256: "report_sha256", Optional, "string", r#"{"pattern": "[0-9a-f]{64}"}"#,
         "The SHA-256 of that file",
         |row| row.collected.sha256.as_str().into(),
-        |draft, text| own(&mut draft.collected.sha256, text);
+        |draft, text, _| own(&mut draft.collected.sha256, text);
     IntentAt: "intent_at", Optional, "datetime", "",
         "When the earliest create whose outcome is unknown left, by the server's clock where known; empty once that is settled",
         |row| time(row.state.intent()),
-        |draft, text| set(&mut draft.intent_at, text, SheetTime::read);
+        |draft, text, _| set(&mut draft.intent_at, text, SheetTime::read);
     ReportError: "report_error", Optional, "string", "",
         "Why a created report is not collected, one line; empty where it is, or where nothing was tried",
         |row| row.collected.error.as_str().into(),
-        |draft, text| own(&mut draft.collected.error, text);
+        |draft, text, _| own(&mut draft.collected.error, text);
     ReportRows: "report_rows", Optional, "integer", r#"{"minimum": 0}"#,
         "Rows of the collected file without its header; 0 is a report that is there and empty",
         |row| number(row.collected.rows),
-        |draft, text| set(&mut draft.collected.rows, text, whole);
+        |draft, text, _| set(&mut draft.collected.rows, text, whole);
 }
 
 impl Column {
@@ -173,6 +180,7 @@ impl Column {
 /// `cell_of` gives a column's raw text, empty where the line has none. The error is the first wrong cell.
 pub(super) fn read<'a>(
     columns: impl IntoIterator<Item = Column>,
+    texts: &mut SharedTexts,
     cell_of: impl Fn(Column) -> &'a str,
 ) -> Result<RowFields<'a>, BadCell> {
     let mut draft = RowFields::default();
@@ -183,7 +191,7 @@ pub(super) fn read<'a>(
         }
         let text = restore(cell);
         if !text.is_empty() {
-            (column.entry().read)(&mut draft, text)
+            (column.entry().read)(&mut draft, text, texts)
                 .map_err(|why| BadCell::new(column.name(), text, why))?;
         }
     }

@@ -4,6 +4,8 @@ use std::{borrow::Cow, fmt};
 
 use memchr::memchr3;
 
+use super::Column;
+
 /// A comma; spreadsheets also save others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -149,10 +151,11 @@ impl Within {
 
 /// Not by `csv`, which builds a table for each reader: one per line took longer than all the rest.
 pub(super) fn cells(record: &str, separator: Separator) -> Vec<Cow<'_, str>> {
+    let mut cells = Vec::with_capacity(Column::ALL.len());
     if !record.contains('"') {
-        return record.split(separator as u8 as char).map(Cow::Borrowed).collect();
+        cells.extend(record.split(separator as u8 as char).map(Cow::Borrowed));
+        return cells;
     }
-    let mut cells = Vec::new();
     let mut cell = String::new();
     let mut within = Within::Start;
     for c in record.chars() {

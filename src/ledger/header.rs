@@ -1,9 +1,11 @@
 use std::{borrow::Cow, path::Path};
 
+use memchr::memchr_iter;
+
 use super::{
     BadCell, Column, LedgerError, Row, column,
     csv::{LineEnding, RawLine, RawLines, Separator, cells},
-    parse::RowFields,
+    parse::{RowFields, SharedTexts},
     spreadsheet::{RowFormat, SheetDay, SheetTime},
 };
 use crate::text::is_before_header;
@@ -117,7 +119,11 @@ impl Header {
         cells
     }
 
-    pub(super) fn row(&self, line: &RawLine<'_>) -> Result<(Row, RowFormat), String> {
+    pub(super) fn row(
+        &self,
+        line: &RawLine<'_>,
+        texts: &mut SharedTexts,
+    ) -> Result<(Row, RowFormat), String> {
         let text = std::str::from_utf8(line.bytes)
             .map_err(|_| "not UTF-8; save the file as CSV with commas (UTF-8)".to_owned())?;
         let cells = self.cells(text);
@@ -133,14 +139,18 @@ impl Header {
                 self.len
             ));
         }
-        self.row_of(&cells).map_err(|bad| bad.to_string())
+        self.row_of(&cells, texts).map_err(|bad| bad.to_string())
     }
 
-    pub(super) fn row_of(&self, cells: &[Cow<'_, str>]) -> Result<(Row, RowFormat), BadCell> {
+    pub(super) fn row_of(
+        &self,
+        cells: &[Cow<'_, str>],
+        texts: &mut SharedTexts,
+    ) -> Result<(Row, RowFormat), BadCell> {
         let extra = self.extra.iter().map(|(place, _)| {
             cells.get(*place).map_or_else(String::new, |cell| super::restore(cell).to_owned())
         });
-        let draft = column::read(Column::ALL, |column| self.cell(cells, column))?;
+        let draft = column::read(Column::ALL, texts, |column| self.cell(cells, column))?;
         let spelled = RowFormat {
             sheet: spelled(&draft).map(|column| (column, self.cell(cells, column).to_owned())),
             lost_time: draft.lost_time,
@@ -149,14 +159,14 @@ impl Header {
     }
 
     /// Whether another row's line stands within a cell of this record: no crash leaves that, and the row would be lost.
-    pub(super) fn swallows(&self, line: &RawLine<'_>) -> Option<String> {
-        let breaks = line.bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    pub(super) fn swallows(&self, line: &RawLine<'_>, texts: &mut SharedTexts) -> Option<String> {
         // Where a note is the first column, what follows its line breaks looks like the same row.
         let mut own = None;
-        for ((at, _), number) in breaks.zip(line.number + 1..) {
-            let own = *own.get_or_insert_with(|| self.row(line).ok().map(|(row, _)| row.id()));
+        for (at, number) in memchr_iter(b'\n', line.bytes).zip(line.number + 1..) {
+            let own =
+                *own.get_or_insert_with(|| self.row(line, texts).ok().map(|(row, _)| row.id()));
             let inner = RawLines::new(&line.bytes[at + 1..], self.separator, number).next()?;
-            if self.row(&inner).is_ok_and(|(row, _)| Some(row.id()) != own) {
+            if self.row(&inner, texts).is_ok_and(|(row, _)| Some(row.id()) != own) {
                 return Some(format!(
                     "a quote is open and takes in the row on line {number}; close it"
                 ));

@@ -120,8 +120,7 @@ impl Lock {
     /// As [`Lock::pause`], for a command that only reads and so takes no lock.
     pub fn peek_pause(ledger: &Path, server: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let mut file = open(&Self::path_of(ledger), OpenOptions::new().read(true)).ok()?;
-        let pauses = read(&mut file)?.pauses.into_iter();
-        let pauses = pauses.map(|pause| pause.seen_at(now));
+        let pauses = read(&mut file)?.pauses.into_iter().map(|pause| pause.seen_at(now));
         pauses.filter(|p| p.server == server).map(|p| p.until).max()
     }
 

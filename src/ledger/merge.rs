@@ -142,17 +142,13 @@ fn precedence(a: &Row, b: &Row) -> Ordering {
 
 /// The list itself where all that are not empty are the same, else the sorted union.
 fn all_of<T: Ord>(lists: impl IntoIterator<Item = Vec<T>>) -> Vec<T> {
-    let mut lists = lists.into_iter().filter(|list| !list.is_empty());
-    let Some(first) = lists.next() else {
-        return Vec::new();
-    };
-    let others: Vec<Vec<T>> = lists.filter(|list| *list != first).collect();
-    if others.is_empty() {
-        first
-    } else {
-        let all: BTreeSet<T> = first.into_iter().chain(others.into_iter().flatten()).collect();
-        all.into_iter().collect()
+    let mut lists: Vec<Vec<T>> = lists.into_iter().filter(|list| !list.is_empty()).collect();
+    lists.dedup();
+    if lists.len() < 2 {
+        return lists.pop().unwrap_or_default();
     }
+    let all: BTreeSet<T> = lists.into_iter().flatten().collect();
+    all.into_iter().collect()
 }
 
 /// The user's columns of all inputs.

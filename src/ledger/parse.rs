@@ -7,14 +7,40 @@ use super::{
     spreadsheet::{SheetDay, SheetTime},
     state::{IN_DOUBT, read_candidates, read_error},
 };
-use request::{Doubt, OrgId, Period, ReportId, ReportType, Request, RequestId, page_code};
+use request::{
+    Doubt, OrgId, OrgIdError, Period, ReportId, ReportType, Request, RequestId, page_code,
+};
+
+/// What the line before had: neighbours mostly have the same job, label and organisation, and share one copy of each.
+#[derive(Debug, Default)]
+pub(super) struct SharedTexts {
+    pub(super) job: Arc<str>,
+    pub(super) label: Arc<str>,
+    org: Option<OrgId>,
+}
+
+impl SharedTexts {
+    pub(super) fn word(last: &mut Arc<str>, text: &str) -> Arc<str> {
+        if **last != *text {
+            *last = text.into();
+        }
+        Arc::clone(last)
+    }
+
+    pub(super) fn org(&mut self, text: &str) -> Result<OrgId, OrgIdError> {
+        match &self.org {
+            Some(last) if last.as_str() == text => Ok(last.clone()),
+            _ => Ok(self.org.insert(text.parse()?).clone()),
+        }
+    }
+}
 
 /// The parts of a row while its cells are read; texts still borrow from the cells.
 #[derive(Debug, Default)]
 pub(super) struct RowFields<'t> {
     pub(super) id: Option<RequestId>,
-    pub(super) job: &'t str,
-    pub(super) label: &'t str,
+    pub(super) job: Arc<str>,
+    pub(super) label: Option<Arc<str>>,
     pub(super) org: Option<OrgId>,
     pub(super) report_type: Option<ReportType>,
     pub(super) start: Option<SheetDay>,
@@ -77,10 +103,6 @@ impl RowFields<'_> {
         }
     }
 
-    pub(super) fn label(&self) -> Option<Arc<str>> {
-        (!self.label.is_empty()).then(|| self.label.into())
-    }
-
     pub(super) fn into_row(self, extra: Vec<String>) -> Result<Row, BadCell> {
         let (id, request) = self.request()?;
         let period = request.period;
@@ -91,7 +113,6 @@ impl RowFields<'_> {
         let (first, last) = (orders(&self.start, period.start()), orders(&self.end, period.end()));
         let allowed = std::array::from_fn(|n| first[n] && last[n]);
         let time = |time: Option<SheetTime>| time?.earliest(allowed, period.end());
-        let label = self.label();
         let (replaces, text) = read_error(self.error);
         let reason = Reason { code: self.code.to_owned(), text: text.to_owned() };
         let intent = time(self.intent_at);
@@ -130,8 +151,10 @@ impl RowFields<'_> {
             }
         };
         Ok(Row {
-            job: self.job.into(),
-            label,
+            id,
+            request,
+            job: self.job,
+            label: self.label,
             state,
             replaces,
             last_answer: LastAnswer {
@@ -142,7 +165,6 @@ impl RowFields<'_> {
             updated_at: time(self.updated_at),
             collected: self.collected.shared(),
             extra,
-            ..Row::read_as(id, request)
         })
     }
 }

@@ -6,18 +6,20 @@
 //! first line is appended, so a line after such a stretch can only repeat a known request; a new one is older damage,
 //! and refused.
 
-use std::{borrow::Cow, collections::BTreeSet, fmt, path::Path, sync::Arc};
+use std::{borrow::Cow, collections::BTreeSet, fmt, path::Path};
 
 use chrono::{DateTime, Utc};
-use foldhash::{HashMap, HashSet};
+use foldhash::{HashMap, HashMapExt as _};
+use memchr::memchr_iter;
 
 use super::{
     Column, Ledger, LedgerError, Row, RowIndex, SpreadsheetFormat, State, column,
     csv::{LineEnding, RawLine, Separator},
     header::Header,
+    parse::SharedTexts,
     spreadsheet::RowFormat,
 };
-use request::{OrgId, ReportId, RequestId};
+use request::{ReportId, RequestId};
 
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LedgerRead {
@@ -86,21 +88,22 @@ pub fn read(bytes: &[u8], path: &Path) -> Result<LedgerRead, LedgerError> {
     let mut reading =
         LedgerRead { ledger: Ledger::new(header.extra_names()), ..LedgerRead::default() };
     reading.spelling.separator = Some(header.separator).filter(|it| *it != Separator::Comma);
+    let lines_there = memchr_iter(b'\n', bytes).count();
+    reading.ledger.reserve(lines_there);
     let mut reader = LedgerReader {
         path,
         header,
         reading,
         after_zeros: false,
         last_intent: None,
-        named: HashMap::default(),
-        words: HashSet::default(),
-        orgs: HashMap::default(),
+        named: HashMap::with_capacity(lines_there),
+        texts: SharedTexts::default(),
     };
     while let Some(line) = lines.next() {
         // Zeros may have hidden a quote: the rest of that line must not take in whole ones.
         let is_broken = reader.after_zeros
             && line.end != LineEnding::Zeros
-            && reader.header.row(&line).is_err();
+            && reader.header.row(&line, &mut reader.texts).is_err();
         reader.take(&if is_broken { lines.shorten() } else { line })?;
     }
     reader.reading.ledger.drop_empty_columns();
@@ -116,9 +119,7 @@ struct LedgerReader<'a> {
     last_intent: Option<DateTime<Utc>>,
     /// Whose a report is or was, and the line that says so first.
     named: HashMap<ReportId, (RequestId, u64)>,
-    words: HashSet<Arc<str>>,
-    /// By spelling: all spellings of one organisation are equal.
-    orgs: HashMap<String, OrgId>,
+    texts: SharedTexts,
 }
 
 impl LedgerReader<'_> {
@@ -133,11 +134,11 @@ impl LedgerReader<'_> {
             return Ok(()); // no damage: spreadsheets write rows of empty cells, too
         }
         if !self.after_zeros
-            && let Some(why) = self.header.swallows(line)
+            && let Some(why) = self.header.swallows(line, &mut self.texts)
         {
             return Err(self.damaged(number, &why));
         }
-        match self.header.row(line) {
+        match self.header.row(line, &mut self.texts) {
             Ok((row, spelled)) => self.whole(number, line.end, row, spelled)?,
             // The rest of a line whose beginning the zeros took, and what an odd quote in it made of the next.
             Err(_) if self.after_zeros => self.repaired(number, RepairKind::Dropped),
@@ -179,29 +180,8 @@ impl LedgerReader<'_> {
             }
             self.repaired(number, RepairKind::WholeLine);
         }
-        self.share_texts(&mut row);
         self.reading.ledger.fold_at(place, row);
         Ok(())
-    }
-
-    /// Job names, labels and organisations repeat on many rows: one copy of each is kept.
-    fn share_texts(&mut self, row: &mut Row) {
-        for word in std::iter::once(&mut row.job).chain(&mut row.label) {
-            match self.words.get(word) {
-                Some(known) => *word = Arc::clone(known),
-                None => {
-                    self.words.insert(Arc::clone(word));
-                }
-            }
-        }
-        if let Some(org) = &mut row.request.sub_partner {
-            match self.orgs.get(org.as_str()) {
-                Some(known) => *org = known.clone(),
-                None => {
-                    self.orgs.insert(org.to_string(), org.clone());
-                }
-            }
-        }
     }
 
     /// No run writes one report for two rows, or two for one.
@@ -253,9 +233,9 @@ impl LedgerReader<'_> {
         };
         let has = |column: &Column| self.header.has(&whole, *column);
         let identity = Column::ALL.into_iter().take_while(|c| *c < Column::Status);
-        let draft = column::read(identity, |column| self.header.cell(&whole, column));
-        let request =
-            draft.and_then(|draft| Ok((draft.request()?.1, draft.job.into(), draft.label())));
+        let draft =
+            column::read(identity, &mut self.texts, |column| self.header.cell(&whole, column));
+        let request = draft.and_then(|draft| Ok((draft.request()?.1, draft.job, draft.label)));
         let enough = [Column::Internal, Column::Type, Column::BillingEndDate];
         if let Err(bad) = &request
             && enough.iter().all(has)
@@ -289,7 +269,7 @@ impl LedgerReader<'_> {
     /// Folds a torn line that is complete up to its report id. False where that makes no row, or a failed one without
     /// its error code: that could be `in_doubt`, which is never sent again by itself.
     fn keep(&mut self, whole: &[Cow<'_, str>], number: u64) -> bool {
-        let Ok((mut row, spelled)) = self.header.row_of(whole) else {
+        let Ok((mut row, spelled)) = self.header.row_of(whole, &mut self.texts) else {
             return false;
         };
         if let State::Failed { reason, .. } = &mut row.state {

@@ -11,6 +11,7 @@ use request::{Doubt, ReportId, Request, RequestId};
 /// A request's line; [`super::Column`] spells its cells.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
+    /// As the file has it: an older version may have hashed another spelling of the organisation.
     pub(super) id: RequestId,
     pub(super) request: Request,
     /// The first job that named it.
@@ -92,18 +93,13 @@ impl Collected {
 impl Row {
     /// A request that is planned and not sent.
     pub fn planned(request: Request, job: Arc<str>, label: Option<Arc<str>>) -> Self {
-        Row { job, label, ..Row::read_as(request.id(), request) }
-    }
-
-    /// `id` as the file has it: an older version may have hashed another spelling of the organisation.
-    pub(super) fn read_as(id: RequestId, request: Request) -> Self {
         Row {
-            id,
+            id: request.id(),
             request,
-            job: Arc::default(),
-            label: None,
+            job,
+            label,
             state: State::planned(),
-            replaces: Vec::default(),
+            replaces: Vec::new(),
             last_answer: LastAnswer::default(),
             attempts: 0,
             updated_at: None,
@@ -153,14 +149,9 @@ impl Row {
     /// stays.
     pub fn sent(&self, now: DateTime<Utc>) -> Row {
         Row {
-            state: State::Sending {
-                doubt: Doubt::Open,
-                reason: Reason::default(),
-                intent: self.state.intent().or(Some(now)),
-            },
             last_answer: LastAnswer::default(),
             attempts: self.attempts.saturating_add(1),
-            ..self.clone()
+            ..self.clone().doubted(Some(now))
         }
     }
 
@@ -185,7 +176,7 @@ impl Row {
         Row { state: State::Sending { doubt, reason, intent: self.state.intent() }, ..self }
     }
 
-    /// In doubt because the file was damaged: a create may have left at `intent` or later.
+    /// In doubt: a create may have left at `intent` or later.
     pub fn doubted(self, intent: Option<DateTime<Utc>>) -> Row {
         Row {
             state: State::Sending {

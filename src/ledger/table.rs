@@ -116,6 +116,11 @@ impl Ledger {
         self.by_report.get(report).copied()
     }
 
+    pub(super) fn reserve(&mut self, rows: usize) {
+        self.by_request.reserve(rows);
+        self.by_report.reserve(rows);
+    }
+
     /// Takes a later line: it replaces the request's row, else it comes last. A report id is never emptied this way; to
     /// give one up, use [`Ledger::replace`].
     pub fn fold(&mut self, row: Row) {
@@ -209,7 +214,7 @@ impl Ledger {
 
     /// With its line feed.
     pub fn line(&self, row: &Row) -> Vec<u8> {
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(LINE);
         self.write(row, &mut out);
         out
     }
@@ -224,3 +229,6 @@ impl Ledger {
         end_line(out);
     }
 }
+
+/// Bytes of a usual line, or more.
+const LINE: usize = 384;
