@@ -185,11 +185,7 @@ pub(super) fn read<'a>(
 ) -> Result<RowFields<'a>, BadCell> {
     let mut draft = RowFields::default();
     for column in columns {
-        let cell = cell_of(column);
-        if cell.is_empty() {
-            continue; // as half of them are
-        }
-        let text = restore(cell);
+        let text = restore(cell_of(column));
         if !text.is_empty() {
             (column.entry().read)(&mut draft, text, texts)
                 .map_err(|why| BadCell::new(column.name(), text, why))?;

@@ -1,6 +1,6 @@
 //! CSV by RFC 4180, with what spreadsheets make of it: bytes to records, records to cells, and cells to lines.
 
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
 
 use memchr::memchr3;
 
@@ -17,15 +17,13 @@ pub(super) enum Separator {
 
 impl Separator {
     pub(super) const ALL: [Separator; 3] = [Separator::Comma, Separator::Semicolon, Separator::Tab];
-}
 
-impl fmt::Display for Separator {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+    pub(super) fn name(self) -> &'static str {
+        match self {
             Separator::Comma => "commas",
             Separator::Semicolon => "semicolons",
             Separator::Tab => "tabs",
-        })
+        }
     }
 }
 
@@ -114,13 +112,11 @@ impl<'a> Iterator for RawLines<'a> {
     type Item = RawLine<'a>;
 
     fn next(&mut self) -> Option<RawLine<'a>> {
-        let first = *self.rest.first()?;
-        let number = self.number;
-        if first == 0 {
+        if *self.rest.first()? == 0 {
             let zeros = self.rest.iter().take_while(|b| **b == 0).count();
             let (bytes, rest) = self.rest.split_at(zeros);
             self.rest = rest;
-            return Some(RawLine { number, bytes, end: LineEnding::Zeros });
+            return Some(RawLine { number: self.number, bytes, end: LineEnding::Zeros });
         }
         Some(self.record(true))
     }

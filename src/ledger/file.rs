@@ -66,14 +66,12 @@ pub fn read_file(path: &Path) -> Result<Option<LedgerRead>, LedgerError> {
 
 /// As [`read_file`], with the SHA-256 of the bytes, in hexadecimal digits.
 pub fn read_file_with_hash(path: &Path) -> Result<Option<(LedgerRead, String)>, LedgerError> {
-    let Some(bytes) = bytes_of(path)? else {
-        return Ok(None);
-    };
-    Ok(Some((read(&bytes, path)?, hexadecimal(&Sha256::digest(&bytes)))))
+    let hashed = |bytes: Vec<u8>| Ok((read(&bytes, path)?, hexadecimal(&Sha256::digest(&bytes))));
+    bytes_of(path)?.map(hashed).transpose()
 }
 
 /// `None` where there is no file.
-pub(super) fn bytes_of(path: &Path) -> Result<Option<Vec<u8>>, LedgerError> {
+fn bytes_of(path: &Path) -> Result<Option<Vec<u8>>, LedgerError> {
     let mut bytes = Vec::new();
     let read = open_regular(path).and_then(|mut file| file.read_to_end(&mut bytes));
     match read {
@@ -165,13 +163,10 @@ impl LedgerFile {
     fn read(path: PathBuf) -> Result<Self, LedgerError> {
         let bytes = bytes_of(&path)?;
         let disk = FileDisk::new(path.clone(), bytes.as_deref());
-        let reading = match &bytes {
-            Some(bytes) => {
-                refuse_second_name(&path)?;
-                Some(read(bytes, &path)?)
-            }
-            None => None,
-        };
+        if bytes.is_some() {
+            refuse_second_name(&path)?;
+        }
+        let reading = bytes.as_ref().map(|bytes| read(bytes, &path)).transpose()?;
         let as_read = RefCell::new(bytes.unwrap_or_default());
         Ok(LedgerFile { path, reading, disk, as_read })
     }

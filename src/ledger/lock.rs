@@ -126,8 +126,7 @@ impl Lock {
 
     /// The end of the pause that `server` announced to an earlier process.
     pub fn pause(&self, server: &str) -> Option<DateTime<Utc>> {
-        let pauses = self.contents.pauses.iter();
-        pauses.filter(|p| p.server == server).map(|p| p.until).max()
+        self.contents.pauses.iter().filter(|p| p.server == server).map(|p| p.until).max()
     }
 
     pub fn remember(&mut self, pause: Pause) -> io::Result<()> {

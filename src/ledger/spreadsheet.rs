@@ -44,7 +44,7 @@ impl fmt::Display for SpreadsheetFormat {
         f.write_str("a spreadsheet has saved it")?;
         let mut signs = Vec::new();
         if let Some(separator) = self.separator {
-            signs.push(format!("its cells are separated by {separator}"));
+            signs.push(format!("its cells are separated by {}", separator.name()));
         }
         if let Some((line, column, text)) = &self.first {
             signs.push(format!("{} on line {line} is {text:?}", column.name()));

@@ -117,6 +117,7 @@ impl Ledger {
     }
 
     pub(super) fn reserve(&mut self, rows: usize) {
+        self.rows.reserve_exact(rows);
         self.by_request.reserve(rows);
         self.by_report.reserve(rows);
     }

@@ -214,7 +214,7 @@ impl PlanView<'_> {
         for planned in &self.selected {
             let request = &planned.request;
             let org = request.sub_partner.as_ref().map(|org| org.as_str());
-            out.write_field(planned.id.spell())?;
+            out.write_field(planned.id.to_string())?;
             out.write_field(&*neutralise(&planned.job))?;
             out.write_field(&*neutralise(planned.label.as_deref().unwrap_or_default()))?;
             out.write_field(&*neutralise(org.unwrap_or_default()))?;
