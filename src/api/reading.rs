@@ -58,13 +58,11 @@ pub(super) fn judge<T>(
         }
         Err(Misread::Unusable(why)) => {
             let cause = cause::bad_response(status, &notice, foreign(&why));
-            let outcome = Outcome::Refused(Refusal::Final, cause);
-            return Answer { outcome, notice };
+            return Answer { outcome: Outcome::Refused(Refusal::Final, cause), notice };
         }
         Err(Misread::Refused) => {
             let cause = cause::of_error(status, &notice, body);
-            let outcome = Outcome::Refused(Refusal::Final, cause);
-            return Answer { outcome, notice };
+            return Answer { outcome: Outcome::Refused(Refusal::Final, cause), notice };
         }
     };
     let cause = || {
@@ -75,7 +73,7 @@ pub(super) fn judge<T>(
         }
     };
     let outcome = match verdict(status, contents, notice.retry_after.is_some()) {
-        Classification::Done(found) => Outcome::Done(found),
+        Classification::Done(wanted) => Outcome::Done(wanted),
         Classification::Refused(refusal) => Outcome::Refused(refusal, cause()),
         Classification::InDoubt(doubt) => Outcome::InDoubt(doubt, cause()),
     };

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     manifest::Manifest,
-    output::{CheckFailure, CheckItem, CheckView, Checklist},
+    output::{CheckFailure, CheckItem, Checklist},
     plan::Plan,
     text::count,
 };
@@ -45,10 +45,9 @@ pub(super) async fn check(args: &CheckArgs, command_line: &CommandLine) -> Resul
         Some(CheckFailure::Ledger) => Exit::Ledger,
         Some(CheckFailure::Stopped) => Exit::Stopped,
     };
-    let view = CheckView::new(&report, exit.code());
     match args.format() {
-        CheckFormat::Table => results::table(&view.table())?,
-        CheckFormat::Json => results::json(view.json())?,
+        CheckFormat::Table => results::table(&report.table())?,
+        CheckFormat::Json => results::json(report.json(exit.code()))?,
     }
     Ok(exit)
 }

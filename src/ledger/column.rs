@@ -1,5 +1,6 @@
 //! The ledger's columns: one table of name, documentation, schema, writer and reader. A new column is one entry at its
-//! end, for a field of [`Row`]; files without it are read all the same, and get it with their next rewrite.
+//! end, for a field of [`Row`] that [`RowFields`] reads; files without it are read all the same, and get it with their
+//! next rewrite.
 
 use std::borrow::Cow;
 
@@ -265,7 +266,7 @@ fn field(column: Column) -> Value {
 mod tests {
     use super::*;
 
-    /// `MONTHEND_BLESS=1 cargo test schema` writes the file anew.
+    /// `MONTHEND_BLESS=1 cargo test schema` writes the file again.
     #[test]
     fn the_checked_in_schema_is_this_one() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/ledger.schema.json");

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{LedgerError, disk::identity, file::names_of};
 use crate::{
-    files::{refuse_irregular, without_links},
+    files::{refuse_irregular, with_end, without_links},
     text::read_moment,
 };
 
@@ -65,9 +65,7 @@ pub struct Lock {
 
 impl Lock {
     pub fn path_of(ledger: &Path) -> PathBuf {
-        let mut path = ledger.as_os_str().to_owned();
-        path.push(".lock");
-        path.into()
+        with_end(ledger, ".lock")
     }
 
     /// Takes the lock at once or not at all.

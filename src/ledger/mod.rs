@@ -3,6 +3,7 @@
 //! a crash can leave at the end is repaired (see [`read()`]); any other is refused with its line.
 
 mod column;
+mod counts;
 mod csv;
 mod disk;
 mod error;
@@ -23,6 +24,7 @@ mod table;
 mod tests;
 
 pub use column::{Column, table_schema};
+pub use counts::{Counts, StatusCounts};
 pub use csv::{neutralise, restore};
 pub(crate) use disk::Tampered;
 pub use disk::{Disk, FileDisk};
@@ -35,7 +37,7 @@ pub use header::is_header;
 pub use lock::{Holder, Lock, Pause};
 pub use merge::{MergeError, MergeInput, merge};
 pub use read::{LedgerRead, RepairKind, read};
-pub use record::{Counts, JournalError, Record, journal};
+pub use record::{JournalError, Record, journal};
 pub use rescued::{
     RescueResult, is_place_of_rescued, merge_command, merged_name, refuse_unmerged, save,
 };

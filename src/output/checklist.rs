@@ -1,7 +1,27 @@
+use std::fmt::Write as _;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Coverage;
+use super::{Coverage, Unlisted, rows, words};
+use crate::text::one_line;
+
+/// Sub-partners named in the table; json has all.
+const NAMED: usize = 5;
+
+/// What `monthend check --format json` prints.
+#[derive(Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckJson<'a> {
+    /// Everything that was tried, in the order in which a run needs it.
+    checks: &'a [Finding],
+    /// Sub-partners that are active at the API and in no job; null where it is not known.
+    in_no_job: Option<&'a [String]>,
+    /// Sub-partners of the manifest that the API does not list for this token; null where it is not known.
+    not_listed: Option<&'a [Unlisted]>,
+    /// 0 if a run has what it needs, else as a run would end: 2, 3 or 4.
+    exit_code: u8,
+}
 
 /// What was tried, in the order in which a run needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -16,7 +36,7 @@ pub enum CheckItem {
     LedgerFolder,
     /// No other run holds the ledger.
     Lock,
-    /// No rescued ledger waits to be united with it.
+    /// No rescued ledger waits to be merged into it.
     Rescued,
     /// Nothing next to the ledger has reports of the plan that it lacks. Named only where that is not so.
     KnownReports,
@@ -76,55 +96,68 @@ pub enum CheckFailure {
     Usage,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether a thing is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "Status")]
 pub enum CheckStatus {
+    /// It is.
     Ok,
-    NotOk(CheckFailure),
-    /// Not known, or not needed.
+    /// It is not.
+    NotOk,
+    /// Nobody can say, or no job needs it. That is no failure.
     Unknown,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One thing that was tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename = "Check", deny_unknown_fields)]
 pub struct Finding {
-    pub subject: CheckItem,
-    pub verdict: CheckStatus,
+    /// What.
+    pub check: CheckItem,
+    /// Whether it is there.
+    pub status: CheckStatus,
+    /// What was found, one line.
     pub message: String,
-    /// What to do; empty if there is nothing to do.
-    pub advice: String,
+    /// What to do; null where there is nothing to do.
+    pub advice: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Checklist {
     findings: Vec<Finding>,
+    failure: Option<CheckFailure>,
     /// The manifest's sub-partners compared with the account's; `None` if these are not known.
     pub coverage: Option<Coverage>,
 }
 
 impl Checklist {
-    pub fn ok(&mut self, subject: CheckItem, message: impl Into<String>) {
-        self.push(subject, CheckStatus::Ok, message.into(), String::new());
+    pub fn ok(&mut self, check: CheckItem, message: impl Into<String>) {
+        self.push(check, CheckStatus::Ok, message.into(), String::new());
     }
 
     pub fn not_ok(
         &mut self,
-        (subject, failure): (CheckItem, CheckFailure),
+        (check, failure): (CheckItem, CheckFailure),
         message: impl Into<String>,
         advice: impl Into<String>,
     ) {
-        self.push(subject, CheckStatus::NotOk(failure), message.into(), advice.into());
+        self.failure = self.failure.max(Some(failure));
+        self.push(check, CheckStatus::NotOk, message.into(), advice.into());
     }
 
     pub fn unknown(
         &mut self,
-        subject: CheckItem,
+        check: CheckItem,
         message: impl Into<String>,
         advice: impl Into<String>,
     ) {
-        self.push(subject, CheckStatus::Unknown, message.into(), advice.into());
+        self.push(check, CheckStatus::Unknown, message.into(), advice.into());
     }
 
-    fn push(&mut self, subject: CheckItem, verdict: CheckStatus, message: String, advice: String) {
-        self.findings.push(Finding { subject, verdict, message, advice });
+    fn push(&mut self, check: CheckItem, status: CheckStatus, message: String, advice: String) {
+        let advice = Some(advice).filter(|advice| !advice.is_empty());
+        self.findings.push(Finding { check, status, message, advice });
     }
 
     pub fn findings(&self) -> &[Finding] {
@@ -133,16 +166,73 @@ impl Checklist {
 
     /// How a run would end, by the worst finding; `None` if it could go on.
     pub fn failure(&self) -> Option<CheckFailure> {
-        let failures = self.findings.iter().filter_map(|finding| match finding.verdict {
-            CheckStatus::NotOk(failure) => Some(failure),
-            CheckStatus::Ok | CheckStatus::Unknown => None,
-        });
-        failures.max()
+        self.failure
     }
+
+    pub fn json(&self, exit_code: u8) -> serde_json::Result<String> {
+        let coverage = self.coverage.as_ref();
+        rows::json(&CheckJson {
+            checks: self.findings(),
+            in_no_job: coverage.map(|it| &*it.in_no_job),
+            not_listed: coverage.map(|it| &*it.not_listed),
+            exit_code,
+        })
+    }
+
+    pub fn table(&self) -> String {
+        let rows = self.findings().iter().map(|finding| {
+            let message = one_line(&finding.message);
+            let status = match finding.status {
+                CheckStatus::Ok => "ok",
+                CheckStatus::NotOk => "NOT OK",
+                CheckStatus::Unknown => "unknown",
+            };
+            vec![
+                finding.check.word().to_owned(),
+                status.to_owned(),
+                match &finding.advice {
+                    None => message,
+                    Some(advice) => format!("{}; {advice}", message.trim_end_matches('.')),
+                },
+            ]
+        });
+        let mut out = words::columns(&["WHAT", "", "FOUND, AND WHAT TO DO"], rows.collect(), &[]);
+        if let Some(coverage) = &self.coverage {
+            let in_no_job = coverage.in_no_job.iter().map(String::as_str);
+            let without = "active at the API and in no job, so without a report";
+            warn(&mut out, in_no_job.collect(), without);
+            let unlisted = coverage.not_listed.iter();
+            let unlisted =
+                unlisted.map(|it| it.sub_partner.as_ref().unwrap_or(&it.sub_partner_org_id));
+            let what = if coverage.is_anothers() {
+                "in the manifest, and the API lists none of them: is this the right account's token?"
+            } else {
+                "in the manifest and not listed for this token: have they left, or are they another account's?"
+            };
+            warn(&mut out, unlisted.map(String::as_str).collect(), what);
+        }
+        out
+    }
+}
+
+fn warn(out: &mut String, who: Vec<&str>, what: &str) {
+    if who.is_empty() {
+        return;
+    }
+    let named: Vec<String> = who.iter().take(NAMED).map(|name| one_line(name)).collect();
+    let more = match who.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {} more (--format json names all)", words::grouped(more)),
+    };
+    let count = words::count(who.len(), "sub-partner");
+    let named = named.join(", ");
+    let _ = writeln!(out, "warning: {count} {what}: {named}{more}");
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     #[test]
@@ -162,5 +252,58 @@ mod tests {
             }
             assert_eq!(report.failure(), worst);
         }
+    }
+
+    fn report() -> Checklist {
+        let mut report = Checklist::default();
+        report.ok(CheckItem::Manifest, "2 jobs");
+        report.not_ok(
+            (CheckItem::Token, CheckFailure::Stopped),
+            "refused:\u{1b}[2J",
+            "get a new one",
+        );
+        report.unknown(CheckItem::CreateReports, "cannot be tried", "");
+        report.coverage = Some(Coverage {
+            in_no_job: (0..7).map(|n| format!("org{n}")).collect(),
+            not_listed: vec![Unlisted {
+                sub_partner_org_id: "gone".to_owned(),
+                sub_partner: Some("Acme".to_owned()),
+            }],
+            named: 2,
+        });
+        report
+    }
+
+    #[test]
+    fn the_table_has_a_line_for_each_and_names_a_few() {
+        let expected = "\
+WHAT                     FOUND, AND WHAT TO DO
+manifest        ok       2 jobs
+token           NOT OK   refused: [2J; get a new one
+create reports  unknown  cannot be tried
+warning: 7 sub-partners active at the API and in no job, so without a report: org0, org1, org2, org3, \
+org4 and 2 more (--format json names all)
+warning: 1 sub-partner in the manifest and not listed for this token: have they left, or are they another account's?: Acme
+";
+        assert_eq!(report().table(), expected);
+    }
+
+    #[test]
+    fn the_json_is_what_its_schema_says() {
+        let validator =
+            crate::tests::Validator::new(&rows::schema_of::<CheckJson<'_>>("monthend check"));
+        for report in [report(), Checklist::default()] {
+            let json = report.json(3).unwrap();
+            let json: Value = serde_json::from_str(&json).unwrap();
+            let result = validator.validate(&json);
+            assert_eq!(result, Ok(()));
+        }
+        let json: Value = serde_json::from_str(&report().json(3).unwrap()).unwrap();
+        assert_eq!(json["checks"][1]["check"], "token");
+        assert_eq!(json["checks"][1]["status"], "not_ok");
+        assert_eq!(json["checks"][2]["advice"], Value::Null);
+        assert_eq!(json["in_no_job"].as_array().unwrap().len(), 7);
+        assert_eq!(json["not_listed"][0]["sub_partner"], "Acme");
+        assert_eq!(json["exit_code"], 3);
     }
 }

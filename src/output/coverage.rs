@@ -3,6 +3,9 @@ use std::{
     sync::Arc,
 };
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::manifest::{Discover, Manifest, SubPartnerSource, SubPartners};
 use request::OrgId;
 
@@ -10,18 +13,21 @@ use request::OrgId;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Coverage {
     /// Active at the API, and in no job: nobody bills them.
-    pub in_no_job: Vec<OrgId>,
+    pub in_no_job: Vec<String>,
     /// In a job, but not listed for this token: perhaps from another account.
     pub not_listed: Vec<Unlisted>,
     /// Sub-partners that the manifest names by id.
     pub named: usize,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// A sub-partner of the manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename = "SubPartner", deny_unknown_fields)]
 pub struct Unlisted {
-    /// As the manifest spells it.
-    pub id: OrgId,
-    pub label: Option<Arc<str>>,
+    /// Its id.
+    pub sub_partner_org_id: String,
+    /// Its label; null where it has none.
+    pub sub_partner: Option<String>,
 }
 
 impl Coverage {
@@ -52,9 +58,12 @@ impl Coverage {
             active.into_iter().filter(|org| !has_all_active && !named.contains_key(org));
         let not_listed = named.iter().filter(|(org, _)| !listed.contains(*org));
         Coverage {
-            in_no_job: in_no_job.cloned().collect(),
+            in_no_job: in_no_job.map(OrgId::to_string).collect(),
             not_listed: not_listed
-                .map(|(org, label)| Unlisted { id: (*org).clone(), label: label.cloned() })
+                .map(|(org, label)| Unlisted {
+                    sub_partner_org_id: org.to_string(),
+                    sub_partner: label.map(|label| label.to_string()),
+                })
                 .collect(),
             named: named.len(),
         }

@@ -125,7 +125,7 @@ impl Plan {
                 }
                 free.insert(plan.requests.len());
                 let named = || request.sub_partner.as_ref().and_then(|org| labels.get(org));
-                let label = label.or_else(|| named().map(|label| Arc::clone(label)));
+                let label = label.or_else(|| named().map(|first| Arc::clone(first)));
                 plan.requests.push(Planned { id, request, job: Arc::clone(&job.name), label });
                 count.requests += 1;
             }
@@ -172,8 +172,8 @@ impl Plan {
             return;
         }
         self.spellings.push(Spellings { first: first.to_string(), other: org.to_string() });
-        if let Some(known) = spelled.get_mut(org) {
-            known.insert(org.to_string());
+        if let Some(others) = spelled.get_mut(org) {
+            others.insert(org.to_string());
         }
     }
 

@@ -1,6 +1,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     convert::Infallible,
+    fmt,
     str::FromStr,
 };
 
@@ -8,8 +9,9 @@ use super::{Partition, Plan, Planned, expand::named_by};
 use crate::{
     ledger::{Ledger, Row},
     manifest::{Discovered, Job, Manifest},
+    text::named,
 };
-use request::{OrgId, Period, ReportType, Request, RequestId, RequestIds};
+use request::{OWN, OrgId, Period, ReportType, Request, RequestId, RequestIds};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SubPartnerSelector {
@@ -23,8 +25,17 @@ impl FromStr for SubPartnerSelector {
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
         Ok(match text.trim() {
-            "own" => SubPartnerSelector::Own,
+            OWN => SubPartnerSelector::Own,
             name => SubPartnerSelector::Named(name.to_owned()),
+        })
+    }
+}
+
+impl fmt::Display for SubPartnerSelector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SubPartnerSelector::Own => OWN,
+            SubPartnerSelector::Named(name) => name,
         })
     }
 }
@@ -79,20 +90,17 @@ impl Searched {
 }
 
 fn instead(option: &str, suggestion: Option<&str>, there: &BTreeSet<String>) -> String {
-    const NAMED: usize = 6;
     if let Some(meant) = suggestion {
         return format!("; did you mean {meant:?}?");
     }
     let what = option.trim_start_matches('-');
-    let named: Vec<&str> = there.iter().take(NAMED).map(String::as_str).collect();
-    let named = named.join(", ");
+    let named = named(there.iter().take(6), there.len());
     match there.len() {
         // Of these there are too many to list, or none.
         0 if what == "cause" => "; no row has a cause".to_owned(),
         0 => String::new(),
         1 => format!("; the only {what} is {named}"),
-        2..=NAMED => format!("; the {what}s are {named}"),
-        all => format!("; the {what}s are {named} and {} more", all - NAMED),
+        _ => format!("; the {what}s are {named}"),
     }
 }
 
@@ -162,9 +170,9 @@ impl Selection {
             jobs: self.jobs_of(manifest, discovered),
             labels: labels(manifest),
         };
-        let planned = plan.requests().iter().map(Selectable::from);
+        let all_planned = plan.requests().iter().map(Selectable::from);
         let rows = ledger.rows().map(Selectable::from);
-        matcher.check(planned, Some(rows))?;
+        matcher.check(all_planned, Some(rows))?;
         let nothing = SelectionError::NothingTogether;
         let selected = matcher.select(plan.requests().iter()).ok_or(nothing)?;
         Ok(selected.into_iter().map(|planned| planned.id).collect())
@@ -334,10 +342,7 @@ impl Matcher<'_> {
         }
         for who in &s.sub_partners {
             if let Some(place) = is_missing(&|c| self.who(who, c)) {
-                let value = match who {
-                    SubPartnerSelector::Own => "own".to_owned(),
-                    SubPartnerSelector::Named(name) => name.clone(),
-                };
+                let value = who.to_string();
                 let labels = all(|c| c.label.unwrap_or_default().to_owned());
                 return Err(SelectionError::MatchesNothing {
                     option: "--sub-partner",
@@ -377,7 +382,7 @@ impl Matcher<'_> {
 
 /// A name that contains the text, else one that is a slip away.
 fn meant<'n>(text: &str, names: &'n BTreeSet<String>) -> Option<&'n str> {
-    let plain = |text: &str| text.to_lowercase();
+    let plain = |name: &str| name.to_lowercase();
     let wanted = plain(text);
     let distances = names.iter().filter_map(|name| {
         let name_is = plain(name);

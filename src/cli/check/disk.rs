@@ -32,16 +32,14 @@ pub(super) fn try_ledger(context: &Context, report: &mut Checklist) -> LedgerRea
             return LedgerRead::default();
         }
     };
-    let reading = read_file(&path).and_then(|reading| {
+    let usable = read_file(&path).and_then(|reading| {
         refuse_second_name(&path)?;
         let ledger = reading.as_ref().map(|reading| &reading.ledger);
         refuse_mixing(&path, ledger, context.is_rehearsal())?;
         Ok(reading)
     });
-    let reading = reading.map_err(CliError::from);
-    let for_real = context.refuse_as_for_real();
-    let for_real = for_real.and_then(|()| context.refuse_gone_for_real());
-    let reading = match for_real.and(reading) {
+    let for_real = context.refuse_as_for_real().and_then(|()| context.refuse_gone_for_real());
+    let reading = match for_real.and(usable.map_err(CliError::from)) {
         Ok(reading) => reading,
         Err(error) => {
             let failure = match error.exit() {
@@ -112,8 +110,8 @@ pub(super) fn try_known(
     if trace_of(&context.ledger).is_some() {
         return; // it is said already
     }
-    let planned = plan.requests().iter();
-    let own = planned.filter(|it| share.is_none_or(|share| share.holds(&it.request)));
+    let own =
+        plan.requests().iter().filter(|it| share.is_none_or(|share| share.holds(&it.request)));
     let search = TraceSearch {
         context,
         plan,

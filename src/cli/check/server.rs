@@ -28,7 +28,7 @@ const OF_THE_SERVER: [CheckItem; 5] = [
 
 pub(super) fn unknown(why: &str, report: &mut Checklist) {
     for subject in OF_THE_SERVER {
-        let is_said = report.findings().iter().any(|f| f.subject == subject);
+        let is_said = report.findings().iter().any(|f| f.check == subject);
         if !is_said {
             report.unknown(subject, why, "");
         }
@@ -54,11 +54,7 @@ pub(super) async fn ask<A: Api>(
     signals: &Signals,
     report: &mut Checklist,
 ) -> Result<Option<Plan>, CliError> {
-    tokio::select! {
-        biased;
-        signal = signals.caught() => Err(CliError::Interrupted(signal)),
-        planned = ask_all(session, address, manifest, report) => Ok(planned),
-    }
+    signals.or(ask_all(session, address, manifest, report)).await
 }
 
 async fn ask_all<A: Api>(
@@ -109,7 +105,7 @@ fn told_reached(
         Some(proxy) => format!(" through the proxy {proxy}"),
         None => String::new(),
     };
-    let cause = match answer {
+    let failure = match answer {
         Ok(()) => None,
         // However patient a run is, the cause is the same.
         Err(ReadError::Failed(cause) | ReadError::Halted(Halt::Down { cause, .. })) => Some(cause),
@@ -132,7 +128,7 @@ fn told_reached(
             return false;
         }
     };
-    let cause = match cause {
+    let cause = match failure {
         Some(cause) if cause.http_status.is_none() => cause,
         Some(cause) if is_anothers(cause) => {
             report.not_ok(

@@ -50,11 +50,10 @@ impl Estimate {
         stats: &Stats,
         pace: &Pace,
     ) -> Option<Left> {
-        let now = Instant::now();
-        let waiting = stats.paused_until.map_or(Duration::ZERO, |until| until - now);
+        let waiting = stats.paused_until.map_or(Duration::ZERO, |until| until - Instant::now());
         let to_send = requests.saturating_sub(in_doubt) as f64;
         let left = match stats.window {
-            Some(window) if to_send > 0.0 => self.by_window(&window, to_send, waiting, pace, now),
+            Some(window) if to_send > 0.0 => self.by_window(&window, to_send, waiting, pace),
             _ if to_send > 0.0 => waiting + duration(to_send / self.rate(stats, pace)?),
             _ => waiting,
         };
@@ -77,19 +76,18 @@ impl Estimate {
         requests: f64,
         waiting: Duration,
         pace: &Pace,
-        now: Instant,
     ) -> Duration {
         let quota = window.quota.max(1.0);
         // Within a window the ceiling, or the network, is the limit.
-        let fast = self.ceiling.per_second().or(pace.now()).unwrap_or(quota);
-        let fast = fast.max(quota / window.length.as_secs_f64());
+        let limit = self.ceiling.per_second().or(pace.now()).unwrap_or(quota);
+        let fast = limit.max(quota / window.length.as_secs_f64());
         let free = if waiting.is_zero() { (quota - window.used).max(0.0) } else { 0.0 };
         if requests <= free {
             return duration(requests / fast);
         }
         let rest = requests - free;
         let next = if waiting.is_zero() {
-            (window.began + window.length).saturating_duration_since(now)
+            (window.began + window.length).saturating_duration_since(Instant::now())
         } else {
             waiting
         };

@@ -67,12 +67,8 @@ impl ProgressState {
         // Text in the last column makes some terminals begin a new line.
         let width = width.saturating_sub(1);
         let mut parts = self.parts();
-        let text = |parts: &[LinePart]| -> usize {
-            let shown = parts.iter().map(|part| words::width(part.forms[0].as_str()));
-            shown.filter(|width| *width > 0).map(|width| width + BETWEEN.len()).sum::<usize>()
-        };
         loop {
-            let needed = text(&parts);
+            let needed = width_of(&parts);
             let is_too_wide = needed > width + BETWEEN.len();
             let has_no_bar = width >= WITH_A_BAR && needed + SHORTEST_BAR > width;
             let dispensable = match (is_too_wide, has_no_bar) {
@@ -87,7 +83,7 @@ impl ProgressState {
                 None => break,
             }
         }
-        let room = width.saturating_sub(text(&parts)).min(LONGEST_BAR);
+        let room = width.saturating_sub(width_of(&parts)).min(LONGEST_BAR);
         let mut shown = Vec::new();
         if room >= SHORTEST_BAR {
             shown.push(self.bar(room));
@@ -100,7 +96,7 @@ impl ProgressState {
                 (text, Style::Waiting) => shown.push(paint.waiting(text)),
             }
         }
-        if text(&parts) > width + BETWEEN.len() {
+        if width_of(&parts) > width + BETWEEN.len() {
             // Not even the shortest forms fit: cut them, without colours.
             let forms = parts.iter().map(|part| &*part.forms[0]);
             let forms: Vec<&str> = forms.filter(|form| !form.is_empty()).collect();
@@ -133,10 +129,10 @@ impl ProgressState {
         parts.push(self.paused().unwrap_or_default());
         parts.push(self.left.map_or_else(String::new, |left| format!("{} left", said(left))));
         parts.retain(|part| !part.is_empty());
-        let parts = parts.join(", ");
+        let details = parts.join(", ");
         let (done, total) = (words::grouped(done), words::grouped(total));
-        let colon = if parts.is_empty() { "" } else { ": " };
-        format!("{done} of {total} {what} ({share}%){colon}{parts}")
+        let colon = if details.is_empty() { "" } else { ": " };
+        format!("{done} of {total} {what} ({share}%){colon}{details}")
     }
 
     fn parts(&self) -> Vec<LinePart> {
@@ -244,6 +240,12 @@ impl ProgressState {
         };
         Some(format!("paused {} ({why})", words::seconds(left)))
     }
+}
+
+/// With what separates each part from the next.
+fn width_of(parts: &[LinePart]) -> usize {
+    let widths = parts.iter().map(|part| words::width(part.forms[0].as_str()));
+    widths.filter(|width| *width > 0).map(|width| width + BETWEEN.len()).sum()
 }
 
 fn some(n: usize, what: &str) -> String {

@@ -57,9 +57,9 @@ impl Pace {
         self.over(Duration::from_secs(10))
     }
 
-    fn over(&self, span: Duration) -> Option<f64> {
+    fn over(&self, most: Duration) -> Option<f64> {
         let (at, accepted) = *self.looks.back()?;
-        let from = at.saturating_sub(span);
+        let from = at.saturating_sub(most);
         let (since, before) =
             *self.looks.iter().rev().find(|(look, _)| *look <= from).or(self.looks.front())?;
         let span = at.checked_sub(since).filter(|span| *span >= Pace::SHORTEST)?;
