@@ -47,7 +47,7 @@ pub(super) fn judge(
         return Some(subject.differs(DifferenceKind::Gone, what, Remedy::Replace));
     };
     if own.status() == ReportStatus::Failed {
-        let collected = subject.row.map(|row| &row.collected);
+        let collected = subject.row.map(|row| &*row.collected);
         let known = collected.map(|it| it.error.as_str());
         let known = known.filter(|error| !error.is_empty());
         let why = own.errors.as_deref().or(known);
@@ -131,7 +131,7 @@ fn why_not_created(row: Option<&Row>) -> String {
             } else {
                 format!("; candidates: {}", ids.join(", "))
             };
-            ("in doubt", format!("{}{ids}", **text))
+            ("in doubt", format!("{text}{ids}"))
         }
         state => (state.word(), state.text()),
     };

@@ -147,7 +147,7 @@ fn move_files(ledger: &mut Ledger, from: &Path, to: &Path) {
         (ledger.places().filter(is_collected)).map(|(place, _)| place).collect();
     for place in collected {
         let mut row = ledger.row(place).clone();
-        row.collected.file = spelled(&located(from, &row.collected.file), to);
+        row.collected_mut().file = spelled(&located(from, &row.collected.file), to);
         ledger.replace(place, row);
     }
 }

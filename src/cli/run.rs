@@ -183,7 +183,7 @@ async fn run(
 /// Unfinished rows that the plan does not have: planned rows stand before all others.
 fn left_outside(ledger: &Ledger, plan: &Plan) -> RequestIds {
     let planned = plan.requests().iter().map(|planned| planned.id);
-    let others = ledger.rows().skip(ledger.places_of(planned).count());
+    let others = ledger.rows().skip(planned.filter(|id| ledger.place(*id).is_some()).count());
     let unfinished = others.filter(|row| !matches!(row.state, State::Created(_)));
     unfinished.map(Row::key).collect()
 }

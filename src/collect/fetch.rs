@@ -129,7 +129,7 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
         let mut row = self.shared.record.row(place);
         let word = one_line(word);
         if row.collected.status != word {
-            row.collected.status = word;
+            row.collected_mut().status = word;
             self.shared.record.keep(&row);
         }
     }
@@ -157,7 +157,7 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
             let why = "the server's report has another type, period or sub-partner than this row";
             return settled(self.not(row, why, NotCollected::Refused).await);
         }
-        row.collected.status = one_line(report.status.as_deref().unwrap_or_default());
+        row.collected_mut().status = one_line(report.status.as_deref().unwrap_or_default());
         let status = row.collected.status();
         if status == ReportStatus::Failed {
             let said = report.errors.as_deref().unwrap_or("it does not say why");
@@ -222,7 +222,7 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
         fetched: ArrivedFile,
     ) -> (FetchResult, Result<(), JournalError>) {
         let doubtful = self.is_doubtful(&fetched).await;
-        let ArrivedFile { mut row, part, whole, place, name } = fetched;
+        let ArrivedFile { row, part, whole, place, name } = fetched;
         let only = whole.content.only_cell().filter(|_| doubtful);
         let only = only.map(|only| NotATable::OneCell(only.to_owned()));
         if let Some(flaw) = whole.content.flaw.as_ref().or(only.as_ref())
@@ -251,14 +251,13 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
             }
             Err(error) => return self.unwritten(row, &name, &error).await,
         }
-        *row.collected = Collected {
+        let collected = Collected {
             status: ReportStatus::COMPLETED.to_owned(),
             file: name,
             sha256: whole.sha256,
             error: String::new(),
             rows: Some(whole.content.rows),
         };
-        let collected = Collected::clone(&row.collected);
         let (row, recorded) = self.conclude(row, collected).await;
         let (row, content) = (Box::new(row), Some(whole.content));
         (FetchResult::Collected { row, content }, recorded)
@@ -316,7 +315,7 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
                 }
             }
         };
-        row.collected.error = why;
+        row.collected_mut().error = why;
         let recorded = self.shared.record.note(&row).await;
         (row, missing, recorded)
     }

@@ -1,15 +1,16 @@
 //! The lock next to the ledger, and what it remembers for the next process.
 
 use std::{
-    fs::{File, Metadata, OpenOptions, TryLockError},
+    fmt,
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read as _, Seek as _, Write as _},
     path::{Path, PathBuf},
 };
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Holder, LedgerError};
+use super::{LedgerError, disk::identity, file::names_of};
 use crate::{
     files::{refuse_irregular, with_end, without_links},
     text::read_moment,
@@ -123,8 +124,7 @@ impl Lock {
 
     /// The end of the pause that `server` announced to an earlier process.
     pub fn pause(&self, server: &str) -> Option<DateTime<Utc>> {
-        let pauses = self.contents.pauses.iter();
-        pauses.filter(|p| p.server == server).map(|p| p.until).max()
+        self.contents.pauses.iter().filter(|p| p.server == server).map(|p| p.until).max()
     }
 
     pub fn remember(&mut self, pause: Pause) -> io::Result<()> {
@@ -188,16 +188,6 @@ fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     Ok(file)
 }
 
-#[cfg(unix)]
-fn names_of(found: &Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::nlink(found)
-}
-
-#[cfg(not(unix))]
-fn names_of(_: &Metadata) -> u64 {
-    1
-}
-
 /// Whether a file is a lock, or what a crash made of one: it is written over and deleted.
 fn is_ours(file: &mut File) -> io::Result<bool> {
     const BEGINS: &[u8] = b"{\"holder\":";
@@ -223,16 +213,26 @@ fn holder(file: &mut File, now: DateTime<Utc>) -> Holder {
     read(file).and_then(|contents| contents.holder).unwrap_or(Holder { pid: 0, since: now })
 }
 
-#[cfg(unix)]
 fn still_there(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    match (file.metadata(), std::fs::metadata(path)) {
-        (Ok(ours), Ok(theirs)) => (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino()),
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(ours), Ok(theirs)) => identity(&ours) == identity(&theirs),
         _ => false,
     }
 }
 
-#[cfg(not(unix))]
-fn still_there(_: &File, path: &Path) -> bool {
-    path.exists()
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    pub pid: u32,
+    #[serde(deserialize_with = "read_moment")]
+    pub since: DateTime<Utc>,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since = self.since.to_rfc3339_opts(SecondsFormat::Secs, true);
+        match self.pid {
+            0 => write!(f, "a process that the lock does not name"),
+            pid => write!(f, "process {pid}, since {since}"),
+        }
+    }
 }

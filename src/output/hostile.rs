@@ -61,7 +61,7 @@ fn rows(text: &str) -> Vec<Row> {
             internal: false,
         };
         let mut row = Row::planned(request, text.into(), Some(text.into()));
-        row.collected.error = text.to_owned();
+        row.collected_mut().error = text.to_owned();
         row
     };
     let reason = Reason { code: text.to_owned(), text: text.to_owned() };

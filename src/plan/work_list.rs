@@ -31,11 +31,9 @@ impl WorkList {
         selected: &RequestIds,
     ) -> Result<Self, UnknownRequest> {
         let LedgerRead { mut ledger, mut unknown, .. } = reading;
-        let mut last = None;
         for planned in plan.requests() {
             let in_doubt = unknown.remove(&planned.id);
-            let place = ledger.place_after(last, planned.id);
-            last = place.or(last);
+            let place = ledger.place(planned.id);
             if place.is_some() || !(in_doubt || selected.contains(&planned.id)) {
                 continue;
             }

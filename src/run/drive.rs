@@ -111,7 +111,7 @@ impl<'a, A: Api, D: Disk> Run<'a, A, D> {
         // No line may be written after the file is complete.
         let has_written = writing.await;
         let saved = if has_written {
-            disk.replace_with(&mut ledger.chunks()).await
+            disk.replace(ledger.to_csv()).await
         } else {
             disk.look().await // it is at rest, as it was given, if nobody else came
         };

@@ -610,8 +610,7 @@ fn plan(world: &World, [a, b, c]: [&str; 3]) -> Vec<Row> {
         let label = request.sub_partner.as_ref().map(|_| Arc::from(world.pick(&labels)));
         let job = world.pick(&["own", "re\"sellers", "month, end"]);
         let mut row = Row::planned(request, job.into(), label);
-        row.extra =
-            vec![world.pick(&["", "a note", "a \"note\",\nof two lines"]).to_owned()].into();
+        row.extra = vec![world.pick(&["", "a note", "a \"note\",\nof two lines"]).to_owned()];
         rows.push(row);
     }
     rows

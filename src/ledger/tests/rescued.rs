@@ -41,7 +41,7 @@ fn only_what_theirs_lacks_is_saved() {
     let some = ledger(sample().rows().take(3).cloned());
     assert_eq!(place.save(&some), RescueResult::Nothing);
     let mut noted = some.rows().next().unwrap().clone();
-    noted.extra = vec!["another note".to_owned()].into();
+    noted.extra = vec!["another note".to_owned()];
     assert!(
         matches!(place.save(&ledger([noted])), RescueResult::NextTo { .. }),
         "not even a note is lost"
@@ -74,11 +74,7 @@ fn two_of_one_moment_do_not_overwrite_each_other() {
 fn a_rescued_ledger_stops_a_run_as_long_as_it_holds_what_the_ledger_lacks() {
     let row = || pending(1);
     let undated = |row: Row| {
-        with(
-            row,
-            State::InDoubt { text: "t".to_owned().into(), candidates: vec![].into(), intent: None },
-            3,
-        )
+        with(row, State::InDoubt { text: "t".to_owned(), candidates: vec![], intent: None }, 3)
     };
     for (ours, theirs, stops) in [
         (None, Some(row()), true),

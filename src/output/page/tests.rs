@@ -42,10 +42,10 @@ fn ledger(folder: &Path, drafts: &[Draft]) -> Ledger {
             let text = "SKU,Q\n".to_owned() + &lines.collect::<String>();
             let name = format!("{}.csv", row.id());
             fs::write(folder.join(&name), &text).unwrap();
-            row.collected.status = "COMPLETED".to_owned();
-            row.collected.file = name;
-            row.collected.sha256 = hexadecimal(&Sha256::digest(&text));
-            row.collected.rows = Some(figures.len() as u64);
+            row.collected_mut().status = "COMPLETED".to_owned();
+            row.collected_mut().file = name;
+            row.collected_mut().sha256 = hexadecimal(&Sha256::digest(&text));
+            row.collected_mut().rows = Some(figures.len() as u64);
         }
         ledger.fold(row);
     }

@@ -1,11 +1,61 @@
 //! Days, times, numbers and truth values as spreadsheets write them, in the way of their user's country: `9/1/2026`,
 //! `01/09/2026`, `01.09.26`, `2026/9/1`. What a day means is proven by the `request_id` of its row, a hash of the days.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 
-use crate::text::moment;
+use super::{Column, csv::Separator};
+use crate::text::{moment, one_line};
+
+/// How a spreadsheet has spelled a ledger; it is rewritten in its own form before anything is appended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SpreadsheetFormat {
+    /// Where it is not the comma.
+    pub(super) separator: Option<Separator>,
+    /// The line, column and text of the first day or time that is not in ISO form.
+    first: Option<(u64, Column, String)>,
+    /// How many `updated_at` could not be read, and are left out.
+    lost: usize,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct RowFormat {
+    pub(super) sheet: Option<(Column, String)>,
+    pub(super) lost_time: bool,
+}
+
+impl SpreadsheetFormat {
+    pub fn is_own(&self) -> bool {
+        *self == SpreadsheetFormat::default()
+    }
+
+    pub(super) fn note(&mut self, line: u64, spelled: RowFormat) {
+        if let (None, Some((column, text))) = (&self.first, spelled.sheet) {
+            self.first = Some((line, column, one_line(&text)));
+        }
+        self.lost += usize::from(spelled.lost_time);
+    }
+}
+
+/// A clause, without a full stop.
+impl fmt::Display for SpreadsheetFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a spreadsheet has saved it")?;
+        let mut signs = Vec::new();
+        if let Some(separator) = self.separator {
+            signs.push(format!("its cells are separated by {}", separator.name()));
+        }
+        if let Some((line, column, text)) = &self.first {
+            signs.push(format!("{} on line {line} is {text:?}", column.name()));
+        }
+        if self.lost > 0 {
+            let lost = self.lost;
+            signs.push(format!("what updated_at is on {lost} lines cannot be read"));
+        }
+        if signs.is_empty() { Ok(()) } else { write!(f, " ({})", signs.join("; ")) }
+    }
+}
 
 const ORDERS: [Order; 3] = [Order::Year, Order::Day, Order::Month];
 
@@ -66,11 +116,11 @@ impl SheetDay {
         }
     }
 
-    /// What was written, where that can mean several days.
-    pub(super) fn text(&self) -> Option<&str> {
+    /// As the cell has it.
+    pub(super) fn written(&self) -> String {
         match self {
-            SheetDay::Exact(_) => None,
-            SheetDay::Sheet { text, .. } | SheetDay::Yearless { text, .. } => Some(text),
+            SheetDay::Exact(day) => day.to_string(),
+            SheetDay::Sheet { text, .. } | SheetDay::Yearless { text, .. } => text.clone(),
         }
     }
 
