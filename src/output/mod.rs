@@ -52,7 +52,7 @@ pub use life_view::{LifeView, life_schema};
 pub use next::{Commands, Hint};
 pub use people::ForPeople;
 pub use plan_view::{Action, PlanView, Would, plan_schema};
-pub use progress::{Estimate, Left, Pace, Progress};
+pub use progress::Progress;
 pub use recorder::HistoryReporter;
 pub use reporters::{Reporter, Reporters};
 pub use status_view::{StatusView, status_schema};
