@@ -1,7 +1,4 @@
-use std::{
-    collections::{BTreeSet, hash_map::Entry},
-    sync::Arc,
-};
+use std::{collections::hash_map::Entry, sync::Arc};
 
 use foldhash::HashMap;
 
@@ -47,14 +44,6 @@ pub struct JobCount {
 pub struct Plan {
     requests: Vec<Planned>,
     jobs: Vec<JobCount>,
-    spellings: Vec<Spellings>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spellings {
-    /// This one is sent.
-    pub first: String,
-    pub other: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -93,7 +82,6 @@ impl Plan {
         let labels = first_labels(manifest);
         let mut places: HashMap<RequestId, usize> = HashMap::default();
         let mut plan = Plan::default();
-        let mut spelled: HashMap<OrgId, BTreeSet<String>> = HashMap::default();
         for job in &manifest.jobs {
             let mut count =
                 JobCount { name: Arc::clone(&job.name), requests: 0, folded: 0, excluded: 0 };
@@ -101,9 +89,6 @@ impl Plan {
                 if is_excluded(job, &request) {
                     count.excluded += 1;
                     continue;
-                }
-                if let Some(org) = &request.sub_partner {
-                    plan.note_spelling(org, &mut spelled);
                 }
                 let id = request.id();
                 let free = match places.entry(id) {
@@ -153,33 +138,9 @@ impl Plan {
                     excluded: 0,
                 }),
             }
-            plan.requests.push(Planned {
-                id: row.key(),
-                request: row.request().clone(),
-                job: Arc::clone(&row.job),
-                label: row.label.clone(),
-            });
+            plan.requests.push(Planned { id: row.key(), ..Planned::from(row) });
         }
         plan
-    }
-
-    fn note_spelling(&mut self, org: &OrgId, spelled: &mut HashMap<OrgId, BTreeSet<String>>) {
-        let Some((first, known)) = spelled.get_key_value(org) else {
-            spelled.insert(org.clone(), BTreeSet::new());
-            return;
-        };
-        if first.as_str() == org.as_str() || known.contains(org.as_str()) {
-            return;
-        }
-        self.spellings.push(Spellings { first: first.to_string(), other: org.to_string() });
-        if let Some(known) = spelled.get_mut(org) {
-            known.insert(org.to_string());
-        }
-    }
-
-    /// Organisations with several spellings, in order. Their requests are planned once.
-    pub fn spellings(&self) -> &[Spellings] {
-        &self.spellings
     }
 
     /// The requests, in order.
