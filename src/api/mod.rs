@@ -2,7 +2,6 @@
 
 mod answer;
 mod body;
-mod cause;
 mod classify;
 mod client;
 mod credentials;
@@ -12,8 +11,6 @@ mod http_client;
 mod link;
 mod notice;
 mod reading;
-mod retry_after;
-mod secret_file;
 #[cfg(test)]
 pub(crate) mod tests;
 mod token;

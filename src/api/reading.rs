@@ -7,8 +7,8 @@ use url::Url;
 use super::{
     Answer, Cause, Listed, Notice, Outcome, Page, Refusal,
     body::{BodyEnd, ResponseBody},
-    cause,
     classify::{BodyContent, Classification, verdict},
+    error_body,
     link::next_page,
     wire,
 };
@@ -46,8 +46,10 @@ pub(super) fn judge<T>(
     let contents = match found {
         Ok(found) => BodyContent::Wanted(found),
         Err(Misread::Contradicts(why, report)) => {
-            let cause =
-                Cause { report_id: report, ..cause::bad_response(status, &notice, foreign(&why)) };
+            let cause = Cause {
+                report_id: report,
+                ..error_body::bad_response(status, &notice, foreign(&why))
+            };
             let outcome = Outcome::InDoubt(Doubt::SaidYes, cause);
             return Answer { outcome, notice };
         }
@@ -57,21 +59,21 @@ pub(super) fn judge<T>(
             BodyContent::Unreadable
         }
         Err(Misread::Unusable(why)) => {
-            let cause = cause::bad_response(status, &notice, foreign(&why));
+            let cause = error_body::bad_response(status, &notice, foreign(&why));
             let outcome = Outcome::Refused(Refusal::Final, cause);
             return Answer { outcome, notice };
         }
         Err(Misread::Refused) => {
-            let cause = cause::of_error(status, &notice, body);
+            let cause = error_body::of_error(status, &notice, body);
             let outcome = Outcome::Refused(Refusal::Final, cause);
             return Answer { outcome, notice };
         }
     };
     let cause = || {
         if success {
-            cause::of_unreadable(&notice, body, what)
+            error_body::of_unreadable(&notice, body, what)
         } else {
-            cause::of_error(status, &notice, body)
+            error_body::of_error(status, &notice, body)
         }
     };
     let outcome = match verdict(status, contents, notice.retry_after.is_some()) {
@@ -117,7 +119,7 @@ pub(super) fn of_read<T>(answer: Answer<T>) -> Answer<T> {
     match (&answer.outcome, answer.notice.status) {
         (Outcome::Done(_), Some(status)) if status != 200 => {
             let text = format!("the server answered {status}, which is no whole answer to a read");
-            let cause = cause::bad_response(status, &answer.notice, text);
+            let cause = error_body::bad_response(status, &answer.notice, text);
             Answer { outcome: Outcome::InDoubt(Doubt::SaidYes, cause), ..answer }
         }
         _ => without_redirects(answer),
