@@ -3,11 +3,9 @@
 
 mod audit_view;
 mod causes;
-mod check_view;
 mod checklist;
 mod color;
 pub mod console;
-mod coverage;
 mod decisions;
 mod document;
 mod echo;
@@ -39,10 +37,8 @@ mod hostile;
 
 pub use audit_view::{AuditView, audit_schema};
 pub use causes::{CauseGroup, GroupBy, causes, failed_or_uncollected};
-pub use check_view::{CheckView, check_schema};
-pub use checklist::{CheckFailure, CheckItem, CheckStatus, Checklist, Finding};
+pub use checklist::{CheckItem, Checklist, Coverage, check_schema};
 pub use color::Color;
-pub use coverage::{Coverage, Unlisted};
 pub use decisions::{CandidateReport, DecisionCommands, Knowledge, UndecidedRow, decisions};
 pub use document::{Document, DocumentKind};
 pub use ending::{About, Ending, StatusCounts};
