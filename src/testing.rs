@@ -3,7 +3,7 @@
 pub use crate::{
     api::{
         Answer, Api, Cause, DownloadUrl, ListQuery, Listed, Notice, OnHead, Outcome, Page,
-        WireAnswer,
+        testing::WireAnswer,
     },
     cli::command,
     collect::{CollectInput, DownloadError, Head, Host, Overwrite, Resume, collect},

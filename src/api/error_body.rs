@@ -218,7 +218,7 @@ pub(super) fn bad_response(status: u16, notice: &Notice, text: String) -> Cause 
         code: "bad_response".to_owned(),
         text,
         tracking_id: notice.tracking_id.clone(),
-        report_id: None,
+        ..Cause::default()
     }
 }
 

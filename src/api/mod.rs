@@ -11,6 +11,7 @@ mod http_client;
 mod link;
 mod notice;
 mod reading;
+pub(crate) mod testing;
 #[cfg(test)]
 pub(crate) mod tests;
 mod token;
@@ -18,7 +19,6 @@ mod token_source;
 mod transport;
 mod transport_error;
 mod wire;
-mod wire_answer;
 
 pub use answer::{
     Answer, Cause, ListQuery, Listed, Notice, OnHead, Outcome, Page, Refusal, WaitKind,
@@ -30,7 +30,6 @@ pub use http_client::HttpApiError;
 pub(crate) use http_client::download_client;
 pub(crate) use notice::announced_wait;
 pub use token::Token;
-pub use wire_answer::WireAnswer;
 
 use url::Url;
 

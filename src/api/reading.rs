@@ -44,29 +44,24 @@ pub(super) fn judge<T>(
         _ => Err(Misread::NotThere),
     };
     let contents = match found {
-        Ok(found) => BodyContent::Wanted(found),
-        Err(Misread::Contradicts(why, report)) => {
-            let cause = Cause {
-                report_id: report,
-                ..error_body::bad_response(status, &notice, foreign(&why))
-            };
-            let outcome = Outcome::InDoubt(Doubt::SaidYes, cause);
-            return Answer { outcome, notice };
-        }
+        Ok(wanted) => BodyContent::Wanted(wanted),
         Err(Misread::NotThere) if body.is_page() => BodyContent::Page,
         Err(Misread::NotThere) => {
             notice.is_unread = success && !body.is_json();
             BodyContent::Unreadable
         }
+        Err(Misread::Contradicts(why, report_id)) => {
+            let cause = error_body::bad_response(status, &notice, foreign(&why));
+            let outcome = Outcome::InDoubt(Doubt::SaidYes, Cause { report_id, ..cause });
+            return Answer { outcome, notice };
+        }
         Err(Misread::Unusable(why)) => {
             let cause = error_body::bad_response(status, &notice, foreign(&why));
-            let outcome = Outcome::Refused(Refusal::Final, cause);
-            return Answer { outcome, notice };
+            return Answer { outcome: Outcome::Refused(Refusal::Final, cause), notice };
         }
         Err(Misread::Refused) => {
             let cause = error_body::of_error(status, &notice, body);
-            let outcome = Outcome::Refused(Refusal::Final, cause);
-            return Answer { outcome, notice };
+            return Answer { outcome: Outcome::Refused(Refusal::Final, cause), notice };
         }
     };
     let cause = || {

@@ -123,7 +123,7 @@ impl TokenSource {
             }
             let path = path.clone();
             let read = blocking(move || {
-                let text = read_secret_file(&path).map_err(io::Error::other)?;
+                let text = read_secret_file(&path)?;
                 secret(&text).map_err(io::Error::other)
             });
             // An unreadable file counts as unchanged.
@@ -217,8 +217,7 @@ async fn read_token(path: Option<PathBuf>) -> Option<Token> {
 }
 
 fn token_in(path: &Path) -> io::Result<Token> {
-    let text = read_secret_file(path).map_err(io::Error::other)?;
-    Token::new(&text).map_err(io::Error::other)
+    Token::new(&read_secret_file(path)?).map_err(io::Error::other)
 }
 
 /// Atomic, readable by the owner only. A file that cannot be replaced (mounted by itself, or in a folder where nothing
@@ -264,13 +263,7 @@ fn same_again() -> Cause {
 }
 
 fn refused(text: String) -> Cause {
-    Cause {
-        http_status: None,
-        code: "http_401".to_owned(),
-        text,
-        tracking_id: None,
-        report_id: None,
-    }
+    Cause { code: "http_401".to_owned(), text, ..Cause::default() }
 }
 
 fn unanswered(cause: Cause) -> Cause {

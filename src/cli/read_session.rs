@@ -20,10 +20,13 @@ pub(super) fn limit_patience(settings: &mut Settings, longest_wait: Duration) {
     retry.max_retry_after = retry.max_retry_after.min(longest_wait);
 }
 
+/// When a pause was announced, and until when.
+type Announced = (DateTime<Utc>, DateTime<Utc>);
+
 /// A session for reads. A pause that is announced meanwhile is noted for the next command when this is dropped.
 pub(super) struct ReadSession<'a> {
     pub(super) session: Session<'a, HttpApi>,
-    announced: Rc<Cell<Option<(DateTime<Utc>, DateTime<Utc>)>>>,
+    announced: Rc<Cell<Option<Announced>>>,
     server: &'a str,
     ledger: &'a Path,
 }

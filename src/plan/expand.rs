@@ -197,11 +197,11 @@ fn first_labels(manifest: &Manifest) -> HashMap<&OrgId, &Arc<str>> {
 }
 
 /// All combinations of a job in order, with the sub-partner's label, before exclusion and folding.
-fn requests<'a>(
-    job: &'a Job,
-    discovered: &'a Discovered,
-) -> impl Iterator<Item = (Request, Option<Arc<str>>)> + 'a {
-    sub_partners(job, discovered).flat_map(move |partner| {
+fn requests(
+    job: &Job,
+    discovered: &Discovered,
+) -> impl Iterator<Item = (Request, Option<Arc<str>>)> {
+    sub_partners(job, discovered).into_iter().flat_map(move |partner| {
         job.periods.iter().flat_map(move |period| {
             let partner = partner.clone();
             job.types.iter().map(move |report_type| {
@@ -218,21 +218,20 @@ fn requests<'a>(
     })
 }
 
-fn sub_partners<'a>(
-    job: &'a Job,
-    discovered: &'a Discovered,
-) -> Box<dyn Iterator<Item = Option<SubPartner>> + 'a> {
-    let sources = match &job.sub_partners {
-        SubPartners::Own => return Box::new(std::iter::once(None)),
-        SubPartners::Listed(sources) => sources,
+/// In order; `None` is the partner itself.
+fn sub_partners(job: &Job, discovered: &Discovered) -> Vec<Option<SubPartner>> {
+    let SubPartners::Listed(sources) = &job.sub_partners else {
+        return vec![None];
     };
-    Box::new(sources.iter().flat_map(|source| {
-        let (named, found) = match source {
-            SubPartnerSource::Named(partner) => (Some(partner.clone()), None),
-            SubPartnerSource::Discovered(which) => (None, discovered.get(which)),
-        };
-        let found =
-            found.into_iter().flatten().map(|id| SubPartner { id: id.clone(), label: None });
-        named.into_iter().chain(found).map(Some)
-    }))
+    let mut all = Vec::new();
+    for source in sources {
+        match source {
+            SubPartnerSource::Named(partner) => all.push(Some(partner.clone())),
+            SubPartnerSource::Discovered(which) => {
+                let found = discovered.get(which).into_iter().flatten();
+                all.extend(found.map(|id| Some(SubPartner { id: id.clone(), label: None })));
+            }
+        }
+    }
+    all
 }
