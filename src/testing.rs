@@ -2,8 +2,8 @@
 
 pub use crate::{
     api::{
-        Answer, Api, Cause, DownloadUrl, ListQuery, Listed, Notice, OnHead, Outcome, Page,
-        testing::WireAnswer,
+        Answer, Api, Cause, DownloadUrl, ListPage, ListQuery, Listed, Notice, OnHead, Outcome,
+        Page, testing::WireAnswer,
     },
     cli::command,
     collect::{CollectInput, DownloadError, Head, Host, Overwrite, Resume, collect},

@@ -11,7 +11,7 @@ mod simulator;
 
 use simulator::{
     Scenario,
-    client::NewLaw,
+    client::NewPacePolicy,
     reference::{
         Configured, Figures, announcing, figures, references, refusing_at_random, scenario,
     },
@@ -49,11 +49,11 @@ fn cells(all: &[Figures]) -> String {
 fn row(what: &str, measure: Measure, seeds: u64, make: impl Fn(u64) -> Scenario) {
     let first = std::env::args().find_map(|argument| argument.parse().ok());
     let first = first.unwrap_or(0);
-    let plain: NewLaw = || Box::new(plain::Plain::default());
-    let by_law = |law: Option<NewLaw>| {
+    let plain: NewPacePolicy = || Box::new(plain::Plain::default());
+    let by_law = |law: Option<NewPacePolicy>| {
         let runs = (first..first + seeds).map(|seed| {
             let mut scenario = make(seed);
-            scenario.law = law.unwrap_or(scenario.law);
+            scenario.pace_policy = law.unwrap_or(scenario.pace_policy);
             measure(&scenario)
         });
         cells(&runs.collect::<Vec<_>>())

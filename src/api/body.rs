@@ -24,13 +24,13 @@ pub(super) struct ResponseBody {
 impl ResponseBody {
     pub(super) fn new(bytes: &[u8], end: BodyEnd, headers: &HeaderMap) -> Self {
         let named = |name| headers.get(name)?.to_str().ok();
-        let text = decoded(bytes, named(CONTENT_TYPE).and_then(charset));
         // Unknown compression; but some proxies decompress and leave the header as it is.
         let is_packed = named(CONTENT_ENCODING).is_some_and(|name| !is_known(name));
-        let text = text.filter(|text| !is_packed || text.starts_with(['{', '[', '<']));
+        let readable = decoded(bytes, named(CONTENT_TYPE).and_then(charset))
+            .filter(|text| !is_packed || text.starts_with(['{', '[', '<']));
         let text = match end {
-            BodyEnd::Whole => text,
-            BodyEnd::TooLong | BodyEnd::Broken => text.map(without_cut_secret),
+            BodyEnd::Whole => readable,
+            BodyEnd::TooLong | BodyEnd::Broken => readable.map(without_cut_secret),
         };
         ResponseBody { text, end }
     }
@@ -81,15 +81,15 @@ pub(super) async fn read(
 ) -> ResponseBody {
     let mut bytes = Vec::new();
     let all = fill(response, &mut bytes, size);
-    let end = match patience {
+    let received = match patience {
         None => all.await,
         Some(patience) => tokio::time::timeout(patience, all).await.unwrap_or(BodyEnd::Broken),
     };
     if !bytes.starts_with(&GZIP) {
-        return ResponseBody::new(&bytes, end, response.headers());
+        return ResponseBody::new(&bytes, received, response.headers());
     }
     let (unpacked, unpacked_end) = unpack(&bytes, size).await;
-    let end = if end == BodyEnd::Whole { unpacked_end } else { end };
+    let end = if received == BodyEnd::Whole { unpacked_end } else { received };
     ResponseBody::new(&unpacked, end, response.headers())
 }
 

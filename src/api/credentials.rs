@@ -98,7 +98,7 @@ fn refresh(given: [Option<Given>; 3]) -> Result<Option<Refresh>, CredentialsErro
             missing: names
                 .into_iter()
                 .zip(&partly)
-                .filter_map(|(name, given)| given.is_none().then_some(name))
+                .filter_map(|(name, value)| value.is_none().then_some(name))
                 .collect(),
         }),
     }
@@ -132,7 +132,7 @@ fn find(
     name: &'static str,
 ) -> Result<Option<Given>, CredentialsError> {
     let is_nothing = |value: &OsString| value.to_str().is_some_and(|text| bare(text).is_empty());
-    let set = |name: &str| lookup(name).filter(|value| !is_nothing(value));
+    let set = |variable: &str| lookup(variable).filter(|value| !is_nothing(value));
     match (set(name), set(&format!("{name}_FILE"))) {
         (None, None) => Ok(None),
         (Some(_), Some(_)) => Err(CredentialsError::BothForms(name)),

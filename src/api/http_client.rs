@@ -8,7 +8,7 @@ use reqwest::{
 
 use crate::{files::read_regular, manifest::ApiSettings};
 
-/// Servers close idle connections after five seconds or more; a request that meets such a close is in doubt.
+/// Servers close idle connections after five seconds or more; a request sent into such a close may have arrived or not.
 const IDLE: Duration = Duration::from_secs(4);
 
 /// In bytes: all certificates that a system trusts have less than a megabyte together.
@@ -35,8 +35,8 @@ pub enum HttpApiError {
     Client(#[source] reqwest::Error),
 }
 
-/// No redirects, no retries, not even of what HTTP/2 calls safe. (Only a request of which no byte was written to a dying
-/// pooled connection goes to another one.)
+/// No redirects, no retries, not even of what HTTP/2 calls safe. (The pool itself moves a request to another
+/// connection only if none of its bytes was written.)
 fn sending_once() -> ClientBuilder {
     // An error means that there is a provider already, which is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -89,7 +89,7 @@ pub(crate) fn download_client(
     guard(client).build().map_err(HttpApiError::Client)
 }
 
-/// A connect that hangs means "not sent", so it has to end before the whole exchange does, which would be a doubt.
+/// A connect that times out means "not sent", a request that does is in doubt: so the connect must time out first.
 fn connect_timeout(settings: &ApiSettings) -> Duration {
     settings.connect_timeout.min(settings.request_timeout * 9 / 10)
 }

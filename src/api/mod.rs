@@ -21,7 +21,7 @@ mod transport_error;
 mod wire;
 
 pub use answer::{
-    Answer, Cause, ListQuery, Listed, Notice, OnHead, Outcome, Page, Refusal, WaitKind,
+    Answer, Cause, ListPage, ListQuery, Listed, Notice, OnHead, Outcome, Page, Refusal, WaitKind,
 };
 pub use client::HttpApi;
 pub use credentials::{Credentials, CredentialsError};
@@ -54,13 +54,11 @@ pub trait Api {
         on_head: &dyn OnHead,
     ) -> Answer<ReportId>;
 
-    /// `GET /wholesale/billing/reports`: the first page for `query` with at most `max` reports, or the page at `next`.
+    /// `GET /wholesale/billing/reports`
     async fn list(
         &self,
         token: &Self::Token,
-        query: &ListQuery,
-        max: usize,
-        next: Option<&Url>,
+        page: ListPage<'_>,
         on_head: &dyn OnHead,
     ) -> Answer<Page<Listed>>;
 

@@ -72,7 +72,7 @@ pub(super) fn judge<T>(
         }
     };
     let outcome = match verdict(status, contents, notice.retry_after.is_some()) {
-        Classification::Done(found) => Outcome::Done(found),
+        Classification::Done(wanted) => Outcome::Done(wanted),
         Classification::Refused(refusal) => Outcome::Refused(refusal, cause()),
         Classification::InDoubt(doubt) => Outcome::InDoubt(doubt, cause()),
     };

@@ -81,15 +81,12 @@ impl TokenSource {
                     Outcome::Done(renewed.access)
                 }
             }
-            Outcome::Refused(refusal, cause) => {
-                let refused = refused_renewal(refusal, cause);
-                match refused {
-                    Outcome::Refused(Refusal::Unauthorized, cause) => {
-                        self.after_refusal(refresh, cause).await
-                    }
-                    other => other,
+            Outcome::Refused(refusal, cause) => match refused_renewal(refusal, cause) {
+                Outcome::Refused(Refusal::Unauthorized, cause) => {
+                    self.after_refusal(refresh, cause).await
                 }
-            }
+                other => other,
+            },
             Outcome::NotSent(cause) => Outcome::NotSent(unanswered(cause)),
             Outcome::InDoubt(doubt, cause) => Outcome::InDoubt(doubt, unanswered(cause)),
         };
@@ -256,7 +253,7 @@ fn without_exchange(outcome: Outcome<Token>) -> Answer<Token> {
 
 fn same_again() -> Cause {
     refused(
-        "The token was refused, and renewing it gave the same one again. Authorise the integration anew \
+        "The token was refused, and renewing it gave the same one again. Authorise the integration again \
          (WEBEX_REFRESH_TOKEN)."
             .to_owned(),
     )

@@ -72,8 +72,8 @@ fn server(error: &reqwest::Error) -> String {
 }
 
 fn why_unreachable(error: &reqwest::Error) -> Option<&'static str> {
-    for error in chain(error) {
-        match error.to_string().strip_prefix("tunnel error: ") {
+    for cause in chain(error) {
+        match cause.to_string().strip_prefix("tunnel error: ") {
             Some("proxy authorization required") => {
                 return Some(
                     "407: the proxy wants a user name and a password; write them into HTTPS_PROXY as \
@@ -94,8 +94,8 @@ fn why_unreachable(error: &reqwest::Error) -> Option<&'static str> {
         return Some("its name is not known; check api.base_url and the network");
     }
     let kinds = chain(error).filter_map(|error| error.downcast_ref::<io::Error>());
-    let word = |error: &io::Error| {
-        Some(match error.kind() {
+    let word = |innermost: &io::Error| {
+        Some(match innermost.kind() {
             io::ErrorKind::ConnectionRefused => "connection refused",
             io::ErrorKind::NetworkUnreachable => "network is unreachable",
             io::ErrorKind::HostUnreachable => "host is unreachable",

@@ -47,7 +47,7 @@ pub(super) fn dropped(
     previous: &Previous<'_>,
 ) -> Option<Difference> {
     let lost = previous.max_drop.exceeded(then, now)?;
-    // Rounded down: 100 % means everything.
+    // Rounded down, so that 100 % is said only when nothing is left.
     let lost = written(&lost.with_scale_round(1, RoundingMode::Down));
     let measure = Measure::from(previous.totals);
     let what = format!(

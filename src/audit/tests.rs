@@ -16,7 +16,7 @@ use url::Url;
 
 use super::*;
 use crate::{
-    api::{Answer, Api, Cause, ListQuery, Listed, Notice, OnHead, Outcome, Page, Refusal},
+    api::{Answer, Api, Cause, ListPage, Listed, Notice, OnHead, Outcome, Page, Refusal},
     inventory::ServerReports,
     ledger::{Collected, Ledger, Rare, Reason, RecordedHashes, Row},
     manifest::{
@@ -71,9 +71,7 @@ impl Api for Server {
     async fn list(
         &self,
         (): &(),
-        query: &ListQuery,
-        max: usize,
-        next: Option<&Url>,
+        ListPage { query, max, next }: ListPage<'_>,
         _: &dyn OnHead,
     ) -> Answer<Page<Listed>> {
         self.asked.set(self.asked.get() + 1);
@@ -324,7 +322,7 @@ enum Plant {
     BothChanged,
     TotalsDiffer,
     TotalsUnknown,
-    /// What is no difference: a second report that failed, one of another category, one that was given up.
+    /// What is no difference: a second report that failed, one of another category, one that a row has replaced.
     Decoys,
 }
 

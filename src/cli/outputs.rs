@@ -28,7 +28,7 @@ use crate::{
         Reporters,
         history::{self, HistoryEvent, HistoryLine, RunStart, Selected},
     },
-    plan::{Selection, SubPartnerSelector},
+    plan::Selection,
     run::{Finished, MaxFailures},
     sending::Stats,
     text::system_says,
@@ -181,14 +181,14 @@ impl Outputs {
             Ok(exit) => *exit,
             Err(error) => error.exit(),
         };
-        let rows = self.rows.into_inner();
-        let (rows, pace, stop) = match &rows {
+        let final_rows = self.rows.into_inner();
+        let (rows, pace, stop) = match &final_rows {
             FinalRows::Unknown => (Vec::new(), Stats::default(), None),
             FinalRows::Waiting(rows) => (rows.iter().collect(), Stats::default(), None),
             FinalRows::Worked(finished, selected) => {
-                let rows = finished.ledger.rows();
-                let rows = rows.filter(|row| selected.contains(&row.key()));
-                (rows.collect(), finished.pace, finished.stop.as_ref())
+                let is_selected = |row: &&Row| selected.contains(&row.key());
+                let worked = finished.ledger.rows().filter(is_selected).collect();
+                (worked, finished.pace, finished.stop.as_ref())
             }
         };
         let failed = result.as_ref().err().map(CliError::text);
@@ -222,13 +222,9 @@ fn run_id() -> String {
 
 fn selected(selection: &Selection) -> Selected {
     let Selection { jobs, sub_partners, types, periods, causes, partition } = selection;
-    let who = |who: &SubPartnerSelector| match who {
-        SubPartnerSelector::Own => "own".to_owned(),
-        SubPartnerSelector::Named(name) => name.clone(),
-    };
     Selected {
         job: jobs.clone(),
-        sub_partner: sub_partners.iter().map(who).collect(),
+        sub_partner: sub_partners.iter().map(ToString::to_string).collect(),
         r#type: types.iter().map(ToString::to_string).collect(),
         period: periods.iter().map(ToString::to_string).collect(),
         cause: causes.clone(),

@@ -20,7 +20,7 @@ use crate::{
     api::Api,
     ledger::{State, read_file},
     manifest::{Discovered, Manifest},
-    output::{PlanView, Would, console},
+    output::{PlanView, Would},
     plan::Planned,
     sending::{Session, discover},
 };
@@ -97,13 +97,13 @@ pub(super) async fn show_run(
     let view = PlanView {
         name: &manifest.name,
         limits: &manifest.settings.limits,
-        would: match collects {
-            Some(how) => {
+        would: Would {
+            command: "run",
+            collects: collects.map(|how| {
                 let rows = reading.ledger.rows().filter(|row| ids.contains(&row.key()));
                 let created = rows.filter(|row| matches!(row.state, State::Created(_)));
-                Would::send_and_collect(collecting(created, &ledger, how.force))
-            }
-            None => Would::send("run"),
+                collecting(created, &ledger, how.force)
+            }),
         },
         warnings: &warnings,
         plan: &plan,
@@ -112,16 +112,8 @@ pub(super) async fn show_run(
         ledger_path: context.ledger.display().to_string(),
         ledger_exists,
     };
-    show(&view, format)?;
+    results::show(&view, format)?;
     Ok(!warnings.is_empty())
-}
-
-pub(super) fn show(view: &PlanView<'_>, format: PlanFormat) -> Result<(), CliError> {
-    match format {
-        PlanFormat::Table => results::table(&view.table()),
-        PlanFormat::Csv => Ok(console::print_csv_with(|out| view.csv(out))?),
-        PlanFormat::Json => results::json(view.json()),
-    }
 }
 
 pub(super) async fn discovered<A: Api>(
@@ -129,9 +121,5 @@ pub(super) async fn discovered<A: Api>(
     manifest: &Manifest,
     signals: &Signals,
 ) -> Result<Discovered, CliError> {
-    tokio::select! {
-        biased;
-        signal = signals.caught() => Err(CliError::Interrupted(signal)),
-        found = discover(session, manifest.discovers()) => Ok(found?),
-    }
+    Ok(signals.or(discover(session, manifest.discovers())).await??)
 }

@@ -20,13 +20,11 @@ pub(super) fn limit_patience(settings: &mut Settings, longest_wait: Duration) {
     retry.max_retry_after = retry.max_retry_after.min(longest_wait);
 }
 
-/// When a pause was announced, and until when.
-type Announced = (DateTime<Utc>, DateTime<Utc>);
-
 /// A session for reads. A pause that is announced meanwhile is noted for the next command when this is dropped.
 pub(super) struct ReadSession<'a> {
     pub(super) session: Session<'a, HttpApi>,
-    announced: Rc<Cell<Option<Announced>>>,
+    /// When it was announced, and its end.
+    announced: Rc<Cell<Option<[DateTime<Utc>; 2]>>>,
     server: &'a str,
     ledger: &'a Path,
 }
@@ -45,7 +43,7 @@ impl<'a> ReadSession<'a> {
         let session = connection.session(settings, Lock::peek_pause(ledger, server, Utc::now()));
         let session = session.telling(move |event| {
             if let SessionEvent::Paused { until, wait, .. } = event {
-                latest.set(Some((*until - *wait, *until)));
+                latest.set(Some([*until - *wait, *until]));
             }
         });
         signals.end_in_order();
@@ -56,7 +54,7 @@ impl<'a> ReadSession<'a> {
 impl Drop for ReadSession<'_> {
     /// Nothing is noted while a run holds the lock: the server will tell that run itself.
     fn drop(&mut self) {
-        if let Some((since, until)) = self.announced.get()
+        if let Some([since, until]) = self.announced.get()
             && let Ok(mut lock) = Lock::take(self.ledger, Utc::now())
         {
             let server = self.server.to_owned();

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::exit::Exit;
+use super::{error::CliError, exit::Exit};
 use crate::{
     output::console,
     run::{Interrupt, Signal},
@@ -68,11 +68,15 @@ impl Signals {
     }
 
     pub(super) async fn caught(&self) -> Signal {
-        let mut caught = self.caught.clone();
-        let signal = caught.wait_for(Option::is_some).await.ok().and_then(|s| *s);
-        match signal {
-            Some(signal) => signal,
-            None => std::future::pending().await,
+        self.interrupt(Duration::ZERO).caught().await
+    }
+
+    /// What `work` gives, unless a signal comes first.
+    pub(super) async fn or<T>(&self, work: impl Future<Output = T>) -> Result<T, CliError> {
+        tokio::select! {
+            biased;
+            signal = self.caught() => Err(CliError::Interrupted(signal)),
+            done = work => Ok(done),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::{
     manifest::Manifest,
     output::request_name,
     plan::{Plan, Today, Warning, warnings},
-    text::count,
+    text::{count, named},
 };
 use request::RequestIds;
 
@@ -65,11 +65,5 @@ pub(super) fn relabelled(ledger: &Ledger, plan: &Plan) -> Option<String> {
 }
 
 pub(super) fn named_rows(rows: &[&Row]) -> String {
-    const NAMED: usize = 3;
-    let named = rows.iter().take(NAMED).map(|row| request_name(row));
-    let named = named.collect::<Vec<_>>().join(", ");
-    match rows.len().saturating_sub(NAMED) {
-        0 => named,
-        more => format!("{named} and {more} more"),
-    }
+    named(rows.iter().take(3).map(|row| request_name(row)), rows.len())
 }

@@ -9,7 +9,7 @@ use std::{
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::{ledger::Row, text::is_invisible};
-use request::{Period, ReportType, RequestId};
+use request::{OWN, Period, ReportType, RequestId};
 
 /// Bytes of a label in a name: with all that is added to it, it stays below the 143 bytes of the narrowest file systems
 /// in use (encrypted home folders).
@@ -135,7 +135,7 @@ fn folded(name: &str) -> String {
 fn stem(row: &Row) -> String {
     let request = row.request();
     let whose = match (&request.sub_partner, &row.label) {
-        (None, _) => "own",
+        (None, _) => OWN,
         (Some(_), Some(label)) if !label.trim().is_empty() => label,
         (Some(org), _) => org.as_str(),
     };

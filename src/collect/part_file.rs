@@ -1,4 +1,4 @@
-//! A file that is being fetched: written beside its place, hashed and checked as it comes.
+//! A file that is being fetched: written next to its place, hashed and checked as it comes.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -14,7 +14,10 @@ use super::{
     content::{Inspector, TableShape},
     disk,
 };
-use crate::{files::open_regular, text::hexadecimal};
+use crate::{
+    files::{HashingReader, open_regular},
+    text::hexadecimal,
+};
 use request::RequestId;
 
 /// Bytes that go to the disk at once, while the next ones come. The files of simulated histories are small.
@@ -152,7 +155,7 @@ impl PartFile {
         if let Some(writing) = self.writing.take() {
             return writing.await.map_err(io::Error::other)?;
         }
-        let gone = || io::Error::other("the file was given up after an error");
+        let gone = || io::Error::other("the file was closed after an error");
         self.writer.take().ok_or_else(gone)
     }
 }
@@ -173,20 +176,17 @@ pub(super) async fn blocking<T: Send + 'static>(
 pub(super) fn look(path: &Path) -> io::Result<Option<CheckedFile>> {
     use std::io::Read as _;
     let mut file = match open_regular(path) {
-        Ok(file) => file,
+        Ok(file) => HashingReader::new(file),
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(e),
     };
-    let (mut hash, mut inspector) = (Sha256::new(), Inspector::default());
+    let mut inspector = Inspector::default();
     let mut buffer = vec![0; BATCH];
     loop {
         match file.read(&mut buffer)? {
             0 => break,
-            n => {
-                hash.update(&buffer[..n]);
-                inspector.take(&buffer[..n]);
-            }
+            n => inspector.take(&buffer[..n]),
         }
     }
-    Ok(Some(CheckedFile { sha256: hexadecimal(&hash.finalize()), content: inspector.finish() }))
+    Ok(Some(CheckedFile { sha256: hexadecimal(&file.sha256()), content: inspector.finish() }))
 }

@@ -118,10 +118,10 @@ impl<'p, R: Read> Blocks<'p, R> {
         }
         let source = &mut self.source;
         let read = source.take(missing as u64).read_to_end(&mut self.pending);
-        let unreadable = |source: io::Error| LedgerError::Io {
+        let unreadable = |error: io::Error| LedgerError::Io {
             doing: "read the ledger",
             path: self.path.to_owned(),
-            source,
+            source: error,
         };
         self.is_at_end = read.map_err(unreadable)? < missing;
         Ok(())

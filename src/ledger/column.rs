@@ -1,5 +1,5 @@
 //! The ledger's columns: one table of name, documentation, schema, writer and reader. A new column is one entry at its
-//! end, for a field of [`Row`]; files without it are read all the same, and get it with their next rewrite.
+//! end, for a field of [`Row`] that [`RowFields`] reads; files without it are read all the same, and get it with their next rewrite.
 
 use super::{
     BadCell, Row,

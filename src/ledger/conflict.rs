@@ -6,7 +6,7 @@ use request::{ReportId, RequestId};
 
 /// All conflicts, in the order in which they were found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the ledgers cannot be united, and nothing was written{}", lines(.0))]
+#[error("the ledgers cannot be merged, and nothing was written{}", lines(.0))]
 pub struct MergeError(pub Vec<Conflict>);
 
 /// Only a person can decide these.
@@ -47,7 +47,7 @@ impl fmt::Display for Conflict {
                 };
                 write!(
                     f,
-                    "reports of the sandbox are in {}, those of a real server in {}; a rehearsal is never united with \
+                    "reports of the sandbox are in {}, those of a real server in {}; a rehearsal is never merged with \
                      a real ledger",
                     names(sandbox),
                     names(real)

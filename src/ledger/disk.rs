@@ -8,7 +8,7 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-use crate::files::{NewFile, open_regular, refuse_irregular, without_waiting};
+use crate::files::{HashingReader, NewFile, open_regular, refuse_irregular, without_waiting};
 
 /// Durable storage of one file: the seam at which a simulated disk takes the file system's place.
 #[expect(async_fn_in_trait, reason = "driven on one thread, never as a trait object")]
@@ -118,18 +118,6 @@ fn changed(_: &fs::Metadata) -> Option<(i64, i64)> {
 #[cfg(not(unix))]
 fn identity(_: &fs::Metadata) -> Option<(u64, u64)> {
     None // an open file cannot be replaced there
-}
-
-fn digest_of(mut file: &File) -> io::Result<Sha256> {
-    let (mut digest, mut piece) = (Sha256::new(), vec![0; 1 << 16]);
-    loop {
-        match file.read(&mut piece) {
-            Ok(0) => return Ok(digest),
-            Ok(read) => digest.update(&piece[..read]),
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
 }
 
 impl FileDisk {
@@ -243,7 +231,8 @@ impl OpenFile {
     fn open_again(&mut self, contents: Sha256) -> io::Result<()> {
         let file = self.append_to()?;
         let trace = FileStamp::of(&file.metadata()?);
-        if digest_of(&file)?.finalize() != contents.clone().finalize() {
+        if HashingReader::new(&file).read_all()?.digest().finalize() != contents.clone().finalize()
+        {
             return Err(tampered("changed"));
         }
         self.known = KnownContents::Written { trace, contents };
@@ -278,7 +267,7 @@ impl OpenFile {
         if let Err(e) = file.write_all(bytes) {
             // Half a line must not stand before the next one.
             if file.set_len(trace.len).is_err() {
-                *contents = digest_of(&open_regular(&self.path)?)?;
+                *contents = HashingReader::new(open_regular(&self.path)?).read_all()?.digest();
             }
             *trace = FileStamp::of(&file.metadata()?);
             return Err(e);
@@ -307,8 +296,9 @@ impl OpenFile {
             Err(e) => return Err(e),
         };
         let holds = |contents: &Sha256| -> io::Result<bool> {
-            let found = open_regular(&self.path).map_err(deleted)?;
-            Ok(digest_of(&found)?.finalize() == contents.clone().finalize())
+            let opened = open_regular(&self.path).map_err(deleted)?;
+            Ok(HashingReader::new(opened).read_all()?.digest().finalize()
+                == contents.clone().finalize())
         };
         let what = match (&mut self.known, found) {
             (KnownContents::Absent, None) => return Ok(()),

@@ -9,11 +9,11 @@ use chrono::{DateTime, Utc};
 use super::{
     Disk as _, FileDisk, Ledger, LedgerError, LedgerRead, Lock, RescueResult, Row, Tampered,
     blocks::SIZE,
-    peek::{HashingReader, len_of, open, real_path, refuse_second_name},
+    peek::{len_of, open, real_path, refuse_second_name},
     read::{read, read_from},
     refuse_unmerged, save,
 };
-use crate::files::{folder_of, refuse_mounted, try_folder};
+use crate::files::{HashingReader, folder_of, refuse_mounted, try_folder};
 use request::OrgId;
 
 /// A ledger that this process has locked.
@@ -29,7 +29,7 @@ pub struct LedgerFile {
 
 impl LedgerFile {
     /// Replaces the file at the first write, unless it is exactly `ledger`. Where someone else changed it since it was
-    /// read, it stays, and what was read is saved beside it.
+    /// read, it stays, and what was read is saved next to it.
     pub async fn write(&self, ledger: &Ledger, now: DateTime<Utc>) -> Result<(), LedgerError> {
         if self.disk.holds(ledger.chunks()).unwrap_or(false) {
             self.as_read.take();
@@ -84,7 +84,7 @@ impl LedgerFile {
         }
     }
 
-    /// As [`LedgerFile::hold`], but for merging: a rescued ledger may lie beside it.
+    /// As [`LedgerFile::hold`], but for merging: a rescued ledger may lie next to it.
     pub fn take(path: &Path, now: DateTime<Utc>) -> Result<(Self, Lock), LedgerError> {
         let path = real_path(path)?;
         refuse_mounted(&path).map_err(|source| LedgerError::Io {
@@ -117,7 +117,7 @@ impl LedgerFile {
         let mut file = Kept { source: HashingReader::new(file), bytes: Vec::with_capacity(len) };
         let reading = read_from(&mut file, len, &path, SIZE)?;
         Ok(LedgerFile {
-            disk: FileDisk::of(path.clone(), Some(file.source.digest)),
+            disk: FileDisk::of(path.clone(), Some(file.source.digest())),
             path,
             reading: Some(reading),
             as_read: RefCell::new(Some(file.bytes)),

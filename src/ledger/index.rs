@@ -28,8 +28,8 @@ impl<I: Hash + Eq> Index<I> {
         let Some(id) = (self.id_of)(place.of(rows)) else {
             return;
         };
-        let is_it = |place: &RowIndex| (self.id_of)(place.of(rows)) == Some(id);
-        let hash_of = |place: &RowIndex| (self.id_of)(place.of(rows)).map_or(0, hash);
+        let is_it = |known: &RowIndex| (self.id_of)(known.of(rows)) == Some(id);
+        let hash_of = |known: &RowIndex| (self.id_of)(known.of(rows)).map_or(0, hash);
         if let Entry::Vacant(free) = self.places.entry(hash(id), is_it, hash_of) {
             free.insert(place);
         }

@@ -1,4 +1,4 @@
-//! The lock beside the ledger, and what it remembers for the next process.
+//! The lock next to the ledger, and what it remembers for the next process.
 
 use std::{
     fs::{File, Metadata, OpenOptions, TryLockError},
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Holder, LedgerError};
 use crate::{
-    files::{refuse_irregular, without_links},
+    files::{refuse_irregular, with_end, without_links},
     text::read_moment,
 };
 
@@ -64,9 +64,7 @@ pub struct Lock {
 
 impl Lock {
     pub fn path_of(ledger: &Path) -> PathBuf {
-        let mut path = ledger.as_os_str().to_owned();
-        path.push(".lock");
-        path.into()
+        with_end(ledger, ".lock")
     }
 
     /// Takes the lock at once or not at all.
@@ -119,8 +117,7 @@ impl Lock {
     /// As [`Lock::pause`], for a command that only reads and so takes no lock.
     pub fn peek_pause(ledger: &Path, server: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let mut file = open(&Self::path_of(ledger), OpenOptions::new().read(true)).ok()?;
-        let pauses = read(&mut file)?.pauses.into_iter();
-        let pauses = pauses.map(|pause| pause.seen_at(now));
+        let pauses = read(&mut file)?.pauses.into_iter().map(|pause| pause.seen_at(now));
         pauses.filter(|p| p.server == server).map(|p| p.until).max()
     }
 

@@ -94,21 +94,21 @@ fn merge_row<'a>(
     };
     // Rows cannot give each other up in a circle, so one stands: see `gives_up`.
     let best = best.unwrap_or(group[0].row);
-    let mut row = best.clone();
+    let mut merged = best.clone();
     let rows = || group.iter().map(|known| known.row);
-    row.attempts = rows().map(|row| row.attempts).max().unwrap_or(0);
+    merged.attempts = rows().map(|row| row.attempts).max().unwrap_or(0);
     let intent = rows().filter_map(|row| row.state.intent()).min();
-    match &mut row.state {
+    match &mut merged.state {
         State::Failed { intent: kept, .. } => *kept = intent,
         state => state.set_intent(intent),
     }
-    let own = row.state.report_id().filter(|id| !best.replaces.contains(id)).cloned();
+    let own = merged.state.report_id().filter(|id| !best.replaces.contains(id)).cloned();
     let beaten: Vec<ReportId> =
         reports.into_iter().filter(|id| Some(*id) != own.as_ref()).cloned().collect();
     let replaces = rows().map(|row| row.replaces.to_vec());
-    row.replaces = all_of(replaces.chain([beaten])).into();
-    row.replaces.retain(|id| Some(id) != own.as_ref());
-    Ok(row)
+    merged.replaces = all_of(replaces.chain([beaten])).into();
+    merged.replaces.retain(|id| Some(id) != own.as_ref());
+    Ok(merged)
 }
 
 /// Whether `later` says that a person gave up the report of `row`, and not the other way round. Each step leads to a
@@ -212,7 +212,7 @@ impl MergedColumns {
     }
 }
 
-/// Counts reports that were given up and candidates, too.
+/// Counts replaced reports and candidates, too.
 fn rehearsal(parts: &[MergeInput<'_>]) -> Option<Conflict> {
     let holding = |sandbox: bool| -> Vec<PathBuf> {
         let is_such = |part: &&MergeInput<'_>| {

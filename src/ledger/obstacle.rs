@@ -1,4 +1,5 @@
 use super::{Row, State};
+use request::ReportStatus;
 
 /// Why a created report has no file, as far as it decides what helps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,7 +24,7 @@ impl Obstacle {
 
     pub fn of(row: &Row) -> Option<Self> {
         let collected = &row.collected;
-        let is_failed = collected.status.eq_ignore_ascii_case("FAILED");
+        let is_failed = collected.status() == ReportStatus::Failed;
         if !matches!(row.state, State::Created(_)) || (collected.error.is_empty() && !is_failed) {
             return None;
         }
@@ -31,7 +32,7 @@ impl Obstacle {
             Obstacle::ServerFailed
         } else if collected.error.starts_with(Obstacle::GONE) {
             Obstacle::Gone
-        } else if collected.is_unknown() {
+        } else if collected.status() == ReportStatus::Unknown {
             Obstacle::UnknownStatus
         } else if collected.error.contains(Obstacle::FORCE) {
             Obstacle::OtherFile

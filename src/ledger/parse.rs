@@ -70,7 +70,7 @@ impl RowFields<'_> {
         let reason = Rare::from(Reason { code: self.code.to_owned(), text: text.to_owned() });
         let intent = time(self.intent_at);
         let state = match (self.status, self.report_id) {
-            ("created", Some(id)) => State::Created(id),
+            ("created", Some(report)) => State::Created(report),
             ("created", None) => {
                 let why = "a created row needs the report's id";
                 return Err(BadCell::new(Column::ReportId.name(), "", why));
@@ -87,15 +87,17 @@ impl RowFields<'_> {
                 intent,
             },
             ("failed", None) if reason.code == IN_DOUBT => {
-                let (text, candidates) = read_candidates(&reason.text);
-                State::InDoubt { text: text.into(), candidates: candidates.into(), intent }
+                let (why, candidates) = read_candidates(&reason.text);
+                State::InDoubt { text: why.into(), candidates: candidates.into(), intent }
             }
             ("failed", None) => State::Failed { reason, intent },
-            (word @ ("failed" | "pending" | "sending"), Some(id)) => {
+            (word @ ("failed" | "pending" | "sending"), Some(report)) => {
                 return Err(BadCell::new(
                     Column::Status.name(),
                     word,
-                    format_args!("the row has the report id {id}: its status can only be created"),
+                    format_args!(
+                        "the row has the report id {report}: its status can only be created"
+                    ),
                 ));
             }
             (word, _) => {
@@ -126,10 +128,9 @@ fn periods(start: &SheetDay, end: &SheetDay) -> impl Iterator<Item = Period> {
     let ends = end.days();
     // A day without a year is that of the year of the first, or of the next.
     let yearless = matches!(end, SheetDay::Yearless { .. });
-    start.days().into_iter().flat_map(move |start| {
-        let is_meant = move |end: &NaiveDate| !yearless || end.year() - start.year() <= 1;
-        let periods = ends.iter().filter(|end| is_meant(end));
-        let periods = periods.filter_map(|end| Period::new(start, *end).ok());
-        periods.collect::<Vec<_>>()
+    start.days().into_iter().flat_map(move |first| {
+        let is_meant = |last: &&NaiveDate| !yearless || last.year() - first.year() <= 1;
+        let meant = ends.iter().filter(is_meant);
+        meant.filter_map(|last| Period::new(first, *last).ok()).collect::<Vec<_>>()
     })
 }

@@ -2,15 +2,13 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read},
+    io,
     path::{Path, PathBuf},
 };
 
-use sha2::{Digest as _, Sha256};
-
 use super::{LedgerError, LedgerRead, blocks::SIZE, read::read_from};
 use crate::{
-    files::{folder_of, open_regular},
+    files::{HashingReader, folder_of, open_regular},
     text::hexadecimal,
 };
 
@@ -51,7 +49,7 @@ fn names_of(_: &fs::Metadata) -> u64 {
     1 // not to be known there
 }
 
-/// Where to put what belongs beside the ledger, such as the lock. Fails for a link that leads nowhere.
+/// Where to put what belongs next to the ledger, such as the lock. Fails for a link that leads nowhere.
 pub fn real_ledger(path: &Path) -> Result<PathBuf, LedgerError> {
     if path.is_symlink() { real_path(path) } else { Ok(path.to_owned()) }
 }
@@ -70,7 +68,7 @@ pub fn read_file_with_hash(path: &Path) -> Result<Option<(LedgerRead, String)>, 
     let len = len_of(&file);
     let mut file = HashingReader::new(file);
     let reading = read_from(&mut file, len, path, SIZE)?;
-    Ok(Some((reading, hexadecimal(&file.digest.finalize()))))
+    Ok(Some((reading, hexadecimal(&file.sha256()))))
 }
 
 pub(super) fn open(path: &Path) -> Result<Option<File>, LedgerError> {
@@ -90,24 +88,4 @@ pub(super) fn open(path: &Path) -> Result<Option<File>, LedgerError> {
 pub(super) fn len_of(file: &File) -> usize {
     let len = file.metadata().map_or(0, |found| found.len());
     usize::try_from(len).unwrap_or_default()
-}
-
-/// A file whose bytes are hashed while they are read.
-pub(super) struct HashingReader<R> {
-    source: R,
-    pub(super) digest: Sha256,
-}
-
-impl<R> HashingReader<R> {
-    pub(super) fn new(source: R) -> Self {
-        HashingReader { source, digest: Sha256::new() }
-    }
-}
-
-impl<R: Read> Read for HashingReader<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let read = self.source.read(into)?;
-        self.digest.update(&into[..read]);
-        Ok(read)
-    }
 }

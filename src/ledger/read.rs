@@ -255,12 +255,12 @@ impl LedgerReader<'_> {
             return Ok(false);
         };
         let ledger = &self.reading.ledger;
-        let named_on = |place: RowIndex| self.named_on.get(place.index()).copied().unwrap_or(0);
+        let line_of = |other: RowIndex| self.named_on.get(other.index()).copied().unwrap_or(0);
         let before = place.and_then(|place| ledger.row(place).state.report_id());
         if let (Some(before), Some(place)) = (before, place)
             && before != report
         {
-            let named_on = named_on(place);
+            let named_on = line_of(place);
             if !row.replaces.contains(before) && named_on > 0 {
                 let why = format!(
                     "line {named_on} holds another report id for this request; remove the line that is wrong"
@@ -270,7 +270,7 @@ impl LedgerReader<'_> {
             self.released.insert(before.clone(), (row.key(), named_on));
         }
         let holder = ledger.holder(report);
-        let held = holder.map(|place| (ledger.row(place).key(), named_on(place)));
+        let held = holder.map(|holder| (ledger.row(holder).key(), line_of(holder)));
         let owner = held.or_else(|| self.released.get(report).copied());
         if let Some((owner, named_on)) = owner
             && owner != row.key()

@@ -6,59 +6,8 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
-use super::{Journal, JournalError, Ledger, Row, RowIndex, State};
+use super::{Counts, Journal, JournalError, Ledger, Row, RowIndex};
 use request::RequestId;
-
-/// The selected rows by what became of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
-    /// Created before this run.
-    pub skipped: usize,
-    /// Created by somebody else before this run (`--existing adopt`).
-    pub adopted: usize,
-    /// Created in this run.
-    pub created: usize,
-    /// Failed, or `in_doubt`.
-    pub failed: usize,
-    /// Not sent, or known not to have been processed.
-    pub pending: usize,
-    /// In doubt.
-    pub sending: usize,
-    /// Created rows with a file; 0 where nothing is collected.
-    pub collected: usize,
-    /// Collected rows whose file has a header only.
-    pub empty: usize,
-    /// Created rows that are to be collected and are not yet.
-    pub uncollected: usize,
-    /// Uncollected rows whose report was not ready in time.
-    pub in_progress: usize,
-    /// Uncollected rows whose report the server could not generate.
-    pub server_failed: usize,
-    /// Other uncollected rows; the row says why.
-    pub refused: usize,
-}
-
-impl Counts {
-    /// All selected rows.
-    pub fn total(&self) -> usize {
-        self.done() + self.pending + self.sending
-    }
-
-    /// Rows that this run is done with.
-    pub fn done(&self) -> usize {
-        self.skipped + self.adopted + self.created + self.failed
-    }
-
-    /// The count for `state`, of a row that was not created before this run.
-    pub fn of(&mut self, state: &State) -> &mut usize {
-        match state {
-            State::Created(_) => &mut self.created,
-            State::Failed { .. } | State::InDoubt { .. } => &mut self.failed,
-            State::Pending { .. } => &mut self.pending,
-            State::Sending { .. } => &mut self.sending,
-        }
-    }
-}
 
 /// Keeps a ledger in memory and its file in step, on one thread. An effect is announced before it
 /// ([`Record::announce`]), its result recorded after it ([`Record::conclude`]).

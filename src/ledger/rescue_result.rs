@@ -12,7 +12,7 @@ pub enum RescueResult {
     Nothing,
     /// The ledger was deleted, so ours took its place.
     There,
-    Beside {
+    NextTo {
         ledger: PathBuf,
         rescued: PathBuf,
     },
@@ -25,7 +25,7 @@ impl fmt::Display for RescueResult {
         match self {
             RescueResult::Nothing => write!(f, "the file was left alone; nothing is lost"),
             RescueResult::There => write!(f, "what this run knew was written there again"),
-            RescueResult::Beside { ledger, rescued } => write!(
+            RescueResult::NextTo { ledger, rescued } => write!(
                 f,
                 "the file was left alone. What this run knew is in {}; merge them with\n  {}",
                 rescued.display(),

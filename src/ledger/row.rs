@@ -3,7 +3,7 @@ use std::{borrow::Cow, collections::HashMap, sync::Arc};
 use chrono::{DateTime, Utc};
 
 use super::{Empty, LastAnswer, Rare, Reason, State, state::spell_error};
-use request::{Doubt, ReportId, Request, RequestId};
+use request::{Doubt, ReportId, ReportStatus, Request, RequestId};
 
 /// A request's line; [`super::Column`] spells its cells.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +32,7 @@ pub struct Row {
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Collected {
-    /// The report status; empty where it was never read.
+    /// The report status in the server's own word; empty where it was never read.
     pub status: String,
     /// Relative to the ledger's folder, with `/`; empty until the file is whole under that name.
     pub file: String,
@@ -54,17 +54,9 @@ impl Collected {
         is_found(&self.sha256) && recorded.is_none_or(|known| is_found(known))
     }
 
-    pub fn is_in_progress(&self) -> bool {
-        self.is_one_of(["", "IN_PROGRESS", "REQUESTED"])
-    }
-
-    /// Whether the API reference does not have the status. It may be final.
-    pub fn is_unknown(&self) -> bool {
-        !self.is_in_progress() && !self.is_one_of(["COMPLETED", "FAILED"])
-    }
-
-    fn is_one_of<const N: usize>(&self, words: [&str; N]) -> bool {
-        words.iter().any(|word| self.status.eq_ignore_ascii_case(word))
+    /// What the server's last word on the report means.
+    pub fn status(&self) -> ReportStatus {
+        ReportStatus::of(&self.status)
     }
 
     /// How [`Collected::error`] ends where the report is only not ready yet.
@@ -125,6 +117,11 @@ impl Row {
     /// What is asked for.
     pub fn request(&self) -> &Request {
         &self.request
+    }
+
+    /// Whose report it is, for people.
+    pub fn who(&self) -> &str {
+        self.request.who(self.label.as_deref())
     }
 
     /// The id as the file spells it: an older version hashed the organisation's id as it was written.

@@ -147,10 +147,10 @@ impl Ledger {
     /// As [`Ledger::fold`], where [`Ledger::place_of`] is already known.
     pub(super) fn fold_at(&mut self, place: Option<RowIndex>, mut row: Row) -> RowIndex {
         let Some(place) = place else {
-            let place = RowIndex::at(self.rows.len());
+            let last = RowIndex::at(self.rows.len());
             self.rows.push(row);
-            self.note(place);
-            return place;
+            self.note(last);
+            return last;
         };
         let earlier = &mut self.rows[place.index()];
         let (before, after) = (&earlier.state, &row.state);
@@ -236,11 +236,11 @@ impl Ledger {
         }
         header.end();
         let rows = self.rows.chunks(CHUNK).map(|rows| {
-            let mut out = Vec::with_capacity(LINE * rows.len());
+            let mut lines = Vec::with_capacity(LINE * rows.len());
             for row in rows {
-                self.write(row, &mut out);
+                self.write(row, &mut lines);
             }
-            out
+            lines
         });
         std::iter::once(out).chain(rows)
     }

@@ -121,7 +121,7 @@ impl SheetTime {
         };
         let all = || by_order.iter().flatten().copied();
         let pairs = by_order.iter().zip(allowed);
-        let fitting = pairs.filter_map(|(time, allowed)| (*time).filter(|_| allowed));
+        let fitting = pairs.filter_map(|(time, is_allowed)| (*time).filter(|_| is_allowed));
         let is_later = |time: &DateTime<Utc>| time.date_naive() > ended;
         (fitting.clone().filter(is_later).min()).or_else(|| fitting.min()).or_else(|| all().min())
     }
@@ -172,11 +172,11 @@ fn sheet_time(text: &str) -> [Option<NaiveDateTime>; ORDERS.len()] {
     if let Some(time) = serial(text) {
         return [Some(time); ORDERS.len()];
     }
-    let (day, time) = text.split_once([' ', 'T']).unwrap_or((text, ""));
+    let (date, time) = text.split_once([' ', 'T']).unwrap_or((text, ""));
     let Some(time) = time_of_day(time.trim()) else {
         return [None; ORDERS.len()];
     };
-    let parts: Vec<&str> = day.split(['/', '-', '.']).collect();
+    let parts: Vec<&str> = date.split(['/', '-', '.']).collect();
     let [a, b, c] = parts[..] else {
         return [None; ORDERS.len()];
     };
@@ -186,8 +186,8 @@ fn sheet_time(text: &str) -> [Option<NaiveDateTime>; ORDERS.len()] {
             Order::Day => (c, b, a),
             Order::Month => (c, a, b),
         };
-        let day = NaiveDate::from_ymd_opt(year_of(year)?, number(month)?, number(day)?)?;
-        Some(day.and_time(time))
+        NaiveDate::from_ymd_opt(year_of(year)?, number(month)?, number(day)?)
+            .map(|day| day.and_time(time))
     })
 }
 

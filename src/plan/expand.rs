@@ -110,7 +110,7 @@ impl Plan {
                 }
                 free.insert(plan.requests.len());
                 let named = || request.sub_partner.as_ref().and_then(|org| labels.get(org));
-                let label = label.or_else(|| named().map(|label| Arc::clone(label)));
+                let label = label.or_else(|| named().map(|first| Arc::clone(first)));
                 plan.requests.push(Planned { id, request, job: Arc::clone(&job.name), label });
                 count.requests += 1;
             }

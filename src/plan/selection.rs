@@ -1,6 +1,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     convert::Infallible,
+    fmt,
     str::FromStr,
 };
 
@@ -8,8 +9,9 @@ use super::{Partition, Plan, Planned, expand::named_by};
 use crate::{
     ledger::{Ledger, Row},
     manifest::{Discovered, Job, Manifest},
+    text::named,
 };
-use request::{OrgId, Period, ReportType, Request, RequestId, RequestIds};
+use request::{OWN, OrgId, Period, ReportType, Request, RequestId, RequestIds};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SubPartnerSelector {
@@ -23,8 +25,17 @@ impl FromStr for SubPartnerSelector {
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
         Ok(match text.trim() {
-            "own" => SubPartnerSelector::Own,
+            OWN => SubPartnerSelector::Own,
             name => SubPartnerSelector::Named(name.to_owned()),
+        })
+    }
+}
+
+impl fmt::Display for SubPartnerSelector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SubPartnerSelector::Own => OWN,
+            SubPartnerSelector::Named(name) => name,
         })
     }
 }
@@ -79,20 +90,17 @@ impl Searched {
 }
 
 fn instead(option: &str, suggestion: Option<&str>, there: &BTreeSet<String>) -> String {
-    const NAMED: usize = 6;
     if let Some(meant) = suggestion {
         return format!("; did you mean {meant:?}?");
     }
     let what = option.trim_start_matches('-');
-    let named: Vec<&str> = there.iter().take(NAMED).map(String::as_str).collect();
-    let named = named.join(", ");
+    let named = named(there.iter().take(6), there.len());
     match there.len() {
         // Of these there are too many to list, or none.
         0 if what == "cause" => "; no row has a cause".to_owned(),
         0 => String::new(),
         1 => format!("; the only {what} is {named}"),
-        2..=NAMED => format!("; the {what}s are {named}"),
-        all => format!("; the {what}s are {named} and {} more", all - NAMED),
+        _ => format!("; the {what}s are {named}"),
     }
 }
 
@@ -148,9 +156,9 @@ impl Selection {
         ledger: &Ledger,
     ) -> Result<RequestIds, SelectionError> {
         let matcher = Matcher::of_manifest(self, manifest, discovered);
-        let planned = plan.requests().iter().map(Selectable::from);
+        let all_planned = plan.requests().iter().map(Selectable::from);
         let rows = ledger.rows().map(Selectable::from);
-        matcher.check(planned, Some(rows))?;
+        matcher.check(all_planned, Some(rows))?;
         let nothing = SelectionError::NothingTogether;
         let selected = matcher.select(plan.requests().iter()).ok_or(nothing)?;
         Ok(selected.into_iter().map(|planned| planned.id).collect())
@@ -317,12 +325,8 @@ impl<'a> Matcher<'a> {
             require("--job", job, |c| c.job.to_owned(), &|c| self.job(job, c))?;
         }
         for who in &selection.sub_partners {
-            let value = match who {
-                SubPartnerSelector::Own => "own",
-                SubPartnerSelector::Named(name) => name,
-            };
             let label = |c: &Selectable<'c>| c.label.unwrap_or_default().to_owned();
-            require("--sub-partner", value, label, &|c| self.who(who, c))?;
+            require("--sub-partner", &who.to_string(), label, &|c| self.who(who, c))?;
         }
         for report_type in &selection.types {
             let is = |c: &Selectable<'c>| c.request.report_type == *report_type;
@@ -341,7 +345,7 @@ impl<'a> Matcher<'a> {
 
 /// A name that contains the text, else one that is a slip away.
 fn meant<'n>(text: &str, names: &'n BTreeSet<String>) -> Option<&'n str> {
-    let plain = |text: &str| text.to_lowercase();
+    let plain = |name: &str| name.to_lowercase();
     let wanted = plain(text);
     let distances = names.iter().filter_map(|name| {
         let name_is = plain(name);

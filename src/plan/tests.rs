@@ -1,4 +1,4 @@
-//! Laws of expansion and selection, held against a model that multiplies out in another way.
+//! Laws of expansion and selection, checked against a model that multiplies out in another way.
 
 use std::{collections::HashSet, path::PathBuf, sync::Arc};
 

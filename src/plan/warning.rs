@@ -10,7 +10,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Plan;
-use crate::manifest::{Limits, Manifest, PlanWarningSource, Rate};
+use crate::{
+    manifest::{Limits, Manifest, PlanWarningSource, Rate},
+    text::named_phrases,
+};
 use request::{Month, OrgId, Period, ReportType};
 
 /// What kind of thing a plan is warned of.
@@ -124,18 +127,12 @@ fn of_kind(
     subjects: impl IntoIterator<Item: fmt::Display>,
     text: impl FnOnce(usize) -> String,
 ) -> Option<Warning> {
-    let mut subjects = subjects.into_iter();
-    let named: Vec<String> = subjects.by_ref().take(NAMED).map(|s| s.to_string()).collect();
-    let others = subjects.count();
-    let count = named.len() + others;
-    let more = match others {
-        0 => String::new(),
-        more => format!("; and {more} more"),
-    };
+    let subjects: Vec<_> = subjects.into_iter().collect();
+    let count = subjects.len();
     (count > 0).then(|| Warning {
         kind,
         count,
-        message: format!("{}: {}{more}", text(count), named.join("; ")),
+        message: format!("{}: {}", text(count), named_phrases(subjects.iter().take(NAMED), count)),
     })
 }
 

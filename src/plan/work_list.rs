@@ -59,16 +59,12 @@ impl WorkList {
 
     /// For `collect`: nothing is created, and nothing looked up. Selected rows that are not created stay as they are.
     pub fn to_collect(ledger: Ledger, selected: &RequestIds) -> Self {
-        let n = |is_it: fn(&State) -> bool| {
-            let rows = ledger.rows().filter(|row| selected.contains(&row.key()));
-            rows.filter(|row| is_it(&row.state)).count()
-        };
-        let untouched = Counts {
-            failed: n(|it| matches!(it, State::Failed { .. } | State::InDoubt { .. })),
-            pending: n(|it| matches!(it, State::Pending { .. })),
-            sending: n(|it| matches!(it, State::Sending { .. })),
-            ..Counts::default()
-        };
+        let mut untouched = Counts::default();
+        for row in ledger.rows().filter(|row| selected.contains(&row.key())) {
+            if !matches!(row.state, State::Created(_)) {
+                *untouched.of(&row.state) += 1;
+            }
+        }
         WorkList { ledger, untouched, ..WorkList::default() }
     }
 
@@ -116,7 +112,7 @@ fn doubts_beside(ledger: &Ledger, work: &[RowIndex], selected: &RequestIds) -> V
         let kind = (request.report_type, request.period);
         by_kind.entry(kind).or_default().push(request);
     }
-    let beside = ledger.places().filter(|(_, row)| {
+    let others = ledger.places().filter(|(_, row)| {
         let request = row.request();
         matches!(row.state, State::Sending { .. })
             && !selected.contains(&row.key())
@@ -124,5 +120,5 @@ fn doubts_beside(ledger: &Ledger, work: &[RowIndex], selected: &RequestIds) -> V
                 .get(&(request.report_type, request.period))
                 .is_some_and(|kin| kin.iter().any(|other| other.is_twin_of(request)))
     });
-    beside.map(|(place, _)| place).collect()
+    others.map(|(place, _)| place).collect()
 }

@@ -1,5 +1,6 @@
 //! Which row goes next, and when a run is over.
 
+mod first_reads;
 mod look_ups;
 
 use std::{
@@ -20,7 +21,7 @@ use super::{
     twins::Twins,
 };
 use crate::{
-    api::{Api, Cause, ListQuery, Listed},
+    api::{Api, Cause, Listed},
     inventory::{Candidate, QuestionKind},
     ledger::{JournalError, Row, RowIndex, State},
     sending::{Halt, ReadError},
@@ -209,7 +210,7 @@ impl<'c, A: Api> Scheduler<'c, A> {
                 // However old the line is: the process may have died much later, and the clock may have been set.
                 since: now,
                 looks: 0,
-                read_anew: 0,
+                reread: 0,
                 cause,
             });
             self.progress.insert(*place, progress);
@@ -286,46 +287,6 @@ impl<'c, A: Api> Scheduler<'c, A> {
                 Completed::Attempt(Box::new((place, progress, attempted)))
             }));
         }
-    }
-
-    /// The server clock must be known before it dates the first intent.
-    fn ask_first_list(&self, place: RowIndex) -> LocalBoxFuture<'c, Completed> {
-        let shared = self.shared;
-        let ledger = shared.record.ledger();
-        let request = ledger.row(place).request();
-        let query = ListQuery::of(request);
-        Box::pin(async move {
-            tokio::select! {
-                biased;
-                () = shared.stopping.wait() => Completed::FirstList(place, Ok(None)),
-                listed = shared.session.first_list(&query) => Completed::FirstList(place, listed),
-            }
-        })
-    }
-
-    fn on_first_list(&mut self, place: RowIndex, listed: Option<Vec<Listed>>) {
-        self.first_list = FirstList::Had;
-        let Some(listed) = listed else { return };
-        let evidence = &self.shared.evidence;
-        evidence.saw_all(&listed, self.shared.session.now());
-        let ids: HashSet<_> = listed.into_iter().map(|report| report.id).collect();
-        let row = self.shared.record.row(place);
-        let progress = self.progress.entry(place);
-        let progress = progress.or_insert_with(|| RowProgress::found(&row));
-        progress.listed_before = Some(ids);
-    }
-
-    /// Reads a report that is certainly ours, early and once, so that clocks and people are known when doubts come.
-    fn ask_witness(&self) -> LocalBoxFuture<'c, Completed> {
-        let shared = self.shared;
-        Box::pin(async move {
-            let asked = tokio::select! {
-                biased;
-                () = shared.stopping.wait() => Ok(()),
-                asked = shared.evidence.ask_witness(shared.session) => asked,
-            };
-            Completed::Witness(asked)
-        })
     }
 
     fn on_done(&mut self, done: Completed, under_way: &mut Work<'c>) {

@@ -11,6 +11,11 @@ use tokio::{
 use super::{Breaker, Ceiling, PacePolicy, RateController, ServerFailure, Stage, Traffic};
 use crate::manifest::{Limits, RetryPolicy};
 
+mod guards;
+
+use guards::Turn;
+pub use guards::{Closed, Idle};
+
 /// Holds every request back until it may leave, in the order of arrival.
 ///
 /// [`Gate::enter`] waits for a slot (`limits.concurrency`), the end of every announced wait, the ceiling, the learned
@@ -128,7 +133,7 @@ struct GateState {
     not_before: Option<Instant>,
     entry: Ceiling,
     exit: Ceiling,
-    law: Box<dyn PacePolicy>,
+    pace_policy: Box<dyn PacePolicy>,
     breaker: Breaker,
     /// Rate limits without an announced wait, in a row.
     unannounced: u32,
@@ -141,11 +146,15 @@ struct GateState {
 impl Gate {
     /// A gate with nothing in flight.
     pub fn new(limits: &Limits, policy: &RetryPolicy) -> Self {
-        Gate::with_law(limits, policy, Box::new(RateController::new()))
+        Gate::with_pace_policy(limits, policy, Box::new(RateController::new()))
     }
 
     /// A gate with another pace policy.
-    pub fn with_law(limits: &Limits, policy: &RetryPolicy, law: Box<dyn PacePolicy>) -> Self {
+    pub fn with_pace_policy(
+        limits: &Limits,
+        policy: &RetryPolicy,
+        pace_policy: Box<dyn PacePolicy>,
+    ) -> Self {
         // One of the burst is reserved: requests that left in time can arrive bunched by one.
         let kept_back = std::num::NonZeroU32::new(limits.burst.get() - 1).unwrap_or(limits.burst);
         Gate {
@@ -161,7 +170,7 @@ impl Gate {
                 not_before: None,
                 entry: Ceiling::new(limits.rate, kept_back),
                 exit: Ceiling::new(limits.rate, limits.burst),
-                law,
+                pace_policy,
                 breaker: Breaker::new(policy),
                 unannounced: 0,
                 last_accepted: None,
@@ -254,8 +263,8 @@ impl Gate {
         Stats {
             paused: state.stats.paused.saturating_sub(left),
             paused_until: state.not_before.filter(|at| *at > now),
-            learned_pace: state.law.pace(),
-            measured_rate: state.law.measured(),
+            learned_pace: state.pace_policy.pace(),
+            measured_rate: state.pace_policy.measured(),
             in_flight: state.in_flight,
             ..state.stats
         }
@@ -301,14 +310,14 @@ impl GateState {
             Stage::Probing => 1,
             Stage::Closed | Stage::Slow | Stage::Open => self.window.min(self.concurrency),
         };
-        let slots = slots.min(self.law.most_in_flight(self.in_flight));
+        let slots = slots.min(self.pace_policy.most_in_flight(self.in_flight));
         if self.in_flight >= slots {
             return until(stalled_at);
         }
         if let Some(at) = self.breaker.not_before().filter(|at| *at > now) {
             return until(at);
         }
-        let paced = self.law.not_before(now);
+        let paced = self.pace_policy.not_before(now);
         if paced > now {
             return until(paced);
         }
@@ -322,7 +331,7 @@ impl GateState {
             *gone += 1;
         }
         self.in_flight += 1;
-        self.law.on_sent(now);
+        self.pace_policy.on_sent(now);
         self.breaker.on_sent(now);
         Ok(self.pauses)
     }
@@ -366,7 +375,7 @@ impl GateState {
         match feedback {
             Feedback::Accepted => {
                 self.breaker.on_answer(traffic);
-                self.law.on_accepted(now);
+                self.pace_policy.on_accepted(now);
                 self.unannounced = 0;
                 self.stats.accepted += 1;
                 self.last_accepted = Some(now);
@@ -385,13 +394,17 @@ impl GateState {
                 let wait = self.wait_for(announced, policy);
                 self.pause(wait, policy);
                 let until = self.not_before.unwrap_or(now);
-                if late { self.law.on_busy(now, until) } else { self.law.on_limited(now, until) }
+                if late {
+                    self.pace_policy.on_busy(now, until)
+                } else {
+                    self.pace_policy.on_limited(now, until)
+                }
             }
             Feedback::Busy(announced) => {
                 self.breaker.on_answer(traffic);
                 let wait = self.wait_for(Some(announced), policy);
                 self.pause(wait, policy);
-                self.law.on_busy(now, self.not_before.unwrap_or(now));
+                self.pace_policy.on_busy(now, self.not_before.unwrap_or(now));
             }
             Feedback::Failed | Feedback::Page => {
                 let how = match feedback {
@@ -404,67 +417,6 @@ impl GateState {
                     self.stopped.get_or_insert(StopCause::ServerDown { failures });
                 }
             }
-        }
-    }
-}
-
-#[derive(Debug)]
-#[must_use = "dropping it opens the gate"]
-pub struct Closed<'g>(&'g Gate);
-
-impl Drop for Closed<'_> {
-    fn drop(&mut self) {
-        self.0.state().closed -= 1;
-        self.0.changed.notify_waiters();
-    }
-}
-
-#[derive(Debug)]
-#[must_use = "dropping it ends the idle time"]
-pub struct Idle<'g> {
-    gate: &'g Gate,
-    since: Instant,
-}
-
-impl Drop for Idle<'_> {
-    fn drop(&mut self) {
-        let (now, mut state) = (Instant::now(), self.gate.state());
-        if let Some(at) = &mut state.last_accepted {
-            *at = (*at + (now - self.since)).min(now);
-        }
-    }
-}
-
-struct Turn<'g> {
-    gate: &'g Gate,
-    priority: Priority,
-}
-
-impl<'g> Turn<'g> {
-    fn begin(gate: &'g Gate, priority: Priority) -> Self {
-        let mut state = gate.state();
-        match priority {
-            Priority::Ordinary => state.ordinary += 1,
-            Priority::Between => state.between = Some(0),
-            Priority::First => state.first += 1,
-        }
-        drop(state);
-        Turn { gate, priority }
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        let mut state = self.gate.state();
-        match self.priority {
-            Priority::Ordinary => state.ordinary -= 1,
-            Priority::Between => state.between = None,
-            Priority::First => state.first -= 1,
-        }
-        let others_wait = state.ordinary > 0 || state.between.is_some();
-        drop(state);
-        if others_wait {
-            self.gate.changed.notify_waiters();
         }
     }
 }

@@ -112,8 +112,8 @@ pub(super) fn try_known(
     if trace_of(&context.ledger).is_some() {
         return; // it is said already
     }
-    let planned = plan.requests().iter();
-    let own = planned.filter(|it| share.is_none_or(|share| share.holds(&it.request)));
+    let own =
+        plan.requests().iter().filter(|it| share.is_none_or(|share| share.holds(&it.request)));
     let search = TraceSearch {
         context,
         plan,

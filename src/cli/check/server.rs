@@ -61,11 +61,7 @@ pub(super) async fn ask(
     };
     let server = ReadSession::begin(&connection, &context.settings, &ledger, signals);
     let address = Address::new(&context.settings.api.base_url, is_sandbox);
-    tokio::select! {
-        biased;
-        signal = signals.caught() => Err(CliError::Interrupted(signal)),
-        planned = ask_all(&server.session, &address, manifest, report) => Ok(planned),
-    }
+    signals.or(ask_all(&server.session, &address, manifest, report)).await
 }
 
 /// All that depends on the server and is not said yet. Only a create would tell the right to create reports.

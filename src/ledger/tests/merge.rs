@@ -94,7 +94,7 @@ fn of_equals_the_larger_bytes_count() {
         assert_eq!(found.error(), larger);
         assert_eq!(found.attempts, 99, "the most attempts, whosever they are");
     }
-    // What is united cell by cell does not count.
+    // What is merged cell by cell does not count.
     let known = |status: &str, attempts, intent| {
         let mut row = sending(pending(1), 5);
         row.collected.status = status.to_owned();

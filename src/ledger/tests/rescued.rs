@@ -1,4 +1,4 @@
-//! What is saved beside a ledger, and whom it stops.
+//! What is saved next to a ledger, and whom it stops.
 
 use std::{fs, path::PathBuf};
 
@@ -43,7 +43,7 @@ fn only_what_theirs_lacks_is_saved() {
     let mut noted = some.rows().next().unwrap().clone();
     noted.extra = vec!["another note".to_owned()].into();
     assert!(
-        matches!(place.save(&ledger([noted])), RescueResult::Beside { .. }),
+        matches!(place.save(&ledger([noted])), RescueResult::NextTo { .. }),
         "not even a note is lost"
     );
     fs::remove_file(&place.ledger).unwrap();
@@ -56,7 +56,7 @@ fn two_of_one_moment_do_not_overwrite_each_other() {
     let place = Place::with(Some(&ledger([])));
     let [first, second] = [1, 2].map(|number| {
         match place.save(&ledger([created(pending(number), &format!("Y2lz{number}"), 5)])) {
-            RescueResult::Beside { rescued, .. } => rescued,
+            RescueResult::NextTo { rescued, .. } => rescued,
             other => panic!("{other:?}"),
         }
     });
@@ -100,7 +100,7 @@ fn a_rescued_ledger_stops_a_run_as_long_as_it_holds_what_the_ledger_lacks() {
         assert_eq!(place.refused().is_some(), stops, "{ours:?} {theirs:?}");
         LedgerFile::take(&place.ledger, at(0)).unwrap().1.release(at(0));
         fs::rename(&rescued, merged_name(&place.ledger, &rescued).unwrap()).unwrap();
-        assert_eq!(place.refused(), None, "once united it stops nobody");
+        assert_eq!(place.refused(), None, "once merged it stops nobody");
     }
 }
 

@@ -3,14 +3,12 @@
 
 mod file;
 mod line;
-mod merge;
 
 #[cfg(test)]
 mod tests;
 
-pub use file::{Read, append, beside, read, refuse_foreign};
+pub use file::{Read, append, beside, merge, read, refuse_foreign};
 pub use line::{
     AttemptRecord, HistoryEvent, HistoryLine, RunEnd, RunStart, SeenReport, Selected,
-    collected_hashes, reports_by_request, requests_created, schema,
+    recorded_hashes, reports_by_request, requests_created,
 };
-pub use merge::merge;

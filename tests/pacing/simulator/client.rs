@@ -25,8 +25,8 @@ pub(crate) struct Scenario {
     pub(crate) limits: Limits,
     /// `retry:`
     pub(crate) policy: RetryPolicy,
-    /// The law of the pace.
-    pub(crate) law: NewLaw,
+    /// The pace policy.
+    pub(crate) pace_policy: NewPacePolicy,
     /// How many requests have to be accepted.
     pub(crate) requests: u32,
     /// Every so many of them is a look-up.
@@ -39,8 +39,8 @@ pub(crate) struct Scenario {
     pub(crate) seed: u64,
 }
 
-/// Makes a law that knows nothing yet.
-pub(crate) type NewLaw = fn() -> Box<dyn PacePolicy>;
+/// Makes a pace policy that knows nothing yet.
+pub(crate) type NewPacePolicy = fn() -> Box<dyn PacePolicy>;
 
 /// A request that left. Times are measured from the beginning of the run.
 #[derive(Debug, Clone, Copy)]
@@ -115,7 +115,7 @@ impl Scenario {
                 max_requests: usize::MAX,
             },
             policy: RetryPolicy::default(),
-            law: || Box::new(RateController::new()),
+            pace_policy: || Box::new(RateController::new()),
             requests: 1000,
             list_every: None,
             latency: 40..=60,
@@ -152,7 +152,11 @@ impl<'a> Run<'a> {
         Run {
             scenario,
             began: Instant::now(),
-            gate: Gate::with_law(&scenario.limits, &scenario.policy, (scenario.law)()),
+            gate: Gate::with_pace_policy(
+                &scenario.limits,
+                &scenario.policy,
+                (scenario.pace_policy)(),
+            ),
             server: RefCell::new(Server::new(scenario.server.clone(), scenario.seed)),
             random: RefCell::new(fastrand::Rng::with_seed(scenario.seed)),
             sent: RefCell::default(),
