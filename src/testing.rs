@@ -3,7 +3,7 @@
 pub use crate::{
     api::{
         Answer, Api, Cause, DownloadUrl, ListPage, ListQuery, Listed, Notice, OnHead, Outcome,
-        Page, WireAnswer,
+        Page, testing::WireAnswer,
     },
     cli::command,
     collect::{CollectInput, DownloadError, Head, Host, Overwrite, Resume, collect},
@@ -15,7 +15,6 @@ pub use crate::{
         BaseUrl, DateCheck, Discover, Discovered, Limits, LoadOptions, Manifest, Rate, RateUnit,
         RetryPolicy,
     },
-    output::{Estimate, Left, Pace},
     plan::Plan,
     run::{
         BesideOthers, Creates, Event, EventKind, Finished, Interrupt, NewReports, Run, RunInput,
@@ -23,7 +22,7 @@ pub use crate::{
     },
     sending::{
         Feedback, Gate, PacePolicy, Priority, RateController, Session, SessionEvent, Stats,
-        StopCause, WallClock, Window,
+        StopCause, WallClock,
     },
     text::hexadecimal,
 };

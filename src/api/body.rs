@@ -72,26 +72,23 @@ pub(super) enum BodyEnd {
     Broken,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Limits {
-    /// In bytes.
-    pub(super) size: usize,
-    /// From the arrival of the headers. `None`: only the time-out of the whole exchange counts.
-    pub(super) patience: Option<Duration>,
-}
-
-/// Decompresses gzip whether it was declared or not (RFC 9110, 12.5.3). Never fails: the status matters more.
-pub(super) async fn read(response: &mut Response, limits: Limits) -> ResponseBody {
+/// At most `size` bytes. Decompresses gzip whether it was declared or not (RFC 9110, 12.5.3). Never fails: the status
+/// matters more. `patience` counts from the headers on; `None`: only the time-out of the whole exchange counts.
+pub(super) async fn read(
+    response: &mut Response,
+    size: usize,
+    patience: Option<Duration>,
+) -> ResponseBody {
     let mut bytes = Vec::new();
-    let all = fill(response, &mut bytes, limits.size);
-    let received = match limits.patience {
+    let all = fill(response, &mut bytes, size);
+    let received = match patience {
         None => all.await,
         Some(patience) => tokio::time::timeout(patience, all).await.unwrap_or(BodyEnd::Broken),
     };
     if !bytes.starts_with(&GZIP) {
         return ResponseBody::new(&bytes, received, response.headers());
     }
-    let (unpacked, unpacked_end) = unpack(&bytes, limits.size).await;
+    let (unpacked, unpacked_end) = unpack(&bytes, size).await;
     let end = if received == BodyEnd::Whole { unpacked_end } else { received };
     ResponseBody::new(&unpacked, end, response.headers())
 }

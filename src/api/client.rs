@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{
     Answer, Api, Credentials, HttpApiError, ListPage, Listed, Notice, OnHead, Outcome, Page,
-    Refusal, Token, cause, http_client,
+    Refusal, Token, error_body, http_client,
     link::check_origin,
     reading,
     token_source::TokenSource,
@@ -81,7 +81,7 @@ impl HttpApi {
     ) -> Answer<Page<T>> {
         if let Err(error) = check_origin(&url, &self.base) {
             let notice = Notice::default();
-            let mut cause = cause::bad_response(0, &notice, foreign(&error.to_string()));
+            let mut cause = error_body::bad_response(0, &notice, foreign(&error.to_string()));
             cause.http_status = None;
             let outcome = Outcome::Refused(Refusal::Final, cause);
             return Answer { outcome, notice };

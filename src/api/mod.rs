@@ -2,7 +2,6 @@
 
 mod answer;
 mod body;
-mod cause;
 mod classify;
 mod client;
 mod credentials;
@@ -12,8 +11,7 @@ mod http_client;
 mod link;
 mod notice;
 mod reading;
-mod retry_after;
-mod secret_file;
+pub(crate) mod testing;
 #[cfg(test)]
 pub(crate) mod tests;
 mod token;
@@ -21,7 +19,6 @@ mod token_source;
 mod transport;
 mod transport_error;
 mod wire;
-mod wire_answer;
 
 pub use answer::{
     Answer, Cause, ListPage, ListQuery, Listed, Notice, OnHead, Outcome, Page, Refusal, WaitKind,
@@ -33,7 +30,6 @@ pub use http_client::HttpApiError;
 pub(crate) use http_client::download_client;
 pub(crate) use notice::announced_wait;
 pub use token::Token;
-pub use wire_answer::WireAnswer;
 
 use url::Url;
 

@@ -19,11 +19,9 @@ use request::Doubt;
 pub(super) fn outcome<T>(error: &reqwest::Error, patience: Duration) -> Outcome<T> {
     let is_tls = is_tls(error);
     let cause = |code: &str, said: String| Cause {
-        http_status: None,
         code: code.to_owned(),
         text: foreign(&said),
-        tracking_id: None,
-        report_id: None,
+        ..Cause::default()
     };
     let reason = innermost(error);
     // A builder's error: the request was never assembled.

@@ -20,7 +20,7 @@ use crate::{
     api::Api,
     ledger::{State, read_file},
     manifest::{Discovered, Manifest},
-    output::{Action, PlanView, Would},
+    output::{PlanView, Would},
     plan::Planned,
     sending::{Session, discover},
 };
@@ -92,9 +92,7 @@ pub(super) async fn show_run(
     }
     let planned = plan.requests().iter();
     let selected: Vec<&Planned> = planned.filter(|planned| ids.contains(&planned.id)).collect();
-    let is_sent = |p: &&&Planned| Action::for_row(reading.ledger.get(p.id)) == Action::Send;
-    let sends = selected.iter().filter(is_sent).count();
-    let warnings = warn_of_plan(&manifest, &plan, calendar, sends);
+    let warnings = warn_of_plan(&manifest, &plan, calendar);
     tell_leftovers(&reading.ledger, &plan);
     let view = PlanView {
         name: &manifest.name,

@@ -21,7 +21,7 @@ use super::{
     planning::Planning,
     run_context::RunContext,
     signals::Signals,
-    warnings::{sends, tell_leftovers, warn_of_plan},
+    warnings::{tell_leftovers, warn_of_plan},
 };
 use crate::{
     ledger::{Ledger, Row, State},
@@ -128,8 +128,7 @@ async fn run(
     }
     tell(&repairs);
     let mut work_list = work_list.map_err(|e| means.context.torn_line(e))?;
-    let sends = sends(&work_list.ledger, &work_list.work);
-    warn_of_plan(manifest, &plan, &args.calendar, sends);
+    warn_of_plan(manifest, &plan, &args.calendar);
     tell_leftovers(&work_list.ledger, &plan);
     let all = plan.requests().len();
     if let Some(on_existing @ (OnExisting::Adopt | OnExisting::Stop)) = args.existing {

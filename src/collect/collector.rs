@@ -368,11 +368,10 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, A, H> {
             return;
         }
         shared.record.count(|counts| match became {
-            Ok(fetched) => {
+            Ok(_) => {
                 counts.uncollected -= 1;
                 counts.collected += 1;
                 counts.empty += usize::from(row.collected.rows == Some(0));
-                counts.kept += usize::from(fetched == Fetched::Before);
             }
             Err(NotCollected::InProgress) => counts.in_progress += 1,
             Err(NotCollected::Failed) => counts.server_failed += 1,

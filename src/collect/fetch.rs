@@ -216,7 +216,7 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
         true
     }
 
-    /// Puts a file in its place, or beside it where it is no table, and records that in its row.
+    /// Puts a file in its place, or next to it where it is no table, and records that in its row.
     pub(super) async fn put(
         &self,
         fetched: ArrivedFile,

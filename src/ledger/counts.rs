@@ -65,8 +65,6 @@ pub struct Counts {
     pub collected: usize,
     /// Collected rows whose file has a header only.
     pub empty: usize,
-    /// Collected rows whose file lay there before this run.
-    pub kept: usize,
     /// Created rows that are to be collected and are not yet.
     pub uncollected: usize,
     /// Uncollected rows whose report was not ready in time.

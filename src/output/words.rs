@@ -69,22 +69,10 @@ pub(super) fn width(text: &str) -> usize {
 /// A rate in the manifest's form, in the smallest unit that gives some three digits: `228/min`. Rounded down: the
 /// server granted it.
 pub(super) fn rate(per_second: f64) -> String {
-    let (count, unit) = rate_parts(per_second);
-    format!("{count}/{unit}")
-}
-
-pub(super) fn rate_parts(per_second: f64) -> (f64, &'static str) {
-    let unit = rate_unit(per_second);
-    let count = (per_second * unit.duration().as_secs_f64()).floor().max(1.0);
-    (count, unit.as_str())
-}
-
-pub(super) fn rate_unit(per_second: f64) -> RateUnit {
-    let units = [RateUnit::Second, RateUnit::Minute, RateUnit::Hour];
-    units
-        .into_iter()
-        .find(|unit| per_second * unit.duration().as_secs_f64() >= 20.0)
-        .unwrap_or(RateUnit::Hour)
+    let in_unit = |unit: RateUnit| per_second * unit.duration().as_secs_f64();
+    let mut smaller = [RateUnit::Second, RateUnit::Minute].into_iter();
+    let unit = smaller.find(|unit| in_unit(*unit) >= 20.0).unwrap_or(RateUnit::Hour);
+    format!("{}/{}", in_unit(unit).floor().max(1.0), unit.as_str())
 }
 
 /// Columns without lines; the numbered ones flush right. A cell is one line, whatever stands in it.

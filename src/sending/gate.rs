@@ -8,7 +8,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use super::{Breaker, Ceiling, PacePolicy, RateController, ServerFailure, Stage, Traffic, Window};
+use super::{Breaker, Ceiling, PacePolicy, RateController, ServerFailure, Stage, Traffic};
 use crate::manifest::{Limits, RetryPolicy};
 
 mod guards;
@@ -117,8 +117,6 @@ pub struct Stats {
     pub learned_pace: Option<f64>,
     /// The last measured rate that the server grants, in requests per second.
     pub measured_rate: Option<f64>,
-    /// The server's window, if it keeps one.
-    pub window: Option<Window>,
 }
 
 #[derive(Debug)]
@@ -267,7 +265,6 @@ impl Gate {
             paused_until: state.not_before.filter(|at| *at > now),
             learned_pace: state.pace_policy.pace(),
             measured_rate: state.pace_policy.measured(),
-            window: state.pace_policy.window(),
             in_flight: state.in_flight,
             ..state.stats
         }

@@ -8,4 +8,3 @@ mod properties;
 mod rate_controller;
 mod simulator;
 mod table;
-mod time_left;

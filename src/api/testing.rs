@@ -1,3 +1,5 @@
+//! For tests and benchmarks alone.
+
 use chrono::{DateTime, Utc};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::de::IgnoredAny;
