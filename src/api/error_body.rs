@@ -131,9 +131,10 @@ fn describe(status: u16, body: &ResponseBody) -> String {
         }
         (Some(text), _) => ("", Some(text)),
     };
-    let said = said.filter(|said| !said.is_empty());
-    let said = said.map_or(String::new(), |said| format!(": {said}"));
-    format!("the server answered {status}{what}{said}")
+    match said {
+        None | Some("") => format!("the server answered {status}{what}"),
+        Some(words) => format!("the server answered {status}{what}: {words}"),
+    }
 }
 
 fn title(page: &str) -> Option<&str> {

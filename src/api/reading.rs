@@ -56,12 +56,12 @@ pub(super) fn judge<T>(
             return Answer { outcome, notice };
         }
         Err(Misread::Unusable(why)) => {
-            let cause = error_body::bad_response(status, &notice, foreign(&why));
-            return Answer { outcome: Outcome::Refused(Refusal::Final, cause), notice };
+            let unusable = error_body::bad_response(status, &notice, foreign(&why));
+            return Answer { outcome: Outcome::Refused(Refusal::Final, unusable), notice };
         }
         Err(Misread::Refused) => {
-            let cause = error_body::of_error(status, &notice, body);
-            return Answer { outcome: Outcome::Refused(Refusal::Final, cause), notice };
+            let refused = error_body::of_error(status, &notice, body);
+            return Answer { outcome: Outcome::Refused(Refusal::Final, refused), notice };
         }
     };
     let cause = || {

@@ -107,8 +107,8 @@ pub(super) fn not_collected(
         }
         // Only without a server: else it is another kind.
         ReportStatus::Failed => {
-            let what = "the server could not generate its report, and so it is not collected";
-            (format!("{what}{why}"), Remedy::Recreate)
+            let lost = "the server could not generate its report, and so it is not collected";
+            (format!("{lost}{why}"), Remedy::Recreate)
         }
         ReportStatus::InProgress | ReportStatus::Unknown => {
             let shown = one_line(word);

@@ -28,9 +28,9 @@ pub(super) fn is_of_rehearsals(ledger: &Path) -> bool {
 
 /// A default name without its manifest, which was renamed.
 pub(super) fn lost_its_manifest(ledger: &Path) -> bool {
-    let name = family(ledger).map_or("", |(_, stem)| stem);
-    let name = name.strip_suffix(".sandbox").unwrap_or(name);
-    name.ends_with(".ledger") && manifest_next_to(ledger).is_none()
+    let stem = family(ledger).map_or("", |(_, stem)| stem);
+    let plain = stem.strip_suffix(".sandbox").unwrap_or(stem);
+    plain.ends_with(".ledger") && manifest_next_to(ledger).is_none()
 }
 
 /// The N of `K-of-N`.

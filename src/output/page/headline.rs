@@ -8,7 +8,7 @@ use super::{
     words::{count, grouped},
 };
 use crate::{audit::DifferenceKind, ledger::State};
-use request::Period;
+use request::{Period, ReportStatus};
 
 pub(super) struct Lead {
     pub(super) class: &'static str,
@@ -60,7 +60,7 @@ impl Headline<'_> {
         let rows = self.sources.ledger.rows().filter(|row| {
             matches!(row.state, State::Created(_))
                 && !row.is_collected()
-                && row.collected.status.eq_ignore_ascii_case("FAILED")
+                && row.collected.status() == ReportStatus::Failed
         });
         rows.count()
     }
