@@ -265,7 +265,7 @@ fn field(column: Column) -> Value {
 mod tests {
     use super::*;
 
-    /// `MONTHEND_BLESS=1 cargo test schema` writes the file anew.
+    /// `MONTHEND_BLESS=1 cargo test schema` writes the file again.
     #[test]
     fn the_checked_in_schema_is_this_one() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/ledger.schema.json");

@@ -54,7 +54,7 @@ pub(super) fn names_of(found: &Metadata) -> u64 {
     return 1; // not to be known there
 }
 
-/// Where to put what belongs beside the ledger, such as the lock. Fails for a link that leads nowhere.
+/// Where to put what belongs next to the ledger, such as the lock. Fails for a link that leads nowhere.
 pub fn real_ledger(path: &Path) -> Result<PathBuf, LedgerError> {
     if path.is_symlink() { real_path(path) } else { Ok(path.to_owned()) }
 }
@@ -99,7 +99,7 @@ pub struct LedgerFile {
 
 impl LedgerFile {
     /// Replaces the file at the first write, unless it is exactly `ledger`. Where someone else changed it since it was
-    /// read, it stays, and what was read is saved beside it.
+    /// read, it stays, and what was read is saved next to it.
     pub async fn write(&self, ledger: &Ledger, now: DateTime<Utc>) -> Result<(), LedgerError> {
         let is_same = self.disk.holds(ledger.lines()).unwrap_or(false);
         let written = if is_same { Ok(()) } else { self.disk.replace(ledger.to_csv()).await };
@@ -147,7 +147,7 @@ impl LedgerFile {
         or_release(checked.map(|()| held), lock, now)
     }
 
-    /// As [`LedgerFile::hold`], but for merging: a rescued ledger may lie beside it.
+    /// As [`LedgerFile::hold`], but for merging: a rescued ledger may lie next to it.
     pub fn take(path: &Path, now: DateTime<Utc>) -> Result<(Self, Lock), LedgerError> {
         let path = real_path(path)?;
         refuse_mounted(&path).map_err(|source| LedgerError::Io {

@@ -13,7 +13,7 @@ use crate::{
     text::{shell_path, system_says},
 };
 
-/// Saves our ledger at `path` where someone deleted it; else beside it, unless the ledger there lacks nothing.
+/// Saves our ledger at `path` where someone deleted it; else next to it, unless the ledger there lacks nothing.
 /// `contents` and `known` are the same as bytes and as rows.
 pub fn save(path: &Path, contents: &[u8], known: &Ledger, now: DateTime<Utc>) -> RescueResult {
     let put = |to: &Path| -> io::Result<()> {
@@ -94,7 +94,7 @@ fn beside(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Refuses a ledger while a rescued one beside it has a row, status, report id or intent that it lacks.
+/// Refuses a ledger while a rescued one next to it has a row, status, report id or intent that it lacks.
 pub fn refuse_unmerged(path: &Path, ledger: Option<&Ledger>) -> Result<(), LedgerError> {
     let files = beside(path).map_err(|source| LedgerError::Io {
         doing: "look for rescued ledgers beside",
