@@ -23,6 +23,7 @@ use tracing_subscriber::{
 
 use super::{
     color::{Color, Paint},
+    echo::Unechoed,
     log_filter::ALWAYS,
     stdout::for_stream,
     workflow_command as github, wrap,
@@ -174,21 +175,26 @@ pub fn annotate_problem(problem: &Problem) {
     }
 }
 
-static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
+static BAR: Mutex<Option<Shown>> = Mutex::new(None);
 
-fn bar() -> MutexGuard<'static, Option<ProgressBar>> {
+struct Shown(
+    ProgressBar,
+    #[expect(dead_code, reason = "lasts as long as the bar")] Option<Unechoed>,
+);
+
+fn bar() -> MutexGuard<'static, Option<Shown>> {
     BAR.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// Log lines appear above this bar; `None` ends that.
 pub(super) fn set_bar(new: Option<ProgressBar>) {
-    *bar() = new;
+    *bar() = new.map(|bar| Shown(bar, Unechoed::begin()));
 }
 
 /// For an end in the middle of a run. A bar that is being drawn stays: the terminal may be why nothing ends.
 pub fn clear_bar() {
     if let Ok(mut bar) = BAR.try_lock()
-        && let Some(bar) = bar.take()
+        && let Some(Shown(bar, _)) = bar.take()
     {
         bar.finish_and_clear();
     }
@@ -216,7 +222,7 @@ impl Write for Stderr {
         };
         let write = || io::stderr().write_all(line.as_bytes());
         let _ = match &*bar() {
-            Some(bar) => bar.suspend(write),
+            Some(Shown(bar, _)) => bar.suspend(write),
             None => write(),
         };
         Ok(bytes.len())

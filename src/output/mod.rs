@@ -8,6 +8,7 @@ mod color;
 pub mod console;
 mod decisions;
 mod document;
+mod echo;
 mod ending;
 mod github;
 mod heading;

@@ -32,6 +32,8 @@ pub struct Progress {
     began: Option<Instant>,
     paused_until: Option<Instant>,
     pause_status: Option<u16>,
+    /// A longer one ends the run: nothing resumes after it.
+    longest_pause: Duration,
     state: ProgressState,
 }
 
@@ -57,6 +59,7 @@ impl Progress {
             began: None,
             paused_until: None,
             pause_status: None,
+            longest_pause: retry.max_retry_after,
             state: ProgressState { ceiling: limits.rate.per_second(), ..ProgressState::default() },
         }
     }
@@ -78,7 +81,7 @@ impl Progress {
     fn show(&mut self) {
         let Some(began) = self.began else { return };
         let pause = self.paused_until.map(|until| until - Instant::now());
-        let pause = pause.filter(|left| *left >= WORTH_SHOWING);
+        let pause = pause.filter(|left| (WORTH_SHOWING..=self.longest_pause).contains(left));
         self.state.pause = pause.map(|left| (left, self.pause_status));
         let (done, total) = self.state.done();
         match &mut self.screen {
