@@ -17,7 +17,7 @@ pub use crate::{
     },
     plan::Plan,
     run::{
-        BesideOthers, Creates, Event, EventKind, Finished, Interrupt, NewReports, Run, RunInput,
+        Creates, Event, EventKind, Finished, Interrupt, NewReports, OtherRuns, Run, RunInput,
         Shared, Signal,
     },
     sending::{

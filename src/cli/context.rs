@@ -129,7 +129,7 @@ impl Context {
         self.sandbox.is_some() || self.settings.api.base_url.is_sandbox()
     }
 
-    pub(super) fn is_beside(&self) -> bool {
+    pub(super) fn uses_sandbox(&self) -> bool {
         self.apart.sandbox
     }
 
@@ -142,7 +142,7 @@ impl Context {
 
     /// The first line of a command that asks no server.
     pub(super) fn tell_sandbox(&self) {
-        if self.is_beside() {
+        if self.uses_sandbox() {
             self.tell_rehearsal();
         }
     }

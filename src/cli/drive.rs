@@ -21,7 +21,7 @@ use crate::{
     manifest::Limits,
     output::{Commands, Hint, Reporters, Summary, Workload, console},
     plan::WorkList,
-    run::{BesideOthers, Creates, Finished, Interrupt, NewReports, Run, RunInput},
+    run::{Creates, Finished, Interrupt, NewReports, OtherRuns, Run, RunInput},
     text::{count, shell_word},
 };
 use request::{OrgId, RequestIds};
@@ -80,7 +80,7 @@ pub(super) async fn begin<'r>(
         work,
         doubts,
         creates,
-        beside_others: if is_a_share { BesideOthers::Shares } else { BesideOthers::No },
+        other_runs: if is_a_share { OtherRuns::Shares } else { OtherRuns::None },
         all,
         idle,
         max_failures: means.outputs.max_failures.map(|most| most.rows(selected.len())),
@@ -127,7 +127,7 @@ pub(super) fn commands(
     } else {
         (bare.clone(), Hint::new("to look them up again", &again))
     };
-    let is_fixed = !context.is_beside() || command_line.has("sandbox_fixed");
+    let is_fixed = !context.uses_sandbox() || command_line.has("sandbox_fixed");
     Commands {
         again,
         unfinished,

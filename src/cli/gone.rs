@@ -85,7 +85,7 @@ pub(super) fn trace_of(path: &Path) -> Option<LedgerTrace> {
     if ledger.exists() {
         return None;
     }
-    let history = history::beside(&ledger);
+    let history = history::path_of(&ledger);
     let name = history.display();
     match history::read(&history) {
         Ok(read) => {

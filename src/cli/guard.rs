@@ -280,7 +280,7 @@ fn files_of_ledger(ledger: &Path) -> [(&'static str, PathBuf); 4] {
     [
         (LEDGER, ledger.clone()),
         ("the lock of the ledger", Lock::path_of(&ledger)),
-        (HISTORY, history::beside(&ledger)),
+        (HISTORY, history::path_of(&ledger)),
         ("the sandbox's state", sandbox_state_of(&ledger)),
     ]
 }

@@ -190,8 +190,8 @@ impl Drop for Locks {
 
 /// Whatever is wrong with a history, the ledgers are merged all the same.
 fn merge_histories(parts: &[MergeSource], output: &Path) {
-    let beside = parts.iter().map(|part| history::beside(&part.real));
-    let merged = match history::merge(&beside.collect::<Vec<_>>()) {
+    let histories = parts.iter().map(|part| history::path_of(&part.real));
+    let merged = match history::merge(&histories.collect::<Vec<_>>()) {
         Ok(None) => return,
         Ok(Some(lines)) => lines,
         Err((path, e)) => {
@@ -203,7 +203,7 @@ fn merge_histories(parts: &[MergeSource], output: &Path) {
             return;
         }
     };
-    let place = history::beside(output);
+    let place = history::path_of(output);
     let there = files::read_regular(&place, merged.len() as u64);
     let is_there = there.is_ok_and(|there| there == merged);
     let replaced = || {

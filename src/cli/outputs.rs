@@ -1,4 +1,4 @@
-//! The outputs of a command beside its work.
+//! What a command prints and writes besides its ledger.
 
 use std::{
     cell::{OnceCell, RefCell},
@@ -161,7 +161,7 @@ impl Outputs {
             as_of: about.as_of,
             selection: about.selection.clone(),
         };
-        let path = history::beside(&locked.file.path);
+        let path = history::path_of(&locked.file.path);
         let history = HistoryReporter::new(path, run_id(), about.began_at, began);
         self.readers.add(Box::new(history));
     }
@@ -207,7 +207,7 @@ impl Outputs {
 
 /// For a command that does one thing. A failure is a warning.
 pub(super) fn add_to_history(path: &Path, at: DateTime<Utc>, what: HistoryEvent) {
-    let path = history::beside(path);
+    let path = history::path_of(path);
     let mut line = Vec::new();
     let written = HistoryLine::new(at, &run_id(), what).write(&mut line);
     let written = written.map_err(io::Error::from);

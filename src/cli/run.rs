@@ -151,7 +151,7 @@ async fn run(
         let found = existing::find(&means.session, &work_list, &plan, limits, signals).await;
         let mut found =
             found.inspect_err(|_| means.outputs.waiting(&work_list.ledger, &selected))?;
-        let history = history::beside(&means.locked.file.path);
+        let history = history::path_of(&means.locked.file.path);
         existing::prefer_known(&means.session, &work_list, &mut found, &history).await?;
         if on_existing == OnExisting::Stop && !found.is_empty() {
             means.outputs.waiting(&work_list.ledger, &selected);

@@ -82,7 +82,7 @@ fn history(
 
 /// `ledger` is the real path. A history that cannot be read is a warning, and empty.
 pub(super) fn history_of(ledger: &Path) -> Read {
-    let path = history::beside(ledger);
+    let path = history::path_of(ledger);
     history::read(&path).unwrap_or_else(|e| {
         warn!("the history {} cannot be read ({})", path.display(), system_says(&e));
         Read::default()

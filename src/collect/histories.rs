@@ -31,7 +31,7 @@ use crate::{
     api::{Answer, Api, Cause, DownloadUrl, ListPage, Listed, Notice, OnHead, Outcome, Page},
     ledger::{self, Counts, Disk, Ledger, RecordedHashes, Row, State},
     manifest::{Discover, Limits, Rate, RetryPolicy},
-    run::{BesideOthers, Creates, Event, Finished, Interrupt, Run, RunInput},
+    run::{Creates, Event, Finished, Interrupt, OtherRuns, Run, RunInput},
     sending::{Session, WallClock},
 };
 use request::{Doubt, OrgId, Period, ReportId, ReportType, Request, RequestId};
@@ -389,7 +389,7 @@ impl History<'_> {
             work,
             doubts: Vec::new(),
             creates: Creates::All,
-            beside_others: BesideOthers::No,
+            other_runs: OtherRuns::None,
             idle,
             max_failures: None,
             concurrency: 4,

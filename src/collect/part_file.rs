@@ -142,7 +142,7 @@ impl PartFile {
         let mut writer = self.writer().await?;
         let batch = std::mem::take(&mut self.batch);
         self.batched = 0;
-        self.writing = Some(disk::beside(move || {
+        self.writing = Some(disk::in_background(move || {
             for bytes in batch {
                 writer.take(&bytes)?;
             }
@@ -170,7 +170,7 @@ impl Drop for PartFile {
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
-    disk::beside(work).await.map_err(io::Error::other)?
+    disk::in_background(work).await.map_err(io::Error::other)?
 }
 
 pub(super) fn look(path: &Path) -> io::Result<Option<CheckedFile>> {

@@ -97,13 +97,13 @@ impl WorkList {
                 }
             }
         }
-        work_list.doubts = doubts_beside(&ledger, &work_list.work, selected);
+        work_list.doubts = twins_in_doubt(&ledger, &work_list.work, selected);
         work_list.ledger = ledger;
         work_list
     }
 }
 
-fn doubts_beside(ledger: &Ledger, work: &[RowIndex], selected: &RequestIds) -> Vec<RowIndex> {
+fn twins_in_doubt(ledger: &Ledger, work: &[RowIndex], selected: &RequestIds) -> Vec<RowIndex> {
     let mut by_kind: HashMap<_, Vec<&Request>> = HashMap::new();
     for place in work {
         let request = ledger.row(*place).request();

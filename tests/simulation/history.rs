@@ -12,9 +12,9 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use monthend::testing::{
-    BesideOthers, Counts, Creates, Disk as _, Event, EventKind, Finished, Interrupt, Ledger,
-    Limits, Rate, RateUnit, RepairKind, RetryPolicy, Row, Run, RunInput, Session, SessionEvent,
-    Signal, State, WallClock as _,
+    Counts, Creates, Disk as _, Event, EventKind, Finished, Interrupt, Ledger, Limits, OtherRuns,
+    Rate, RateUnit, RepairKind, RetryPolicy, Row, Run, RunInput, Session, SessionEvent, Signal,
+    State, WallClock as _,
 };
 use request::{Period, ReportId, ReportType, Request, RequestId};
 use sandbox::model::{Person, Shift};
@@ -331,7 +331,7 @@ impl<'w> History<'w> {
             work,
             doubts: Vec::new(),
             creates: Creates::All,
-            beside_others: BesideOthers::No,
+            other_runs: OtherRuns::None,
             all: self.plan.len(),
             idle,
             max_failures: None,

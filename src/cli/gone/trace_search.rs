@@ -46,7 +46,7 @@ fn forgotten(reading: &LedgerRead, lines: &[HistoryLine]) -> RequestIds {
 
 /// What the history shows and the ledger lacks, whatever is planned.
 pub(crate) fn forgotten_of_history(path: &Path, reading: &LedgerRead) -> Option<LedgerTrace> {
-    let history = history::beside(&real_ledger(path).ok()?);
+    let history = history::path_of(&real_ledger(path).ok()?);
     let lines = history::read(&history).unwrap_or_default().lines;
     let requests = forgotten(reading, &lines);
     of_history(&history, requests)
@@ -96,7 +96,9 @@ impl TraceSearch<'_> {
         let known = forgotten_of_history(&path, self.reading).unwrap_or_default();
         let ids = to_send.iter().map(|request| request.id);
         let requests = ids.filter(|id| known.requests.contains(id)).collect();
-        of_history(&history::beside(&path), requests).or_else(|| self.of_files(&path)).or(of_others)
+        of_history(&history::path_of(&path), requests)
+            .or_else(|| self.of_files(&path))
+            .or(of_others)
     }
 
     /// Refuses to create these reports again; see [`LedgerTrace::refuse`].

@@ -14,7 +14,7 @@ use super::HistoryLine;
 use crate::files::{companion, open_regular, refuse_irregular, without_links};
 
 /// `ledger` is the ledger itself, not a link to it.
-pub fn beside(ledger: &Path) -> PathBuf {
+pub fn path_of(ledger: &Path) -> PathBuf {
     companion(ledger, "history.jsonl")
 }
 

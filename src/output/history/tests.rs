@@ -20,11 +20,11 @@ fn bytes(lines: &[HistoryLine]) -> Vec<u8> {
 }
 
 #[test]
-fn it_lies_beside_its_ledger() {
+fn it_lies_next_to_its_ledger() {
     for (ledger, history) in
         [("a/m.ledger.csv", "a/m.ledger.history.jsonl"), ("a/ledger", "a/ledger.history.jsonl")]
     {
-        assert_eq!(beside(Path::new(ledger)), Path::new(history));
+        assert_eq!(path_of(Path::new(ledger)), Path::new(history));
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     run::{
         Creates, EventKind,
         after_create::NextStep,
-        shared::{BesideOthers, Shared},
+        shared::{OtherRuns, Shared},
     },
     sending::ReadError,
 };
@@ -95,7 +95,7 @@ impl<'c, A: Api> Scheduler<'c, A> {
             written: row.updated_at,
             origin: progress.map_or(AttemptOrigin::EarlierProcess, |progress| progress.origin),
             has_twins_elsewhere: row.request().sub_partner.is_none()
-                && self.shared.beside_others == BesideOthers::Shares,
+                && self.shared.other_runs == OtherRuns::Shares,
             settled: progress
                 .and_then(|progress| progress.open.as_ref())
                 .is_some_and(|open| schedule(open.kind, open.looks, settle).1),
