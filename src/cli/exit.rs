@@ -61,7 +61,7 @@ impl Exit {
     }
 
     /// Where several apply: ledger, signal, stopped, failures.
-    pub(super) fn of(finished: &Finished) -> Self {
+    pub(super) fn of_run(finished: &Finished) -> Self {
         let counts = &finished.counts;
         match &finished.stop {
             Some(StopReason::Ledger(_) | StopReason::Output(_)) => Exit::Ledger,
@@ -87,7 +87,7 @@ impl Exit {
         if is_whole && counts.pending + counts.sending > 0 {
             Exit::Failures
         } else {
-            Exit::of(finished)
+            Exit::of_run(finished)
         }
     }
 }

@@ -115,6 +115,6 @@ async fn retry(
         collection.count_uncollected(&mut finished, &selected);
     }
 
-    let ended = Ended { exit: Exit::of(&finished), finished, selected, to_combine };
+    let ended = Ended { exit: Exit::of_run(&finished), finished, selected, to_combine };
     finish(ended, &means, |_| false, collection.as_ref())
 }

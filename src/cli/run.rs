@@ -141,7 +141,7 @@ async fn run(
             let (driver, _) = begin(doubts, Creates::None, rows, &means, interrupt.clone()).await?;
             let looked_up = ticking(&outputs.readers, driver.drive(ready(Vec::new()))).await;
             if looked_up.stop.is_some() || looked_up.unsaved.is_some() {
-                let exit = Exit::of(&looked_up);
+                let exit = Exit::of_run(&looked_up);
                 let ended = Ended { finished: looked_up, exit, selected, to_combine: None };
                 return finish(ended, &means, |_| false, None);
             }
@@ -175,7 +175,7 @@ async fn run(
 
     let is_left =
         |row: &Row| outside.contains(&row.key()) && !matches!(row.state, State::Created(_));
-    let ended = Ended { exit: Exit::of(&finished), finished, selected, to_combine: None };
+    let ended = Ended { exit: Exit::of_run(&finished), finished, selected, to_combine: None };
     finish(ended, &means, is_left, collection.as_ref())
 }
 

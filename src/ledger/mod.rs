@@ -14,6 +14,7 @@ mod merge;
 mod parse;
 mod read;
 mod record;
+mod repair;
 mod rescued;
 mod row;
 mod spreadsheet;
@@ -36,8 +37,9 @@ pub use file::{
 pub use header::is_header;
 pub use lock::{Holder, Lock, Pause};
 pub use merge::{MergeError, MergeInput, merge};
-pub use read::{LedgerRead, RepairKind, read};
+pub use read::{LedgerRead, read};
 pub use record::{JournalError, Record, journal};
+pub use repair::RepairKind;
 pub use rescued::{
     RescueResult, is_place_of_rescued, merge_command, merged_name, refuse_unmerged, save,
 };

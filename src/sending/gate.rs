@@ -1,3 +1,5 @@
+//! The one gate of the process: a 429 to one request makes all others wait here.
+
 use std::{
     sync::{Mutex, MutexGuard},
     time::Duration,
@@ -217,7 +219,7 @@ impl Gate {
 
     /// Adopts a wait that was announced to an earlier process, or by an accepted answer.
     pub fn pause(&self, wait: Duration) {
-        self.state().pause(wait, &self.policy);
+        self.state().pause_all(wait, &self.policy);
         self.changed.notify_waiters();
     }
 
@@ -336,7 +338,7 @@ impl GateState {
         Ok(self.pauses)
     }
 
-    fn pause(&mut self, wait: Duration, policy: &RetryPolicy) {
+    fn pause_all(&mut self, wait: Duration, policy: &RetryPolicy) {
         let now = Instant::now();
         let far = Duration::from_secs(10 * 365 * 24 * 3600);
         let until = now + wait.min(far);
@@ -392,7 +394,7 @@ impl GateState {
                 let late = pauses != self.pauses && !waiting;
                 self.stats.throttles += u64::from(!waiting);
                 let wait = self.wait_for(announced, policy);
-                self.pause(wait, policy);
+                self.pause_all(wait, policy);
                 let until = self.not_before.unwrap_or(now);
                 if late {
                     self.pace_policy.on_busy(now, until)
@@ -403,7 +405,7 @@ impl GateState {
             Feedback::Busy(announced) => {
                 self.breaker.on_answer(traffic);
                 let wait = self.wait_for(Some(announced), policy);
-                self.pause(wait, policy);
+                self.pause_all(wait, policy);
                 self.pace_policy.on_busy(now, self.not_before.unwrap_or(now));
             }
             Feedback::Failed | Feedback::Page => {
