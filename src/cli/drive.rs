@@ -151,7 +151,7 @@ pub(super) fn commands(
 /// [`commands`] for rows that have changed since the command was typed: their codes may no longer be those that --cause
 /// names, and the sandbox's sub-partners do not exist on a real server.
 fn commands_for(means: &RunContext<'_>, rows: &[&Row]) -> Commands {
-    let (context, command_line) = (&means.context, &means.outputs.command_line);
+    let (context, command_line) = (means.context, &means.outputs.command_line);
     let mut commands = commands(context, command_line, means.outputs.day_to_combine);
     let is_unfinished =
         |row: &&&Row| !matches!(row.state, State::Created(_) | State::InDoubt { .. });

@@ -27,11 +27,6 @@ const READINGS: usize = 5;
 /// After this many answers without a date, the local clock counts.
 const DATELESS: u32 = 4;
 
-/// The documentation of 504 says: "if your query uses max parameter, please try to reduce it".
-fn is_too_long(cause: &Cause, max: usize) -> bool {
-    max > 1 && cause.http_status == Some(504)
-}
-
 impl<A: Api> Session<'_, A> {
     /// All reports that `query` lists. Between two pages a list may shift and skip a report, so a list of several pages
     /// is read again until two readings agree. After a 504 the page size is halved for the rest of the session: half of
@@ -60,8 +55,9 @@ impl<A: Api> Session<'_, A> {
     async fn read_list(&self, query: &ListQuery) -> Result<(Vec<Listed>, usize), ReadError> {
         loop {
             let max = self.page_size.get();
-            match self.read_list_by(query, max).await {
-                Err(ReadError::Failed(cause)) if is_too_long(&cause, max) => {
+            let exchange = if max > 1 { Exchange::LongList } else { Exchange::Plain };
+            match self.read_list_by(query, max, exchange).await {
+                Err(ReadError::Failed(cause)) if exchange.is_too_long(cause.http_status) => {
                     self.page_size.set(self.page_size.get().min(max / 2));
                 }
                 listed => return listed,
@@ -73,8 +69,8 @@ impl<A: Api> Session<'_, A> {
         &self,
         query: &ListQuery,
         max: usize,
+        exchange: Exchange,
     ) -> Result<(Vec<Listed>, usize), ReadError> {
-        let exchange = if max > 1 { Exchange::LongList } else { Exchange::Plain };
         let mut pages = Pages::new(self.policy().max_stall);
         loop {
             let reading = Reading::retried(exchange);
@@ -277,7 +273,7 @@ impl Reading {
 
     /// A list that is too long is asked for in smaller pages instead.
     fn is_hopeless(&self, cause: &Cause) -> bool {
-        !self.is_retried || self.exchange == Exchange::LongList && cause.http_status == Some(504)
+        !self.is_retried || self.exchange.is_too_long(cause.http_status)
     }
 }
 
