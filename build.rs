@@ -1,4 +1,4 @@
-//! What `monthend --version` says beside the version: the commit, where it is known, and the target.
+//! What `monthend --version` says besides the version: the commit, where it is known, and the target.
 
 use std::{env, fs, path::Path, process::Command};
 
@@ -15,7 +15,7 @@ fn main() {
 }
 
 /// Given by whoever builds without the repository (a container), noted in a packaged crate, or the repository's. Only
-/// for a release: a build for tests must not begin anew with every commit.
+/// for a release: a build for tests must not start over with every commit.
 fn commit() -> Option<String> {
     if let Some(given) = env::var("MONTHEND_COMMIT").ok().filter(|c| !c.is_empty()) {
         return Some(given);

@@ -1,11 +1,13 @@
-//! Files that appear whole: written beside their place, made durable, then renamed, so a crash leaves the old file or
+//! Files that appear whole: written next to their place, made durable, then renamed, so a crash leaves the old file or
 //! the new one. Permissions and owners are kept where the file system takes them; [`try_folder`] tries early what is
 //! needed.
+
+mod hashing_reader;
 
 use std::{
     ffi::{OsStr, OsString},
     fs::{self, File, OpenOptions},
-    io::{self, Read as _, Write},
+    io::{self, BufRead as _, BufReader, Read as _, Write},
     path::{Path, PathBuf},
     sync::Once,
 };
@@ -14,10 +16,12 @@ use std::{
 use rustix::fs::OFlags;
 use tempfile::{Builder, NamedTempFile};
 
+pub use hashing_reader::HashingReader;
+
 /// The end of an unfinished file's name, behind its random part.
 const SUFFIX: &str = ".new";
 
-/// A file that is being written beside its place. If it is dropped, it is deleted.
+/// A file that is being written next to its place. If it is dropped, it is deleted.
 #[derive(Debug)]
 pub struct NewFile {
     file: NamedTempFile,
@@ -180,6 +184,14 @@ pub fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Of a regular file, with its line feed; only the beginning where it is very long.
+pub fn read_first_line(path: &Path) -> io::Result<Vec<u8>> {
+    const MOST: u64 = 64 * 1024;
+    let mut line = Vec::new();
+    BufReader::new(open_regular(path)?.take(MOST)).read_until(b'\n', &mut line)?;
+    Ok(line)
+}
+
 /// Opening a pipe would wait for its other end; of a regular file this changes nothing (POSIX, `open`).
 pub(crate) fn without_waiting(options: &mut OpenOptions) {
     #[cfg(unix)]
@@ -258,21 +270,30 @@ pub fn put_in_place(from: &Path, place: &Path) -> io::Result<()> {
     sync_folder(place)
 }
 
+/// `path` with `end` added to its name, of which a slash behind it is no part.
+pub fn with_end(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.components().as_path().as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
+/// Belongs to the CSV file at `path`: `NAME.csv` becomes `NAME.extension`, and any other name gets the extension.
+pub fn companion(path: &Path, extension: &str) -> PathBuf {
+    match path.extension() {
+        Some(csv) if csv == "csv" => path.with_extension(extension),
+        _ => with_end(path, &format!(".{extension}")),
+    }
+}
+
 /// `NAME.old`: where [`set_aside`] puts a file if nothing is there.
 pub fn old_name(place: &Path) -> PathBuf {
-    let mut name = place.as_os_str().to_owned();
-    name.push(".old");
-    name.into()
+    with_end(place, ".old")
 }
 
 /// Renames the file to `NAME.old`, or to the first free one of `NAME.old-1`, `NAME.old-2` and so on. Gives that name.
 pub fn set_aside(place: &Path) -> io::Result<PathBuf> {
     let old = old_name(place);
-    let numbered = (1_u32..).map(|n| {
-        let mut name = old.as_os_str().to_owned();
-        name.push(format!("-{n}"));
-        PathBuf::from(name)
-    });
+    let numbered = (1_u32..).map(|n| with_end(&old, &format!("-{n}")));
     let mut names = std::iter::once(old.clone()).chain(numbered);
     let is_free = |name: &PathBuf| name.symlink_metadata().is_err();
     let free = names.find(is_free).ok_or(io::ErrorKind::AlreadyExists)?;
@@ -445,6 +466,19 @@ mod tests {
         first.put_in_place().unwrap();
         assert_eq!(fs::read(&place).unwrap(), b"first");
         assert_eq!(names(folder.path()), ["a.csv"]);
+    }
+
+    #[test]
+    fn names_of_neighbours_are_made_from_a_name() {
+        for (path, end, companion_of_it) in [
+            ("a/m.csv", "a/m.csv.lock", "a/m.lock"),
+            ("m.ledger.csv", "m.ledger.csv.lock", "m.ledger.lock"),
+            ("a/m", "a/m.lock", "a/m.lock"),
+            ("a.b/", "a.b.lock", "a.b.lock"),
+        ] {
+            assert_eq!(with_end(Path::new(path), ".lock"), Path::new(end));
+            assert_eq!(companion(Path::new(path), "lock"), Path::new(companion_of_it));
+        }
     }
 
     #[test]

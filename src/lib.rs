@@ -2,6 +2,10 @@
 //!
 //! A YAML manifest lists sub-partners, report types and periods. The runner creates one report for each combination,
 //! within the server's limits, and keeps a CSV ledger that says how each ended. docs/architecture.md has the map.
+#![cfg_attr(
+    test,
+    allow(clippy::shadow_unrelated, reason = "a test tells one step after the other")
+)]
 #![allow(rustdoc::private_intra_doc_links, reason = "whoever reads these pages works on the code")]
 
 mod api;

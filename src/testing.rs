@@ -2,8 +2,8 @@
 
 pub use crate::{
     api::{
-        Answer, Api, Cause, DownloadUrl, ListQuery, Listed, Notice, OnHead, Outcome, Page,
-        WireAnswer,
+        Answer, Api, Cause, DownloadUrl, ListPage, ListQuery, Listed, Notice, OnHead, Outcome,
+        Page, testing::WireAnswer,
     },
     cli::command,
     collect::{CollectInput, DownloadError, Head, Host, Overwrite, Resume, collect},
@@ -15,15 +15,14 @@ pub use crate::{
         BaseUrl, DateCheck, Discover, Discovered, Limits, LoadOptions, Manifest, Rate, RateUnit,
         RetryPolicy,
     },
-    output::{Estimate, Left, Pace},
     plan::Plan,
     run::{
-        BesideOthers, Creates, Event, EventKind, Finished, Interrupt, NewReports, Run, RunInput,
+        Creates, Event, EventKind, Finished, Interrupt, NewReports, OtherRuns, Run, RunInput,
         Shared, Signal,
     },
     sending::{
         Feedback, Gate, PacePolicy, Priority, RateController, Session, SessionEvent, Stats,
-        StopCause, WallClock, Window,
+        StopCause, WallClock,
     },
     text::hexadecimal,
 };

@@ -2,12 +2,17 @@
 
 mod secrets;
 
-use std::{borrow::Cow, fmt::Write as _, io, path::Path};
+use std::{
+    borrow::Cow,
+    fmt::{Display, Write as _},
+    io,
+    path::Path,
+};
 
 use chrono::{DateTime, Datelike as _, NaiveDateTime, Utc};
 use serde::{Deserialize as _, Deserializer};
 
-pub use reconcile::grouped;
+pub use reconcile::{grouped, is_before_header};
 pub use secrets::{hold, hold_address, holds_secret, masked, without_cut_secret};
 
 /// In characters; longer [`foreign`] texts end in an ellipsis.
@@ -136,6 +141,29 @@ pub fn count(n: usize, what: &str) -> String {
     format!("{} {what}{s}", grouped(n as u64))
 }
 
+/// `a, b and 3 more`: the first names of `all`.
+pub fn named(first: impl IntoIterator<Item: Display>, all: usize) -> String {
+    of_all(first, all, (", ", " and "))
+}
+
+/// `a b; c d; and 3 more`: the first phrases of `all`, which may have commas in them.
+pub fn named_phrases(first: impl IntoIterator<Item: Display>, all: usize) -> String {
+    of_all(first, all, ("; ", "; and "))
+}
+
+fn of_all(
+    first: impl IntoIterator<Item: Display>,
+    all: usize,
+    (between, before_more): (&str, &str),
+) -> String {
+    let first: Vec<String> = first.into_iter().map(|name| name.to_string()).collect();
+    let named = first.join(between);
+    match all.saturating_sub(first.len()) {
+        0 => named,
+        more => format!("{named}{before_more}{} more", grouped(more as u64)),
+    }
+}
+
 /// JSON of the same meaning without workflow commands of GitHub Actions (`##[` anywhere in a line).
 pub fn harmless_json(json: &str) -> Cow<'_, str> {
     if json.contains("##[") { json.replace("##[", r"#\u0023[").into() } else { json.into() }
@@ -249,6 +277,14 @@ mod tests {
         for text in ["", "two words", "a\u{202e}b", "a\n"] {
             assert!(!is_word(text), "{text:?}");
         }
+    }
+
+    #[test]
+    fn of_many_names_the_first_are_written() {
+        assert_eq!(named([""; 0], 0), "");
+        assert_eq!(named(["a"], 1), "a");
+        assert_eq!(named(["a", "b"], 1_236), "a, b and 1,234 more");
+        assert_eq!(named_phrases(["a, b", "c"], 3), "a, b; c; and 1 more");
     }
 
     #[test]

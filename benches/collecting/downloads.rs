@@ -129,7 +129,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// One large file, beside what a shell would do.
+/// One large file, compared with what a shell would do.
 pub(crate) fn large() {
     let megabytes = std::env::var("MONTHEND_BENCH_MB").ok();
     let megabytes: usize = megabytes.map_or(1_000, |text| text.parse().unwrap());
@@ -164,7 +164,7 @@ pub(crate) fn large() {
     );
 }
 
-/// Many small files, beside one after another over one connection.
+/// Many small files, compared with one after another over one connection.
 pub(crate) fn small() {
     let desk = Desk::new("small");
     let url = serve(desk.table(2_000), LATENCY);

@@ -1,7 +1,7 @@
 //! `cargo bench --bench collecting`: what collecting costs.
 //!
 //! In simulated time, the same on every machine: how many requests the API gets for each collected report, and how
-//! much longer all of it takes than it must. Then the real program against a server on loopback: one large file beside
+//! much longer all of it takes than it must. Then the real program against a server on loopback: one large file next to
 //! `curl | tee | sha256sum`, and many small ones from a host that takes its time. That part needs `curl` and
 //! `sha256sum`, about 3 GB of disk for a file of 1 GB, and reads its size in MB from `MONTHEND_BENCH_MB`.
 

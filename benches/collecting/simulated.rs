@@ -7,10 +7,10 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use monthend::testing::{
-    Answer, Api, BesideOthers, CollectInput, Counts, Creates, Discover, Disk, DownloadError,
-    DownloadUrl, Event, Finished, Head, Host, Interrupt, Ledger, Limits, ListQuery, Listed,
-    NewReports, Notice, OnHead, Outcome, Overwrite, Page, Rate, Resume, RetryPolicy, Row, RowIndex,
-    Run, RunInput, Session, Shared, WallClock, collect,
+    Answer, Api, CollectInput, Counts, Creates, Discover, Disk, DownloadError, DownloadUrl, Event,
+    Finished, Head, Host, Interrupt, Ledger, Limits, ListPage, Listed, NewReports, Notice, OnHead,
+    OtherRuns, Outcome, Overwrite, Page, Rate, Resume, RetryPolicy, Row, RowIndex, Run, RunInput,
+    Session, Shared, WallClock, collect,
 };
 use request::{OrgId, Period, ReportId, ReportType, Request};
 use tokio::time::{Instant, sleep};
@@ -97,9 +97,7 @@ impl Api for World {
     async fn list(
         &self,
         (): &(),
-        query: &ListQuery,
-        _: usize,
-        next: Option<&Url>,
+        ListPage { query, next, .. }: ListPage<'_>,
         _: &dyn OnHead,
     ) -> Answer<Page<Listed>> {
         self.asked.borrow_mut().lists += 1;
@@ -118,8 +116,8 @@ impl Api for World {
             let mut items: Vec<Listed> = shown.skip(from).take(PAGE + 1).collect();
             let has_more = items.len() > PAGE;
             items.truncate(PAGE);
-            let next = format!("https://server.example/{}", from + PAGE);
-            Page { items, next: has_more.then(|| next.parse().unwrap()) }
+            let rest = format!("https://server.example/{}", from + PAGE);
+            Page { items, next: has_more.then(|| rest.parse().unwrap()) }
         })
         .await
     }
@@ -221,7 +219,7 @@ async fn play(partners: usize, is_wide: bool, way: Way, rate: Rate) -> Figures {
         disk: &Paper,
         doubts: Vec::new(),
         creates: Creates::All,
-        beside_others: BesideOthers::No,
+        other_runs: OtherRuns::None,
         idle: Counts::default(),
         max_failures: None,
         concurrency: limits.concurrency.get(),

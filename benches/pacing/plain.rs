@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use monthend::testing::{PacePolicy, Window};
+use monthend::testing::PacePolicy;
 use tokio::time::Instant;
 
 /// The shortest time over which a rate is measured.
@@ -48,10 +48,6 @@ impl PacePolicy for Plain {
 
     fn measured(&self) -> Option<f64> {
         self.measured.map(|(rate, _)| rate)
-    }
-
-    fn window(&self) -> Option<Window> {
-        None
     }
 
     fn on_sent(&mut self, now: Instant) {

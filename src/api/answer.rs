@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use url::Url;
 
 use super::DownloadUrl;
-use request::{Doubt, OrgId, PersonId, ReportId, ReportType, Request};
+use request::{Doubt, OrgId, PersonId, ReportId, ReportStatus, ReportType, Request};
 
 /// One exchange: its outcome, and what the headers say about time and pace.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,6 +124,17 @@ impl<F: Fn(&Notice)> OnHead for F {
     }
 }
 
+/// A page of a list of reports.
+#[derive(Debug, Clone, Copy)]
+pub struct ListPage<'q> {
+    /// What is listed.
+    pub query: &'q ListQuery,
+    /// The most reports on the page.
+    pub max: usize,
+    /// Where the page before said that this one is; `None` for the first.
+    pub next: Option<&'q Url>,
+}
+
 /// A report as a list or a get shows it. Servers differ in what they show, so most fields are optional.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listed {
@@ -154,6 +165,11 @@ pub struct Listed {
 }
 
 impl Listed {
+    /// What the server's word for its status means.
+    pub fn status(&self) -> ReportStatus {
+        ReportStatus::of(self.status.as_deref().unwrap_or_default())
+    }
+
     /// A report of which only the id is known.
     pub fn bare(id: ReportId) -> Self {
         Listed {

@@ -24,13 +24,13 @@ pub(super) struct ResponseBody {
 impl ResponseBody {
     pub(super) fn new(bytes: &[u8], end: BodyEnd, headers: &HeaderMap) -> Self {
         let named = |name| headers.get(name)?.to_str().ok();
-        let text = decoded(bytes, named(CONTENT_TYPE).and_then(charset));
         // Unknown compression; but some proxies decompress and leave the header as it is.
         let is_packed = named(CONTENT_ENCODING).is_some_and(|name| !is_known(name));
-        let text = text.filter(|text| !is_packed || text.starts_with(['{', '[', '<']));
+        let readable = decoded(bytes, named(CONTENT_TYPE).and_then(charset))
+            .filter(|text| !is_packed || text.starts_with(['{', '[', '<']));
         let text = match end {
-            BodyEnd::Whole => text,
-            BodyEnd::TooLong | BodyEnd::Broken => text.map(without_cut_secret),
+            BodyEnd::Whole => readable,
+            BodyEnd::TooLong | BodyEnd::Broken => readable.map(without_cut_secret),
         };
         ResponseBody { text, end }
     }
@@ -72,27 +72,24 @@ pub(super) enum BodyEnd {
     Broken,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Limits {
-    /// In bytes.
-    pub(super) size: usize,
-    /// From the arrival of the headers. `None`: only the time-out of the whole exchange counts.
-    pub(super) patience: Option<Duration>,
-}
-
-/// Decompresses gzip whether it was declared or not (RFC 9110, 12.5.3). Never fails: the status matters more.
-pub(super) async fn read(response: &mut Response, limits: Limits) -> ResponseBody {
+/// At most `size` bytes. Decompresses gzip whether it was declared or not (RFC 9110, 12.5.3). Never fails: the status
+/// matters more. `patience` counts from the headers on; `None`: only the time-out of the whole exchange counts.
+pub(super) async fn read(
+    response: &mut Response,
+    size: usize,
+    patience: Option<Duration>,
+) -> ResponseBody {
     let mut bytes = Vec::new();
-    let all = fill(response, &mut bytes, limits.size);
-    let end = match limits.patience {
+    let all = fill(response, &mut bytes, size);
+    let received = match patience {
         None => all.await,
         Some(patience) => tokio::time::timeout(patience, all).await.unwrap_or(BodyEnd::Broken),
     };
     if !bytes.starts_with(&GZIP) {
-        return ResponseBody::new(&bytes, end, response.headers());
+        return ResponseBody::new(&bytes, received, response.headers());
     }
-    let (unpacked, unpacked_end) = unpack(&bytes, limits.size).await;
-    let end = if end == BodyEnd::Whole { unpacked_end } else { end };
+    let (unpacked, unpacked_end) = unpack(&bytes, size).await;
+    let end = if received == BodyEnd::Whole { unpacked_end } else { received };
     ResponseBody::new(&unpacked, end, response.headers())
 }
 

@@ -44,7 +44,7 @@ pub(super) enum BodyContent<T> {
 /// (303). A page is no success of the API: it says as much as a 502.
 ///
 /// `contents`: whether the body has what was asked for (of a create: a report id); only used for 2xx.
-/// `retry_after_readable`: by [`super::retry_after`], zero and past dates included.
+/// `retry_after_readable`: by [`super::Notice`], zero and past dates included.
 pub(super) fn verdict<T>(
     status: u16,
     contents: BodyContent<T>,

@@ -7,8 +7,8 @@ use reqwest::{
 use url::Url;
 
 use super::{
-    Answer, Api, Credentials, HttpApiError, ListQuery, Listed, Notice, OnHead, Outcome, Page,
-    Refusal, Token, cause, http_client,
+    Answer, Api, Credentials, HttpApiError, ListPage, Listed, Notice, OnHead, Outcome, Page,
+    Refusal, Token, error_body, http_client,
     link::check_origin,
     reading,
     token_source::TokenSource,
@@ -30,6 +30,13 @@ const REPORT_ID: Wanted = Wanted { what: "the report's id", size: MIB };
 const REPORT: Wanted = Wanted { what: "the report", size: MIB };
 const REPORT_LIST: Wanted = Wanted { what: "the list of reports", size: 16 * MIB };
 const SUB_PARTNER_LIST: Wanted = Wanted { what: "the list of sub-partners", size: 16 * MIB };
+
+/// One page of a list, at an address that may come from the server.
+struct PageRequest<'a> {
+    token: &'a Token,
+    url: Url,
+    wanted: Wanted,
+}
 
 /// Each call is one HTTP request, sent at most once; the token goes to the base URL's own origin only.
 #[derive(Debug)]
@@ -68,15 +75,13 @@ impl HttpApi {
 
     async fn page<B: serde::de::DeserializeOwned, T>(
         &self,
-        token: &Token,
-        url: Url,
-        wanted: Wanted,
+        PageRequest { token, url, wanted }: PageRequest<'_>,
         on_head: &dyn OnHead,
         read: impl FnOnce(B, &Url) -> Result<Page<T>, reading::Misread>,
     ) -> Answer<Page<T>> {
         if let Err(error) = check_origin(&url, &self.base) {
             let notice = Notice::default();
-            let mut cause = cause::bad_response(0, &notice, foreign(&error.to_string()));
+            let mut cause = error_body::bad_response(0, &notice, foreign(&error.to_string()));
             cause.http_status = None;
             let outcome = Outcome::Refused(Refusal::Final, cause);
             return Answer { outcome, notice };
@@ -109,14 +114,13 @@ impl Api for HttpApi {
     async fn list(
         &self,
         token: &Token,
-        query: &ListQuery,
-        max: usize,
-        next: Option<&Url>,
+        page: ListPage<'_>,
         on_head: &dyn OnHead,
     ) -> Answer<Page<Listed>> {
-        let url = next.cloned();
-        let url = url.unwrap_or_else(|| wire::list_url(self.reports.clone(), query, max));
-        (self.page(token, url, REPORT_LIST, on_head, reading::reports)).await
+        let first = || wire::list_url(self.reports.clone(), page.query, page.max);
+        let url = page.next.cloned().unwrap_or_else(first);
+        let request = PageRequest { token, url, wanted: REPORT_LIST };
+        self.page(request, on_head, reading::reports).await
     }
 
     async fn get(
@@ -139,11 +143,10 @@ impl Api for HttpApi {
         next: Option<&Url>,
         on_head: &dyn OnHead,
     ) -> Answer<Page<OrgId>> {
-        let url = next.cloned();
-        let url =
-            url.unwrap_or_else(|| wire::sub_partners_url(self.base.join(SUB_PARTNERS), which));
-        let read = reading::sub_partners(which);
-        self.page(token, url, SUB_PARTNER_LIST, on_head, read).await
+        let first = || wire::sub_partners_url(self.base.join(SUB_PARTNERS), which);
+        let url = next.cloned().unwrap_or_else(first);
+        let request = PageRequest { token, url, wanted: SUB_PARTNER_LIST };
+        self.page(request, on_head, reading::sub_partners(which)).await
     }
 
     async fn renew(&self, refused: Option<&Token>, on_head: &dyn OnHead) -> Answer<Token> {

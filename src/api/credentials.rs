@@ -55,31 +55,8 @@ pub enum CredentialsError {
         name: &'static str,
         path: PathBuf,
         #[source]
-        source: SecretFileError,
+        source: io::Error,
     },
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum SecretFileError {
-    #[error(transparent)]
-    Io(io::Error),
-    #[error("it is not UTF-8; save it as plain text in UTF-8")]
-    NotUtf8,
-    #[error("it is empty")]
-    Empty,
-    #[error("it is too long for a token")]
-    TooLong,
-    #[error(transparent)]
-    Token(#[from] TokenError),
-}
-
-impl From<io::Error> for SecretFileError {
-    fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::FileTooLarge => SecretFileError::TooLong,
-            _ => SecretFileError::Io(error),
-        }
-    }
 }
 
 impl Credentials {
@@ -121,7 +98,7 @@ fn refresh(given: [Option<Given>; 3]) -> Result<Option<Refresh>, CredentialsErro
             missing: names
                 .into_iter()
                 .zip(&partly)
-                .filter_map(|(name, given)| given.is_none().then_some(name))
+                .filter_map(|(name, value)| value.is_none().then_some(name))
                 .collect(),
         }),
     }
@@ -141,9 +118,11 @@ impl Given {
     fn fault(&self, error: TokenError) -> CredentialsError {
         match &self.file {
             None => CredentialsError::Value(self.name),
-            Some(path) => {
-                CredentialsError::File { name: self.name, path: path.clone(), source: error.into() }
-            }
+            Some(path) => CredentialsError::File {
+                name: self.name,
+                path: path.clone(),
+                source: io::Error::other(error),
+            },
         }
     }
 }
@@ -153,7 +132,7 @@ fn find(
     name: &'static str,
 ) -> Result<Option<Given>, CredentialsError> {
     let is_nothing = |value: &OsString| value.to_str().is_some_and(|text| bare(text).is_empty());
-    let set = |name: &str| lookup(name).filter(|value| !is_nothing(value));
+    let set = |variable: &str| lookup(variable).filter(|value| !is_nothing(value));
     match (set(name), set(&format!("{name}_FILE"))) {
         (None, None) => Ok(None),
         (Some(_), Some(_)) => Err(CredentialsError::BothForms(name)),
@@ -180,11 +159,17 @@ fn file_named(value: OsString) -> PathBuf {
     }
 }
 
-pub(super) fn read_secret_file(path: &Path) -> Result<String, SecretFileError> {
-    let bytes = read_regular(path, MAX_SECRET)?;
-    let text = String::from_utf8(bytes).map_err(|_| SecretFileError::NotUtf8)?;
+pub(super) fn read_secret_file(path: &Path) -> io::Result<String> {
+    use io::ErrorKind::{FileTooLarge, InvalidData};
+    let bytes = read_regular(path, MAX_SECRET).map_err(|error| match error.kind() {
+        FileTooLarge => io::Error::new(FileTooLarge, "it is too long for a token"),
+        _ => error,
+    })?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        io::Error::new(InvalidData, "it is not UTF-8; save it as plain text in UTF-8")
+    })?;
     if text.trim().is_empty() {
-        return Err(SecretFileError::Empty);
+        return Err(io::Error::new(InvalidData, "it is empty"));
     }
     Ok(text)
 }

@@ -1,30 +1,33 @@
 use serde_json::Value;
 
 use super::{
+    Cause, Notice,
     body::{BodyEnd, ResponseBody},
     wire,
 };
+use crate::text::{foreign, foreign_word};
+use request::page_code;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct ErrorBody {
-    pub(super) code: Option<String>,
+struct ErrorBody {
+    code: Option<String>,
     /// The server's words, or a description of a body without any. Never empty.
-    pub(super) text: String,
-    pub(super) tracking_id: Option<String>,
+    text: String,
+    tracking_id: Option<String>,
 }
 
 /// Known shapes: `{message, errors: [{description}], trackingId}`; `{error: {key, message: [{description, code}]},
 /// trackingId}` and `error` as a list of such; `{errors: [{code, description}]}` with codes as numbers or texts;
 /// `errorCode`; `error` as a text; OAuth's `{error, error_description}` (RFC 6749, 5.2); other text; HTML; nothing. The
 /// first code counts, nested before outer. Different descriptions are joined.
-pub(super) fn read(status: u16, body: &ResponseBody) -> ErrorBody {
+fn read(status: u16, body: &ResponseBody) -> ErrorBody {
     let words = Words::of(status, body);
     let text = if words.said.is_empty() { describe(status, body) } else { words.said.join("; ") };
     ErrorBody { code: words.code.or(words.outer_code), text, tracking_id: words.tracking_id }
 }
 
 /// The error in a 2xx, if any: as [`read`], but nothing else of the body is repeated.
-pub(super) fn in_a_success(status: u16, body: &ResponseBody) -> Option<ErrorBody> {
+fn in_a_success(status: u16, body: &ResponseBody) -> Option<ErrorBody> {
     let words = Words::of(status, body);
     (!words.said.is_empty()).then(|| read(status, body))
 }
@@ -116,38 +119,100 @@ fn is_oauth_code(text: &str) -> bool {
 
 fn describe(status: u16, body: &ResponseBody) -> String {
     let text = body.text();
-    let is_json = |text: &str| wire::read::<Value>(text).is_some();
+    let is_json = |said: &str| wire::read::<Value>(said).is_some();
     let (what, said) = match (text, body.end) {
         (None, _) => (" with a body that is not text", None),
         (Some(""), BodyEnd::Whole) => (" without a message", None),
         (Some(_), _) if body.is_markup() => (" with an HTML page", text.and_then(title)),
-        (Some(text), BodyEnd::Broken) => (", but its body broke off", Some(whole_words(text))),
-        (Some(text), BodyEnd::TooLong) => {
-            (" with a body too long to read", Some(whole_words(text)))
-        }
+        (Some(text), BodyEnd::Broken) => (", but its body broke off", Some(text)),
+        (Some(text), BodyEnd::TooLong) => (" with a body too long to read", Some(text)),
         (Some(text), _) if text.starts_with(['{', '[']) && is_json(text) => {
             (" with JSON that holds no message", None)
         }
         (Some(text), _) => ("", Some(text)),
     };
-    let said = said.filter(|said| !said.is_empty());
-    let said = said.map_or(String::new(), |said| format!(": {said}"));
-    format!("the server answered {status}{what}{said}")
+    match said {
+        None | Some("") => format!("the server answered {status}{what}"),
+        Some(words) => format!("the server answered {status}{what}: {words}"),
+    }
 }
 
-/// A text that was cut, without its last word: of a secret that was cut there, the rest would not be known as one.
-fn whole_words(text: &str) -> &str {
-    let kept = text.rsplit_once(|c: char| c.is_whitespace() || c == '"');
-    kept.map_or("", |(kept, _)| kept.trim_end())
-}
-
-pub(super) fn title(page: &str) -> Option<&str> {
+fn title(page: &str) -> Option<&str> {
     // The lower-case text has the same length, whatever it contains.
     let lower = page.to_ascii_lowercase();
     let begin = lower.find("<title")?;
     let begin = begin + lower[begin..].find('>')? + 1;
     let end = begin + lower[begin..].find("</title")?;
     Some(page[begin..end].trim()).filter(|title| !title.is_empty())
+}
+
+/// A server's code that is one of our own words does not count: readers of the ledger would mistake it for ours.
+pub(super) fn of_error(status: u16, notice: &Notice, body: &ResponseBody) -> Cause {
+    let said = read(status, body);
+    let redirect = (300..=399).contains(&status);
+    let code = if redirect {
+        Some("redirect".to_owned())
+    } else {
+        said.code.and_then(|code| foreign_word(&code)).filter(|code| !is_our_word(code))
+    };
+    let text = if redirect {
+        format!(
+            "the server answered {status} and sent us elsewhere; redirects are not followed, check api.base_url"
+        )
+    } else {
+        foreign(&said.text)
+    };
+    Cause {
+        http_status: Some(status),
+        code: code.unwrap_or_else(|| format!("http_{status}")),
+        text: if text.is_empty() {
+            format!("the server answered {status} without a message")
+        } else {
+            text
+        },
+        tracking_id: notice.tracking_id.clone().or_else(|| foreign_word(&said.tracking_id?)),
+        report_id: None,
+    }
+}
+
+/// Codes that this program gives if the server gave none (`docs/ledger.md`, `error_code`).
+fn is_our_word(code: &str) -> bool {
+    const WORDS: [&str; 7] =
+        ["timeout", "connect", "tls", "reset", "redirect", "bad_response", "in_doubt"];
+    WORDS.contains(&code) || code.starts_with("http_")
+}
+
+/// Repeats only words about an error and the title of a page: the rest may be a secret.
+pub(super) fn of_unreadable(notice: &Notice, body: &ResponseBody, wanted: &str) -> Cause {
+    let status = notice.status.unwrap_or_default(); // an answer always has one
+    if body.is_page() {
+        let title = body.text().filter(|_| body.is_markup()).and_then(title);
+        let what = match (body.is_markup(), title) {
+            (true, Some(title)) => format!("a web page ({title})"),
+            (true, None) => "a web page".to_owned(),
+            (false, _) => "text".to_owned(),
+        };
+        let text = format!("the answer was {what} with status {status}, not the API's JSON");
+        return Cause { code: page_code(status), ..bad_response(status, notice, foreign(&text)) };
+    }
+    let why = match (in_a_success(status, body), body.end) {
+        (Some(said), _) => said.text,
+        (None, BodyEnd::Whole) => "unexpected answer".to_owned(),
+        (None, BodyEnd::TooLong) => "its body is too long".to_owned(),
+        (None, BodyEnd::Broken) => "its body broke off".to_owned(),
+    };
+    let text = format!("the server answered {status}, but {wanted} could not be read: {why}");
+    bad_response(status, notice, foreign(&text))
+}
+
+pub(super) fn bad_response(status: u16, notice: &Notice, text: String) -> Cause {
+    Cause {
+        http_status: Some(status),
+        code: "bad_response".to_owned(),
+        text,
+        tracking_id: notice.tracking_id.clone(),
+        ..Cause::default()
+    }
 }
 
 #[cfg(test)]
@@ -157,6 +222,7 @@ mod tests {
     use reqwest::header::HeaderMap;
 
     use super::*;
+    use crate::text::hold;
 
     fn whole(bytes: &[u8]) -> ResponseBody {
         ResponseBody::new(bytes, BodyEnd::Whole, &HeaderMap::new())
@@ -258,6 +324,7 @@ mod tests {
 
     #[test]
     fn a_body_that_cannot_be_read_is_said_to_be_so() {
+        hold("s3cr3t-word");
         for (bytes, end, text) in [
             (
                 &b"\xff\xfe\x01\x80"[..],
@@ -267,9 +334,9 @@ mod tests {
             (
                 b"{\"message\":\"x\"",
                 BodyEnd::TooLong,
-                "the server answered 502 with a body too long to read: {\"message\":\"x",
+                "the server answered 502 with a body too long to read: {\"message\":\"x\"",
             ),
-            (b"{\"mess", BodyEnd::Broken, "the server answered 502, but its body broke off: {"),
+            (b"{\"me", BodyEnd::Broken, "the server answered 502, but its body broke off: {\"me"),
             (
                 b"it says t0ken s3cr3t-w",
                 BodyEnd::TooLong,
@@ -285,6 +352,40 @@ mod tests {
         let deep = "[".repeat(60_000);
         let text = read(500, &whole(deep.as_bytes())).text;
         assert!(text.starts_with("the server answered 500: [["));
+    }
+
+    fn cause(status: u16, body: &str) -> Cause {
+        let body = ResponseBody::new(body.as_bytes(), BodyEnd::Whole, &HeaderMap::new());
+        crate::text::hold("t0ken");
+        of_error(status, &Notice::default(), &body)
+    }
+
+    #[test]
+    fn codes_are_the_servers_or_ours() {
+        for (status, body, code) in [
+            (400, r#"{"errorCode":7}"#, "7"),
+            (400, r#"{"errorCode":"two words"}"#, "http_400"),
+            (400, r#"{"errorCode":"x-t0ken"}"#, "http_400"),
+            (400, r#"{"errorCode":"in_doubt"}"#, "http_400"),
+            (409, r#"{"errorCode":"timeout"}"#, "http_409"),
+            (500, r#"{"errors":[{"code":"http_404"}]}"#, "http_500"),
+            (400, r#"{"errorCode":"Timeout"}"#, "Timeout"),
+            (502, "<html>", "http_502"),
+            (302, r#"{"errorCode":7}"#, "redirect"),
+        ] {
+            assert_eq!(cause(status, body).code, code, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn nothing_dangerous_gets_through() {
+        let echo = cause(400, r#"{"message":"Bearer t0ken\n\u001b[2J","trackingId":"t0ken"}"#);
+        assert_eq!(echo.text, "Bearer [secret] [2J");
+        assert_eq!(echo.tracking_id, None);
+        assert_eq!(
+            cause(400, r#"{"message":"\u202e"}"#).text,
+            "the server answered 400 without a message"
+        );
     }
 
     proptest! {

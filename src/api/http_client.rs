@@ -8,7 +8,7 @@ use reqwest::{
 
 use crate::{files::read_regular, manifest::ApiSettings};
 
-/// Servers close idle connections after five seconds or more; a request that meets such a close is in doubt.
+/// Servers close idle connections after five seconds or more; a request sent into such a close may have arrived or not.
 const IDLE: Duration = Duration::from_secs(4);
 
 /// In bytes: all certificates that a system trusts have less than a megabyte together.
@@ -35,29 +35,31 @@ pub enum HttpApiError {
     Client(#[source] reqwest::Error),
 }
 
-/// The client sends every request at most once: no redirects, no retries, not even of what HTTP/2 calls safe. (Only a
-/// request of which no byte was written to a dying pooled connection goes to another one.)
+/// No redirects, no retries, not even of what HTTP/2 calls safe. (The pool itself moves a request to another
+/// connection only if none of its bytes was written.)
+fn sending_once() -> ClientBuilder {
+    // An error means that there is a provider already, which is fine.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .pool_idle_timeout(IDLE)
+}
+
+/// For the API.
 pub(super) fn build(
     settings: &ApiSettings,
     concurrency: NonZeroUsize,
 ) -> Result<Client, HttpApiError> {
-    // An error means that there is a provider already, which is fine.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    let mut client = Client::builder()
-        .user_agent(USER_AGENT)
+    let mut client = sending_once()
         .default_headers(headers)
-        .redirect(redirect::Policy::none())
-        .retry(reqwest::retry::never())
         .pool_max_idle_per_host(concurrency.get())
-        .pool_idle_timeout(IDLE)
         .timeout(settings.request_timeout)
         .connect_timeout(connect_timeout(settings));
-    let roots = match &settings.ca_file {
-        Some(path) => certificates(path.clone())?,
-        None => Vec::new(),
-    };
+    let roots = certificates(settings)?;
     client = if settings.base_url.as_url().scheme() == "http" {
         client.tls_certs_only(roots) // spares us reading the system's, which takes long
     } else {
@@ -75,30 +77,28 @@ pub(crate) fn download_client(
     needs_roots: bool,
     guard: impl FnOnce(ClientBuilder) -> ClientBuilder,
 ) -> Result<Client, HttpApiError> {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let roots = match &settings.ca_file {
-        Some(path) if needs_roots => certificates(path.clone())?,
-        _ => Vec::new(),
-    };
-    let client = Client::builder()
-        .user_agent(USER_AGENT)
-        .redirect(redirect::Policy::none())
-        .retry(reqwest::retry::never())
+    let client = sending_once()
         .referer(false)
-        .pool_idle_timeout(IDLE)
         .read_timeout(settings.request_timeout)
         .connect_timeout(settings.connect_timeout);
-    let client =
-        if needs_roots { client.tls_certs_merge(roots) } else { client.tls_certs_only(roots) };
+    let client = if needs_roots {
+        client.tls_certs_merge(certificates(settings)?)
+    } else {
+        client.tls_certs_only([])
+    };
     guard(client).build().map_err(HttpApiError::Client)
 }
 
-/// A connect that hangs means "not sent", so it has to end before the whole exchange does, which would be a doubt.
+/// A connect that times out means "not sent", a request that does is in doubt: so the connect must time out first.
 fn connect_timeout(settings: &ApiSettings) -> Duration {
     settings.connect_timeout.min(settings.request_timeout * 9 / 10)
 }
 
-fn certificates(path: PathBuf) -> Result<Vec<Certificate>, HttpApiError> {
+/// Those of `api.ca_file`; none without it.
+fn certificates(settings: &ApiSettings) -> Result<Vec<Certificate>, HttpApiError> {
+    let Some(path) = settings.ca_file.clone() else {
+        return Ok(Vec::new());
+    };
     let pem = match read_regular(&path, LONGEST_PEM) {
         Ok(pem) => pem,
         Err(source) => return Err(HttpApiError::CaFile { path, source }),

@@ -90,8 +90,8 @@ fn read_links(mut rest: &[u8]) -> Option<Vec<LinkValue<'_>>> {
     }
 }
 
-fn read_link(rest: &[u8]) -> Option<(LinkValue<'_>, &[u8])> {
-    let inner = rest.strip_prefix(b"<")?;
+fn read_link(text: &[u8]) -> Option<(LinkValue<'_>, &[u8])> {
+    let inner = text.strip_prefix(b"<")?;
     let (target, mut rest) = split_at_first(inner, |byte| byte == b'>');
     rest = rest.strip_prefix(b">")?.trim_ascii_start();
     let mut link =
@@ -100,8 +100,8 @@ fn read_link(rest: &[u8]) -> Option<(LinkValue<'_>, &[u8])> {
         let (name, after) = split_at_first(after.trim_ascii_start(), |byte| !is_in_a_token(byte));
         rest = after.trim_ascii_start();
         let mut value = Vec::new();
-        if let [b'=', after @ ..] = rest {
-            (value, rest) = parameter_value(after.trim_ascii_start())?;
+        if let [b'=', value_and_rest @ ..] = rest {
+            (value, rest) = parameter_value(value_and_rest.trim_ascii_start())?;
             rest = rest.trim_ascii_start();
         }
         let place = match &*name.to_ascii_lowercase() {

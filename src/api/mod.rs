@@ -2,7 +2,6 @@
 
 mod answer;
 mod body;
-mod cause;
 mod classify;
 mod client;
 mod credentials;
@@ -12,8 +11,7 @@ mod http_client;
 mod link;
 mod notice;
 mod reading;
-mod retry_after;
-mod secret_file;
+pub(crate) mod testing;
 #[cfg(test)]
 pub(crate) mod tests;
 mod token;
@@ -21,10 +19,9 @@ mod token_source;
 mod transport;
 mod transport_error;
 mod wire;
-mod wire_answer;
 
 pub use answer::{
-    Answer, Cause, ListQuery, Listed, Notice, OnHead, Outcome, Page, Refusal, WaitKind,
+    Answer, Cause, ListPage, ListQuery, Listed, Notice, OnHead, Outcome, Page, Refusal, WaitKind,
 };
 pub use client::HttpApi;
 pub use credentials::{Credentials, CredentialsError};
@@ -33,7 +30,6 @@ pub use http_client::HttpApiError;
 pub(crate) use http_client::download_client;
 pub(crate) use notice::announced_wait;
 pub use token::Token;
-pub use wire_answer::WireAnswer;
 
 use url::Url;
 
@@ -58,13 +54,11 @@ pub trait Api {
         on_head: &dyn OnHead,
     ) -> Answer<ReportId>;
 
-    /// `GET /wholesale/billing/reports`: the first page for `query` with at most `max` reports, or the page at `next`.
+    /// `GET /wholesale/billing/reports`
     async fn list(
         &self,
         token: &Self::Token,
-        query: &ListQuery,
-        max: usize,
-        next: Option<&Url>,
+        page: ListPage<'_>,
         on_head: &dyn OnHead,
     ) -> Answer<Page<Listed>>;
 

@@ -7,8 +7,8 @@ use url::Url;
 use super::{
     Answer, Cause, Listed, Notice, Outcome, Page, Refusal,
     body::{BodyEnd, ResponseBody},
-    cause,
     classify::{BodyContent, Classification, verdict},
+    error_body,
     link::next_page,
     wire,
 };
@@ -44,38 +44,35 @@ pub(super) fn judge<T>(
         _ => Err(Misread::NotThere),
     };
     let contents = match found {
-        Ok(found) => BodyContent::Wanted(found),
-        Err(Misread::Contradicts(why, report)) => {
-            let cause =
-                Cause { report_id: report, ..cause::bad_response(status, &notice, foreign(&why)) };
-            let outcome = Outcome::InDoubt(Doubt::SaidYes, cause);
-            return Answer { outcome, notice };
-        }
+        Ok(wanted) => BodyContent::Wanted(wanted),
         Err(Misread::NotThere) if body.is_page() => BodyContent::Page,
         Err(Misread::NotThere) => {
             notice.is_unread = success && !body.is_json();
             BodyContent::Unreadable
         }
-        Err(Misread::Unusable(why)) => {
-            let cause = cause::bad_response(status, &notice, foreign(&why));
-            let outcome = Outcome::Refused(Refusal::Final, cause);
+        Err(Misread::Contradicts(why, report_id)) => {
+            let cause = error_body::bad_response(status, &notice, foreign(&why));
+            let outcome = Outcome::InDoubt(Doubt::SaidYes, Cause { report_id, ..cause });
             return Answer { outcome, notice };
         }
+        Err(Misread::Unusable(why)) => {
+            let unusable = error_body::bad_response(status, &notice, foreign(&why));
+            return Answer { outcome: Outcome::Refused(Refusal::Final, unusable), notice };
+        }
         Err(Misread::Refused) => {
-            let cause = cause::of_error(status, &notice, body);
-            let outcome = Outcome::Refused(Refusal::Final, cause);
-            return Answer { outcome, notice };
+            let refused = error_body::of_error(status, &notice, body);
+            return Answer { outcome: Outcome::Refused(Refusal::Final, refused), notice };
         }
     };
     let cause = || {
         if success {
-            cause::of_unreadable(&notice, body, what)
+            error_body::of_unreadable(&notice, body, what)
         } else {
-            cause::of_error(status, &notice, body)
+            error_body::of_error(status, &notice, body)
         }
     };
     let outcome = match verdict(status, contents, notice.retry_after.is_some()) {
-        Classification::Done(found) => Outcome::Done(found),
+        Classification::Done(wanted) => Outcome::Done(wanted),
         Classification::Refused(refusal) => Outcome::Refused(refusal, cause()),
         Classification::InDoubt(doubt) => Outcome::InDoubt(doubt, cause()),
     };
@@ -117,7 +114,7 @@ pub(super) fn of_read<T>(answer: Answer<T>) -> Answer<T> {
     match (&answer.outcome, answer.notice.status) {
         (Outcome::Done(_), Some(status)) if status != 200 => {
             let text = format!("the server answered {status}, which is no whole answer to a read");
-            let cause = cause::bad_response(status, &answer.notice, text);
+            let cause = error_body::bad_response(status, &answer.notice, text);
             Answer { outcome: Outcome::InDoubt(Doubt::SaidYes, cause), ..answer }
         }
         _ => without_redirects(answer),

@@ -1,5 +1,7 @@
 use std::{
     cell::RefCell,
+    fs::{self, OpenOptions},
+    io::{self, Write},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -13,11 +15,11 @@ use super::{
     Answer, Cause, Credentials, Notice, OnHead, Outcome, Refusal, Token, WaitKind,
     credentials::{Refresh, read_secret_file},
     reading::Misread,
-    secret_file,
     token::secret,
     transport::{Transport, Wanted},
     wire,
 };
+use crate::files::NewFile;
 
 /// The time for a file of a few bytes.
 const DISK: Duration = Duration::from_secs(10);
@@ -79,15 +81,12 @@ impl TokenSource {
                     Outcome::Done(renewed.access)
                 }
             }
-            Outcome::Refused(refusal, cause) => {
-                let refused = refused_renewal(refusal, cause);
-                match refused {
-                    Outcome::Refused(Refusal::Unauthorized, cause) => {
-                        self.after_refusal(refresh, cause).await
-                    }
-                    other => other,
+            Outcome::Refused(refusal, cause) => match refused_renewal(refusal, cause) {
+                Outcome::Refused(Refusal::Unauthorized, cause) => {
+                    self.after_refusal(refresh, cause).await
                 }
-            }
+                other => other,
+            },
             Outcome::NotSent(cause) => Outcome::NotSent(unanswered(cause)),
             Outcome::InDoubt(doubt, cause) => Outcome::InDoubt(doubt, unanswered(cause)),
         };
@@ -121,8 +120,8 @@ impl TokenSource {
             }
             let path = path.clone();
             let read = blocking(move || {
-                let text = read_secret_file(&path).map_err(std::io::Error::other)?;
-                secret(&text).map_err(std::io::Error::other)
+                let text = read_secret_file(&path)?;
+                secret(&text).map_err(io::Error::other)
             });
             // An unreadable file counts as unchanged.
             let Ok(token) = read.await else { continue };
@@ -163,7 +162,7 @@ impl TokenSource {
             return;
         };
         let shown = path.display().to_string();
-        let kept = blocking(move || secret_file::replace(&path, token.expose_secret())).await;
+        let kept = blocking(move || replace_secret(&path, token.expose_secret())).await;
         if let Err(error) = kept {
             tracing::warn!(
                 "the server gave a new refresh token, so the one in {shown} may be spent; \
@@ -214,18 +213,37 @@ async fn read_token(path: Option<PathBuf>) -> Option<Token> {
         .ok()
 }
 
-fn token_in(path: &Path) -> std::io::Result<Token> {
-    let text = read_secret_file(path).map_err(std::io::Error::other)?;
-    Token::new(&text).map_err(std::io::Error::other)
+fn token_in(path: &Path) -> io::Result<Token> {
+    Token::new(&read_secret_file(path)?).map_err(io::Error::other)
+}
+
+/// Atomic, readable by the owner only. A file that cannot be replaced (mounted by itself, or in a folder where nothing
+/// may be made) is overwritten in place, which a crash may cut.
+fn replace_secret(path: &Path, text: &str) -> io::Result<()> {
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, ResourceBusy};
+    let path = fs::canonicalize(path)?;
+    let replaced = NewFile::begin(&path).and_then(|mut file| {
+        file.for_its_owner_only()?;
+        writeln!(file, "{text}")?;
+        file.put_in_place()
+    });
+    match replaced.as_ref().map_err(io::Error::kind) {
+        Err(ResourceBusy | PermissionDenied | ReadOnlyFilesystem) => {
+            let mut file = OpenOptions::new().write(true).truncate(true).open(path)?;
+            writeln!(file, "{text}")?;
+            file.sync_all()
+        }
+        _ => replaced,
+    }
 }
 
 /// A share that does not answer must not block the run for ever.
 async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
-) -> std::io::Result<T> {
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
     match tokio::time::timeout(DISK, tokio::task::spawn_blocking(work)).await {
-        Ok(done) => done.unwrap_or_else(|error| Err(std::io::Error::other(error))),
-        Err(late) => Err(std::io::Error::new(std::io::ErrorKind::TimedOut, late)),
+        Ok(done) => done.unwrap_or_else(|error| Err(io::Error::other(error))),
+        Err(late) => Err(io::Error::new(io::ErrorKind::TimedOut, late)),
     }
 }
 
@@ -235,20 +253,14 @@ fn without_exchange(outcome: Outcome<Token>) -> Answer<Token> {
 
 fn same_again() -> Cause {
     refused(
-        "The token was refused, and renewing it gave the same one again. Authorise the integration anew \
+        "The token was refused, and renewing it gave the same one again. Authorise the integration again \
          (WEBEX_REFRESH_TOKEN)."
             .to_owned(),
     )
 }
 
 fn refused(text: String) -> Cause {
-    Cause {
-        http_status: None,
-        code: "http_401".to_owned(),
-        text,
-        tracking_id: None,
-        report_id: None,
-    }
+    Cause { code: "http_401".to_owned(), text, ..Cause::default() }
 }
 
 fn unanswered(cause: Cause) -> Cause {
@@ -273,5 +285,36 @@ fn refused_renewal<T>(refusal: Refusal, cause: Cause) -> Outcome<T> {
             );
             Outcome::Refused(Refusal::Unauthorized, Cause { text, ..cause })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_is_replaced_and_nothing_is_left_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        fs::write(&path, "old").unwrap();
+        replace_secret(&path, "new").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert!(replace_secret(&folder.path().join("missing"), "x").is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_may_read_it_and_links_stay() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let (real, link) = (folder.path().join("real"), folder.path().join("link"));
+        fs::write(&real, "old").unwrap();
+        symlink(&real, &link).unwrap();
+        replace_secret(&link, "new").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_to_string(&real).unwrap(), "new\n");
+        let mode = fs::metadata(&real).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 }

@@ -6,15 +6,14 @@ use chrono::Utc;
 use reqwest::{Client, RequestBuilder, header::HeaderMap};
 
 use super::{
-    Answer, Notice, OnHead,
-    body::{self, Limits},
-    notice,
+    Answer, Notice, OnHead, body, notice,
     reading::{Misread, judge},
     transport_error,
 };
 
-/// The headers may announce a wait, which the other requests must learn soon.
-const ERROR_BODY: Limits = Limits { size: 64 * 1024, patience: Some(Duration::from_secs(2)) };
+/// Of an error's body. Its headers may announce a wait, which the other requests must learn soon.
+const ERROR_SIZE: usize = 64 * 1024;
+const ERROR_PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted {
@@ -22,12 +21,6 @@ pub(super) struct Wanted {
     pub(super) what: &'static str,
     /// In bytes.
     pub(super) size: usize,
-}
-
-impl Wanted {
-    fn limits(self) -> Limits {
-        Limits { size: self.size, patience: None }
-    }
 }
 
 #[derive(Debug)]
@@ -57,11 +50,11 @@ impl Transport {
         let status = response.status().as_u16();
         let notice = notice::read(status, response.headers(), Utc::now());
         on_head.on_head(&notice);
-        let success = response.status().is_success();
-        let limits = if success { wanted.limits() } else { ERROR_BODY };
-        let body = body::read(&mut response, limits).await;
-
-        let headers = response.headers();
-        judge(notice, headers, &body, wanted.what, read)
+        let body = if response.status().is_success() {
+            body::read(&mut response, wanted.size, None).await
+        } else {
+            body::read(&mut response, ERROR_SIZE, Some(ERROR_PATIENCE)).await
+        };
+        judge(notice, response.headers(), &body, wanted.what, read)
     }
 }

@@ -19,11 +19,9 @@ use request::Doubt;
 pub(super) fn outcome<T>(error: &reqwest::Error, patience: Duration) -> Outcome<T> {
     let is_tls = is_tls(error);
     let cause = |code: &str, said: String| Cause {
-        http_status: None,
         code: code.to_owned(),
         text: foreign(&said),
-        tracking_id: None,
-        report_id: None,
+        ..Cause::default()
     };
     let reason = innermost(error);
     // A builder's error: the request was never assembled.
@@ -74,8 +72,8 @@ fn server(error: &reqwest::Error) -> String {
 }
 
 fn why_unreachable(error: &reqwest::Error) -> Option<&'static str> {
-    for error in chain(error) {
-        match error.to_string().strip_prefix("tunnel error: ") {
+    for cause in chain(error) {
+        match cause.to_string().strip_prefix("tunnel error: ") {
             Some("proxy authorization required") => {
                 return Some(
                     "407: the proxy wants a user name and a password; write them into HTTPS_PROXY as \
@@ -96,8 +94,8 @@ fn why_unreachable(error: &reqwest::Error) -> Option<&'static str> {
         return Some("its name is not known; check api.base_url and the network");
     }
     let kinds = chain(error).filter_map(|error| error.downcast_ref::<io::Error>());
-    let word = |error: &io::Error| {
-        Some(match error.kind() {
+    let word = |innermost: &io::Error| {
+        Some(match innermost.kind() {
             io::ErrorKind::ConnectionRefused => "connection refused",
             io::ErrorKind::NetworkUnreachable => "network is unreachable",
             io::ErrorKind::HostUnreachable => "host is unreachable",

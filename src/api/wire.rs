@@ -32,7 +32,7 @@ fn repaired(text: &str) -> Option<String> {
             rest = &rest[rest.chars().next().map_or(0, char::len_utf8)..];
             continue;
         };
-        let unit = |text: &str| u16::from_str_radix(text.strip_prefix('u')?.get(..4)?, 16).ok();
+        let unit = |hex: &str| u16::from_str_radix(hex.strip_prefix('u')?.get(..4)?, 16).ok();
         let next = escape.chars().next();
         let length = match (next, unit(escape)) {
             (Some('u'), Some(0xd800..=0xdbff))

@@ -21,20 +21,8 @@ impl<'a> AuditedRequest<'a> {
         row.is_some_and(|row| row.collected.file.is_empty())
     }
 
-    pub(super) fn who(&self) -> String {
-        let org = self.planned.request.sub_partner.as_ref();
-        match (&self.planned.label, org) {
-            (Some(label), _) => label.to_string(),
-            (None, Some(org)) => org.to_string(),
-            (None, None) => "own".to_owned(),
-        }
-    }
-
-    fn name(&self) -> String {
-        let request = &self.planned.request;
-        let internal = if request.internal { " internal" } else { "" };
-        let (who, report_type, period) = (self.who(), request.report_type, request.period);
-        format!("{who} {report_type} {period}{internal}")
+    pub(super) fn who(&self) -> &'a str {
+        self.planned.request.who(self.planned.label.as_deref())
     }
 
     /// The id in the ledger.
@@ -48,7 +36,7 @@ impl<'a> AuditedRequest<'a> {
             request_id: self.id(),
             report_id: self.report().cloned(),
             file: None,
-            subject: self.name(),
+            subject: self.planned.request.named(self.who()),
             what,
             remedy,
         }

@@ -57,8 +57,9 @@ impl<'a> MonthPairs<'a> {
         for (place, row) in earlier.enumerate() {
             let (key, period) = (whose(row.request()), row.request().period);
             let is_later = |than: &Row| age(period) > age(than.request().period);
-            if let Some((_, now)) = latest.get(&key) {
-                if period.end() < now.start() && before.get(&key).is_none_or(|than| is_later(than))
+            if let Some((_, month)) = latest.get(&key) {
+                if period.end() < month.start()
+                    && before.get(&key).is_none_or(|than| is_later(than))
                 {
                     before.insert(key, row);
                 }
@@ -74,17 +75,17 @@ impl<'a> MonthPairs<'a> {
         let mut compared: Vec<(usize, Whose<'_>)> =
             latest.into_iter().map(|(key, (place, _))| (place, key)).collect();
         compared.sort_by_key(|(place, _)| *place);
-        let mut beside = MonthPairs::default();
+        let mut months = MonthPairs::default();
         for (place, key) in compared {
             match before.get(&key) {
-                Some(row) => beside.pairs.push((place, row)),
-                None => beside.new.push(place),
+                Some(row) => months.pairs.push((place, row)),
+                None => months.new.push(place),
             }
         }
         let mut gone: Vec<(usize, &Row)> = gone.into_values().collect();
         gone.sort_by_key(|(place, _)| *place);
-        beside.vanished = gone.into_iter().map(|(_, row)| row).collect();
-        beside
+        months.vanished = gone.into_iter().map(|(_, row)| row).collect();
+        months
     }
 }
 

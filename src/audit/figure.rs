@@ -62,7 +62,7 @@ impl fmt::Display for FigureText<'_> {
     }
 }
 
-/// `594.22, was 619.12 (-24.9, -4 %)`; no percentage of zero.
+/// `594.22, was 619.12 (-24.9, -4 %)`; no percentage of zero or less.
 pub(super) fn change(then: &Amount, now: Option<&Amount>) -> String {
     let Some(now) = now else {
         return format!("was {then}");

@@ -52,8 +52,7 @@ impl<'a> FileAudit<'a, '_> {
         let mut summed = Vec::new();
         for (place, subject) in self.subjects.iter().enumerate() {
             let row = subject.row.filter(|_| subject.report().is_some());
-            let file = row.zip(self.files);
-            let file = file.map(|(row, files)| files.look(row, self.totals));
+            let file = row.zip(self.files).map(|(row, files)| files.look(row, self.totals));
             let figure = row
                 .ok_or(NoAmount::NotCreated)
                 .and_then(|row| figure(row, file.as_ref(), self.totals.into()));
@@ -90,12 +89,12 @@ impl<'a> FileAudit<'a, '_> {
             }
         }
         if let Some(previous) = self.previous {
-            self.lay_beside(previous, planned, &mut examined);
+            self.compare_months(previous, planned, &mut examined);
         }
         examined
     }
 
-    fn lay_beside<'r>(
+    fn compare_months<'r>(
         &self,
         previous: &Previous<'a>,
         planned: impl IntoIterator<Item = &'r Request>,
@@ -104,10 +103,10 @@ impl<'a> FileAudit<'a, '_> {
         'a: 'r,
     {
         let request = |subject: &AuditedRequest<'a>| &subject.planned.request;
-        let now: Vec<&'r Request> = self.subjects.iter().map(request).collect();
-        let beside = MonthPairs::lay(&now, planned, previous.ledger.rows());
-        examined.new = beside.new;
-        for (place, row) in beside.pairs {
+        let requests: Vec<&'r Request> = self.subjects.iter().map(request).collect();
+        let months = MonthPairs::lay(&requests, planned, previous.ledger.rows());
+        examined.new = months.new;
+        for (place, row) in months.pairs {
             let then = previous.figure(row);
             match (&examined.figures[place], &then) {
                 (Ok(now), Ok(then)) => {
@@ -119,7 +118,7 @@ impl<'a> FileAudit<'a, '_> {
             }
             examined.pairs.push(Pair { place, then });
         }
-        let vanished_rows = beside.vanished.into_iter();
+        let vanished_rows = months.vanished.into_iter();
         let selected = vanished_rows.filter(|row| previous.selected.contains(&row.key()));
         examined.vanished = selected.map(|row| (row, vanished(row, previous))).collect();
     }

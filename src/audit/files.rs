@@ -1,16 +1,11 @@
-use std::{
-    io::{self, Read},
-    path::Path,
-};
-
-use sha2::{Digest as _, Sha256};
+use std::{io, path::Path};
 
 use super::{
     remedy::Remedy,
     sums::{Sums, sum_up},
 };
 use crate::{
-    files::open_regular,
+    files::{HashingReader, open_regular},
     ledger::{RecordedHashes, Row},
     manifest::Totals,
     text::{hexadecimal, one_line, system_says},
@@ -51,9 +46,8 @@ impl Files<'_> {
             let what = format!("a folder is in the place of {file}");
             return FileState::Missing(what, Remedy::MoveAndCollect);
         }
-        let input = open_regular(&path);
-        let input = match input {
-            Ok(input) => input,
+        let opened = match open_regular(&path) {
+            Ok(opened) => opened,
             Err(e) => match e.kind() {
                 io::ErrorKind::NotFound if path.is_symlink() => {
                     let what = format!("a link that leads nowhere is in the place of {file}");
@@ -69,17 +63,17 @@ impl Files<'_> {
                 _ => return unreadable(e),
             },
         };
-        let mut input = HashedInput { input, hash: Sha256::new() };
+        let mut input = HashingReader::new(opened);
         let sums = match totals.map(|totals| sum_up(&mut input, totals)).transpose() {
             Ok(sums) => sums,
             // Too wide or too long for a table, but its bytes may be unchanged.
             Err(e) if e.kind() == io::ErrorKind::InvalidData => Some(Err(e.to_string())),
             Err(e) => return unreadable(e),
         };
-        if let Err(e) = io::copy(&mut input, &mut io::sink()) {
-            return unreadable(e);
-        }
-        let found = hexadecimal(&input.hash.finalize());
+        let found = match input.read_all() {
+            Ok(read) => hexadecimal(&read.sha256()),
+            Err(e) => return unreadable(e),
+        };
         let known = &collected.sha256;
         if known.is_empty() {
             let what = format!("the ledger has no hash of {file}");
@@ -103,18 +97,5 @@ impl Files<'_> {
                 FileState::Changed(what, Remedy::Overwrite)
             }
         }
-    }
-}
-
-struct HashedInput<R> {
-    input: R,
-    hash: Sha256,
-}
-
-impl<R: Read> Read for HashedInput<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.input.read(buffer)?;
-        self.hash.update(&buffer[..read]);
-        Ok(read)
     }
 }

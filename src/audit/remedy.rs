@@ -14,7 +14,7 @@ pub enum Remedy {
     CollectThenRecreate,
     Collect,
     Overwrite,
-    /// `collect`, after moving the file: ledger and history disagree, so neither proves it.
+    /// `collect`, after moving the file: ledger and history record different hashes, so it is unclear which file is right.
     MoveAndCollect,
     Decide,
     /// `resolve --resend --replace`: the report is gone.
@@ -32,7 +32,7 @@ impl Remedy {
         }
     }
 
-    /// How a report comes back of which the ledger knows that the server has no file.
+    /// What helps where the server cannot give a report's file any more.
     pub(super) fn of_lost(row: &Row) -> Option<Self> {
         match Obstacle::of(row)? {
             Obstacle::Gone => Some(Remedy::Replace),
@@ -41,7 +41,7 @@ impl Remedy {
         }
     }
 
-    /// Whether it takes a report that the server still has.
+    /// Whether it downloads, so that the server must still have the report.
     pub(super) fn is_download(self) -> bool {
         matches!(self, Remedy::Collect | Remedy::Overwrite | Remedy::MoveAndCollect)
     }

@@ -8,7 +8,7 @@ use crate::{
     ledger::{Collected, Row, State},
     text::one_line,
 };
-use request::ReportId;
+use request::{ReportId, ReportStatus};
 
 /// The first kind of difference that applies. `twins`: how many of the others may belong to the twin with the other
 /// `internal`, which has no report; these are no duplicates.
@@ -46,14 +46,14 @@ pub(super) fn judge(
         let what = format!("the server neither lists nor finds its report {id}");
         return Some(subject.differs(DifferenceKind::Gone, what, Remedy::Replace));
     };
-    if is(own.status.as_deref(), FAILED) {
-        let collected = subject.row.map(|row| &row.collected);
+    if own.status() == ReportStatus::Failed {
+        let collected = subject.row.map(|row| &*row.collected);
         let known = collected.map(|it| it.error.as_str());
         let known = known.filter(|error| !error.is_empty());
         let why = own.errors.as_deref().or(known);
         let why = why.map_or(String::new(), |why| format!(" ({why})"));
         let what = format!("the server could not generate its report {id}{why}");
-        let remedy = if is(collected.map(|it| it.status.as_str()), FAILED) {
+        let remedy = if collected.is_some_and(|it| it.status() == ReportStatus::Failed) {
             Remedy::Recreate
         } else {
             Remedy::CollectThenRecreate
@@ -62,7 +62,7 @@ pub(super) fn judge(
     }
     let others = held.others.iter();
     let others: Vec<&Other> = others
-        .filter(|other| !is(other.report.status.as_deref(), FAILED) && !other.may_be_theirs)
+        .filter(|other| other.report.status() != ReportStatus::Failed && !other.may_be_theirs)
         .collect();
     (others.len() > twins).then(|| {
         let ids = list(subject, others.into_iter());
@@ -77,13 +77,6 @@ pub(super) fn not_created(subject: &AuditedRequest<'_>) -> Difference {
     subject.differs(DifferenceKind::NotCreated, why_not_created(subject.row), remedy)
 }
 
-const FAILED: &str = "FAILED";
-const COMPLETED: &str = "COMPLETED";
-
-fn is(status: Option<&str>, word: &str) -> bool {
-    status.is_some_and(|status| status.eq_ignore_ascii_case(word))
-}
-
 /// `held`: the server's answer about the report, if it was asked.
 pub(super) fn not_collected(
     subject: &AuditedRequest<'_>,
@@ -91,32 +84,37 @@ pub(super) fn not_collected(
 ) -> Difference {
     let known = subject.row.map(|row| &*row.collected);
     let own = held.and_then(|held| held.own.as_ref());
-    let status = match held {
+    let word = match held {
         Some(_) => own.and_then(|own| own.status.as_deref()),
         None => known.map(|known| known.status.as_str()),
     };
-    let status = status.unwrap_or_default();
+    let word = word.unwrap_or_default();
     let report = match held {
         Some(_) => "its report is",
         None => "its report was, when the server was last asked,",
     };
-    let why = known.map_or("", Collected::why_not);
-    let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
-    let (what, remedy) = if status.is_empty() {
-        let what = "it is not known whether its report is complete, and it is not collected";
-        (what.to_owned(), Remedy::Collect)
-    } else if is(Some(status), COMPLETED) {
-        let what = format!("{report} complete, and it is not collected{why}");
-        (what, Remedy::Collect)
-    } else if is(Some(status), FAILED) {
+    let why = match known.map_or("", Collected::why_not) {
+        "" => String::new(),
+        reason => format!(" ({reason})"),
+    };
+    let (what, remedy) = match ReportStatus::of(word) {
+        ReportStatus::Unread => {
+            let what = "it is not known whether its report is complete, and it is not collected";
+            (what.to_owned(), Remedy::Collect)
+        }
+        ReportStatus::Completed => {
+            (format!("{report} complete, and it is not collected{why}"), Remedy::Collect)
+        }
         // Only without a server: else it is another kind.
-        let what =
-            format!("the server could not generate its report, and so it is not collected{why}");
-        (what, Remedy::Recreate)
-    } else {
-        let status = one_line(status);
-        let what = format!("{report} not complete ({status}), and so it is not collected");
-        (what, Remedy::Collect)
+        ReportStatus::Failed => {
+            let lost = "the server could not generate its report, and so it is not collected";
+            (format!("{lost}{why}"), Remedy::Recreate)
+        }
+        ReportStatus::InProgress | ReportStatus::Unknown => {
+            let shown = one_line(word);
+            let what = format!("{report} not complete ({shown}), and so it is not collected");
+            (what, Remedy::Collect)
+        }
     };
     subject.differs(DifferenceKind::NotCollected, what, remedy)
 }
@@ -133,7 +131,7 @@ fn why_not_created(row: Option<&Row>) -> String {
             } else {
                 format!("; candidates: {}", ids.join(", "))
             };
-            ("in doubt", format!("{}{ids}", **text))
+            ("in doubt", format!("{text}{ids}"))
         }
         state => (state.word(), state.text()),
     };
@@ -152,8 +150,8 @@ fn list<'a>(subject: &AuditedRequest<'_>, others: impl Iterator<Item = &'a Other
         "may be one with `internal`"
     };
     let others = others.map(|other| {
-        let status = other.report.status.as_deref();
-        let failed = is(status, FAILED).then_some("FAILED");
+        let is_failed = other.report.status() == ReportStatus::Failed;
+        let failed = is_failed.then_some(ReportStatus::FAILED);
         let foreign = (other.maker == Maker::Other).then_some("made by someone else");
         let twin = other.report.internal.is_none().then_some(twin);
         let theirs = other.may_be_theirs.then_some("may be a sub-partner's");

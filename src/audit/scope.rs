@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     api::Api,
-    inventory::{AuditedRow, Evidence, ServerReports, find_held},
+    inventory::{AuditedRow, Evidence, Inventory, ServerReports},
     ledger::{Ledger, Row},
     manifest::Totals,
     plan::Plan,
@@ -30,8 +30,7 @@ pub struct Scope<'a> {
 
 impl<'a> Scope<'a> {
     pub fn new(plan: &'a Plan, selected: &RequestIds, ledger: &'a Ledger) -> Self {
-        let planned = plan.requests().iter();
-        let subjects = planned
+        let subjects = (plan.requests().iter())
             .filter(|planned| selected.contains(&planned.id))
             .map(|planned| AuditedRequest { planned, row: ledger.get(planned.id) });
         Scope {
@@ -57,16 +56,9 @@ impl<'a> Scope<'a> {
         let orgs: BTreeSet<OrgId> = requests.filter_map(|r| r.sub_partner.clone()).collect();
         let given_up = self.ledger.rows().flat_map(|row| &row.replaces);
         let taken: HashSet<&ReportId> = self.ledger.report_ids().chain(given_up).collect();
-        let evidence = Evidence::default();
-        find_held(
-            session,
-            &evidence,
-            &known.collect::<Vec<_>>(),
-            &orgs,
-            |id| taken.contains(id),
-            concurrency,
-        )
-        .await
+        let inventory = Inventory { session, evidence: &Evidence::default(), concurrency };
+        let asked: Vec<AuditedRow<'_>> = known.collect();
+        inventory.find_held(&asked, &orgs, |id| taken.contains(id)).await
     }
 
     /// `held`: the result of [`Scope::ask`]; without it, differences with the server are not sought. Without `files`,

@@ -46,8 +46,7 @@ pub(super) fn sum_up(input: impl Read, totals: &Totals) -> io::Result<Result<Sum
             return Ok(Err(format!("{name} is not a number in row {line}: {shown:?}")));
         };
         let key = by.iter().map(|place| {
-            let cell = row.get(*place).unwrap_or_default();
-            String::from_utf8_lossy(cell).trim().to_owned()
+            String::from_utf8_lossy(row.get(*place).unwrap_or_default()).trim().to_owned()
         });
         *sums.entry(key.collect()).or_default() += &number;
     }
@@ -56,9 +55,9 @@ pub(super) fn sum_up(input: impl Read, totals: &Totals) -> io::Result<Result<Sum
 
 fn place<R: Read>(table: &Table<R>, name: &str) -> Result<usize, String> {
     table.place(name).ok_or_else(|| {
-        let columns = table.columns().iter().map(|column| one_line(column));
-        let columns: Vec<String> = columns.filter(|column| !column.is_empty()).collect();
-        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let names = table.columns().iter().map(|column| one_line(column));
+        let named: Vec<String> = names.filter(|column| !column.is_empty()).collect();
+        let columns: Vec<&str> = named.iter().map(String::as_str).collect();
         if columns.is_empty() {
             format!("it has no column {name}, and no other")
         } else {

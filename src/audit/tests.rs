@@ -16,9 +16,9 @@ use url::Url;
 
 use super::*;
 use crate::{
-    api::{Answer, Api, Cause, ListQuery, Listed, Notice, OnHead, Outcome, Page, Refusal},
+    api::{Answer, Api, Cause, ListPage, Listed, Notice, OnHead, Outcome, Page, Refusal},
     inventory::ServerReports,
-    ledger::{Collected, Ledger, Rare, Reason, RecordedHashes, Row},
+    ledger::{Collected, Ledger, Reason, RecordedHashes, Row},
     manifest::{
         Discover, Discovered, Job, Manifest, Rate, Settings, SubPartner, SubPartnerSource,
         SubPartners, Totals,
@@ -71,9 +71,7 @@ impl Api for Server {
     async fn list(
         &self,
         (): &(),
-        query: &ListQuery,
-        max: usize,
-        next: Option<&Url>,
+        ListPage { query, max, next }: ListPage<'_>,
         _: &dyn OnHead,
     ) -> Answer<Page<Listed>> {
         self.asked.set(self.asked.get() + 1);
@@ -225,13 +223,14 @@ impl World {
         let file = format!("{place}.csv");
         fs::write(self.path(&file), content).unwrap();
         let digest = Sha256::digest(content.as_bytes());
-        *self.rows[place].collected = Collected {
+        self.rows[place].collected = Collected {
             status: "COMPLETED".to_owned(),
             file,
             sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
             error: String::new(),
             rows: Some(content.lines().count() as u64 - 1),
-        };
+        }
+        .into();
         let row = &self.rows[place];
         let recorded = row.collected.sha256.clone();
         self.recorded.insert(row.id(), recorded);
@@ -324,7 +323,7 @@ enum Plant {
     BothChanged,
     TotalsDiffer,
     TotalsUnknown,
-    /// What is no difference: a second report that failed, one of another category, one that was given up.
+    /// What is no difference: a second report that failed, one of another category, one that a row has replaced.
     Decoys,
 }
 
@@ -370,7 +369,7 @@ fn plant(world: &mut World, plant: Plant, place: usize) -> Option<DifferenceKind
         }
         Plant::ServerFailed => {
             world.report(place).report.status = Some("FAILED".to_owned());
-            world.rows[place].collected = Rare::default();
+            world.rows[place].collected = Collected::default().into();
             Some(DifferenceKind::ServerFailed)
         }
         Plant::Duplicate => {
@@ -379,12 +378,12 @@ fn plant(world: &mut World, plant: Plant, place: usize) -> Option<DifferenceKind
             Some(DifferenceKind::Duplicate)
         }
         Plant::NotCollected => {
-            world.rows[place].collected = Rare::default();
+            world.rows[place].collected = Collected::default().into();
             Some(DifferenceKind::NotCollected)
         }
         Plant::NotReady => {
             world.report(place).report.status = Some("IN_PROGRESS".to_owned());
-            world.rows[place].collected = Rare::default();
+            world.rows[place].collected = Collected::default().into();
             Some(DifferenceKind::NotCollected)
         }
         Plant::FileMissing => {
@@ -628,7 +627,7 @@ fn sums_that_differ_are_told_with_whom_and_how_much() {
     assert_eq!(audit.checked.totals, 8);
     // One file alone has nothing to agree with.
     for place in [3, 5] {
-        world.rows[place].collected = Rare::default();
+        world.rows[place].collected = Collected::default().into();
     }
     let kinds: Vec<DifferenceKind> = world.audit().differences.iter().map(|d| d.kind).collect();
     assert_eq!(kinds, [DifferenceKind::NotCollected; 2]);
@@ -669,7 +668,7 @@ fn an_audit_without_a_server_compares_all_else() {
 fn a_missing_file_is_told_with_the_state_of_its_report() {
     let mut world = world();
     for (place, status) in [(3, "COMPLETED"), (4, "IN_PROGRESS"), (5, "REQUESTED")] {
-        world.rows[place].collected = Rare::default();
+        world.rows[place].collected = Collected::default().into();
         world.report(place).report.status = Some(status.to_owned());
     }
     let audit = world.audit();
@@ -684,7 +683,7 @@ fn a_missing_file_is_told_with_the_state_of_its_report() {
     );
     // What was known of it when it was last asked for.
     for (place, status) in [(3, "COMPLETED"), (4, "IN_PROGRESS"), (5, "FAILED")] {
-        world.rows[place].collected.status = status.to_owned();
+        world.rows[place].collected_mut().status = status.to_owned();
     }
     let audit = world.audit_offline();
     let said: Vec<String> = audit.differences.iter().map(Difference::advice).collect();

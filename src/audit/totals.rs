@@ -8,9 +8,12 @@ use super::{
     remedy::Remedy,
     sums::Sums,
 };
-use crate::{manifest::Totals, text::one_line};
+use crate::{
+    manifest::Totals,
+    text::{named_phrases, one_line},
+};
 use reconcile::Amount;
-use request::{OrgId, Period, ReportType};
+use request::{OrgId, Period, ReportType, internal_mark};
 
 /// Of one sub-partner (or the partner itself), period and `internal`, and of one value of each of the columns `by`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,18 +95,19 @@ fn compare_group(files: &[&Summed<'_>], totals: &Totals, compared: &mut Compared
     let zero = Amount::default();
     for key in keys {
         // A value that a file lacks has the sum 0.
-        let sums =
-            known.iter().map(|(report_type, sums)| (*report_type, sums.get(key).unwrap_or(&zero)));
-        let sums: Vec<(ReportType, &Amount)> = sums.collect();
-        let agreement = match sums.as_slice() {
+        let amounts: Vec<(ReportType, &Amount)> = known
+            .iter()
+            .map(|(report_type, sums)| (*report_type, sums.get(key).unwrap_or(&zero)))
+            .collect();
+        let agreement = match amounts.as_slice() {
             [] | [_] => Agreement::Alone,
-            [(_, first), rest @ ..] if rest.iter().all(|(_, sum)| sum == first) => Agreement::Agree,
+            [(_, one), rest @ ..] if rest.iter().all(|(_, other)| other == one) => Agreement::Agree,
             _ => Agreement::Differ,
         };
         let by: Vec<(String, String)> =
             totals.by.iter().cloned().zip(key.iter().cloned()).collect();
         let sums: BTreeMap<ReportType, String> =
-            sums.into_iter().map(|(report_type, sum)| (report_type, sum.to_string())).collect();
+            amounts.into_iter().map(|(report_type, sum)| (report_type, sum.to_string())).collect();
         if agreement == Agreement::Differ {
             differ.push(told(&by, &sums));
         }
@@ -120,8 +124,12 @@ fn compare_group(files: &[&Summed<'_>], totals: &Totals, compared: &mut Compared
     }
     if !differ.is_empty() {
         let planned = first.subject.planned;
-        let internal = if planned.request.internal { " internal" } else { "" };
-        let what = format!("the sums of {} differ: {}", totals.column, shortened(differ));
+        let internal = internal_mark(planned.request.internal);
+        let what = format!(
+            "the sums of {} differ: {}",
+            totals.column,
+            named_phrases(differ.iter().take(TOLD), differ.len())
+        );
         let look = "compare them with the invoice, and ask whoever sends it";
         let difference =
             (first.subject).differs(DifferenceKind::TotalsDiffer, what, Remedy::Look(look));
@@ -137,15 +145,6 @@ fn compare_group(files: &[&Summed<'_>], totals: &Totals, compared: &mut Compared
 
 /// The most differing sums in a message; the table and the JSON have all.
 const TOLD: usize = 20;
-
-fn shortened(mut differ: Vec<String>) -> String {
-    let more = differ.len().saturating_sub(TOLD);
-    differ.truncate(TOLD);
-    if more > 0 {
-        differ.push(format!("and {more} more"));
-    }
-    differ.join("; ")
-}
 
 /// `SKU A: PARTNER 30.6, CUSTOMER 30.8, USER 30.6`
 fn told(by: &[(String, String)], sums: &BTreeMap<ReportType, String>) -> String {

@@ -395,7 +395,7 @@ pub(super) struct StatusArgs {
     #[arg(long, value_enum)]
     format: Option<PlanFormat>,
 
-    /// Tell the life of one row: what the history beside the ledger knows of it, and how it stands
+    /// Tell the life of one row: what the history next to the ledger knows of it, and how it stands
     #[arg(long, value_name = "REQUEST_ID")]
     pub(super) history: Option<RequestId>,
 
@@ -485,11 +485,9 @@ pub(super) enum SchemaKind {
     Plan,
     /// JSON Schema of what `status --format json` prints
     Status,
-    /// JSON Schema of what `status --history --format json` prints
-    Life,
     /// JSON Schema of what `audit --format json` prints
     Audit,
-    /// JSON Schema of one line of the history beside a ledger
+    /// JSON Schema of one line of the history next to a ledger
     History,
     /// JSON Schema of what `run --summary-json` writes
     Summary,

@@ -18,7 +18,7 @@ use super::{
     read_session::ReadSession,
     results,
     signals::Signals,
-    status::{history_of, recorded_hashes, warn_of_run, warn_where_refused},
+    status::{history_of, warn_of_run, warn_where_refused},
     warnings::{named_rows, relabelled},
 };
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
     inventory::ServerReports,
     ledger::{Ledger, LedgerError, RecordedHashes, Row, read_file, refuse_mixing, refuse_unmerged},
     manifest::{Discovered, Manifest},
-    output::AuditView,
+    output::{AuditView, history},
     plan::{Plan, Selection, take_known},
     sending::{ReadError, Session},
     text::count,
@@ -52,9 +52,9 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
     warn_of_run(&path);
     let trace = trace_of(&context.ledger);
     if reading.is_none() {
-        let path = context.ledger.display();
+        let name = context.ledger.display();
         let trace = trace.as_ref().map_or_else(String::new, |trace| format!(", but {trace}"));
-        warn!("there is no ledger at {path}{trace}: every planned report counts as missing");
+        warn!("there is no ledger at {name}{trace}: every planned report counts as missing");
     }
     let reading = reading.unwrap_or_default();
     tell_repairs(&context.ledger, &reading, RepairNote::Left);
@@ -64,7 +64,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
 
     // What is wrong with the earlier ledger is said before the server is asked.
     let earlier = (args.previous.previous.as_deref())
-        .map(|path| OpenedLedger::to_compare_with(path, context.is_rehearsal()))
+        .map(|previous| OpenedLedger::to_compare_with(previous, context.is_rehearsal()))
         .transpose()?;
     let max_drop = match earlier {
         Some(_) => args.previous.max_drop.value()?,
@@ -80,7 +80,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
     };
     let concurrency = context.settings.limits.concurrency.get();
     let totals = context.settings.audit.totals.clone();
-    let (plan, selected, locked) = match credentials {
+    let (plan, selected, server_reports) = match credentials {
         None => {
             let (plan, selected) = planning.plan(&Discovered::new())?;
             (plan, selected, None)
@@ -91,14 +91,14 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
             let discovered = discovered(&server.session, &manifest, &signals).await?;
             let (plan, selected) = planning.plan(&discovered)?;
             let scope = Scope::new(&plan, &selected, ledger);
-            let locked = ask(&scope, &server.session, concurrency, &signals).await?;
-            (plan, selected, Some(locked))
+            let server_reports = ask(&scope, &server.session, concurrency, &signals).await?;
+            (plan, selected, Some(server_reports))
         }
     };
 
     signals.end_at_once();
-    let recorded = recorded_hashes(&history_of(&path).lines);
-    let folder = path.parent().unwrap_or(Path::new(""));
+    let hashes = history::recorded_hashes(&history_of(&path).lines);
+    let ledger_folder = path.parent().unwrap_or(Path::new(""));
     let files = |folder, recorded| (!args.no_files).then_some(Files { folder, recorded });
     let not_compared = RecordedHashes::new();
     let previous = earlier.as_ref().map(|earlier| Previous {
@@ -110,8 +110,8 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
     });
     let scope = Scope::new(&plan, &selected, ledger);
     let mut audit = scope.compare(
-        locked.as_deref(),
-        files(folder, &recorded),
+        server_reports.as_deref(),
+        files(ledger_folder, &hashes),
         totals.as_ref(),
         previous.as_ref(),
     );
@@ -148,7 +148,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
     }
     if args.offline {
         notes.extend(offline_notes(&discovering));
-        // Of a lost row nobody can say which sub-partner `discover` had found.
+        // A lost row may have been that of a discovered sub-partner; only the server can say.
         let lost = forgotten_of_history(&path, &reading).filter(|_| !discovering.is_empty());
         notes.extend(lost.map(|lost| {
             format!(
@@ -165,12 +165,15 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
         is_offline: args.offline,
         notes: &notes,
         next: match to_merge_first(&path, Some(ledger), command_line) {
-            Some(merge) => Some(("to merge the rescued ledger first", merge)),
-            None => next::next(&audit, folder, &context, merge, command_line),
+            Some(command) => Some(("to merge the rescued ledger first", command)),
+            None => next::next(&audit, ledger_folder, &context, merge, command_line),
         },
         exit_code: exit.code(),
     };
-    show(&view, args.format)?;
+    if args.format == PlanFormat::Csv {
+        notes.iter().for_each(|note| info!("{note}"));
+    }
+    results::show(&view, args.format)?;
     Ok(exit)
 }
 
@@ -192,14 +195,10 @@ async fn ask(
     concurrency: usize,
     signals: &Signals,
 ) -> Result<Vec<ServerReports>, CliError> {
-    tokio::select! {
-        biased;
-        signal = signals.caught() => Err(CliError::Interrupted(signal)),
-        locked = scope.ask(session, concurrency) => locked.map_err(|e| match e {
-            ReadError::Halted(halt) => CliError::Stopped(halt.into()),
-            ReadError::Failed(cause) => CliError::Audit(cause),
-        }),
-    }
+    signals.or(scope.ask(session, concurrency)).await?.map_err(|e| match e {
+        ReadError::Halted(halt) => CliError::Stopped(halt.into()),
+        ReadError::Failed(cause) => CliError::Audit(cause),
+    })
 }
 
 /// What an audit without a server leaves out, and which sub-partners it takes for discovered ones.
@@ -217,8 +216,8 @@ fn offline_notes(discovering: &[Arc<str>]) -> Vec<String> {
     notes
 }
 
-/// Rows of an earlier ledger that may have vanished. In the same file, rows of the plan's last period are left over,
-/// not earlier.
+/// Rows of an earlier ledger that may have vanished. If it is the audited ledger itself, only rows that end before the
+/// plan's last period count as earlier.
 fn earlier_rows(
     selection: &Selection,
     earlier: &OpenedLedger,
@@ -246,7 +245,7 @@ fn incomparable_note(earlier: &OpenedLedger, checked: &Checked) -> Option<String
     }
     (checked.compared == 0 && checked.incomparable > 0).then(|| {
         let n = count(checked.incomparable, "report");
-        format!("nothing was compared with {path}: of {n} the figure is not known, now or then")
+        format!("nothing was compared with {path}: {n} lack a figure, now or then")
     })
 }
 
@@ -255,20 +254,9 @@ fn leftover_note(rows: &[&Row]) -> Option<String> {
     match rows.len() {
         0 => None,
         1 => Some(format!("1 row of the ledger is not in the plan and not compared: {names}")),
-        n => {
-            let rows = count(n, "row");
-            Some(format!("{rows} of the ledger are not in the plan and not compared: {names}"))
-        }
-    }
-}
-
-fn show(view: &AuditView<'_>, format: PlanFormat) -> Result<(), CliError> {
-    match format {
-        PlanFormat::Table => results::table(&view.table()),
-        PlanFormat::Csv => {
-            view.notes.iter().for_each(|note| info!("{note}"));
-            results::csv(view.csv())
-        }
-        PlanFormat::Json => results::json(view.json()),
+        n => Some(format!(
+            "{} of the ledger are not in the plan and not compared: {names}",
+            count(n, "row")
+        )),
     }
 }

@@ -10,7 +10,8 @@ use super::{
     args::{ResolveArgs, is_manifest},
     command_line::{CommandLine, LEDGER},
     connection::{Connection, credentials, credentials_of_sandbox},
-    context::{Context, RepairNote, real_ledger, tell_repairs, variable},
+    context::{Context, RepairNote, real_ledger, tell_repairs},
+    environment::variable,
     error::CliError,
     exit::Exit,
     read_session::{ReadSession, limit_patience},
@@ -67,7 +68,7 @@ pub(super) async fn list(args: &ResolveArgs, command_line: &CommandLine) -> Resu
         })
         .collect();
     let commands = DecisionCommands {
-        resolve: command_line.next("resolve", &LEDGER),
+        resolve: command_line.next("resolve", LEDGER),
         look_up: of_manifest("retry", args, &context, command_line),
     };
     let name = context.ledger.display().to_string();
@@ -170,12 +171,10 @@ impl Asked<'_> {
         let asked = match Connection::open(context, credentials).await {
             Ok(connection) => {
                 let settings = &context.settings;
-                let server = ReadSession::begin(&connection, settings, self.path, self.signals);
-                tokio::select! {
-                    biased;
-                    signal = self.signals.caught() => return Err(CliError::Interrupted(signal)),
-                    shown = self.ask_about_all(&server.session, concurrency) => shown.map_err(why),
-                }
+                let reads = ReadSession::begin(&connection, settings, self.path, self.signals);
+                let shown =
+                    self.signals.or(self.ask_about_all(&reads.session, concurrency)).await?;
+                shown.map_err(why)
             }
             Err(error) => Err(error.text()),
         };

@@ -81,13 +81,11 @@ async fn collect(
     context.tell_server();
     let connection = Connection::open(&mut context, credentials).await?;
     let means = RunContext::begin(&context, &connection, &locked, outputs, &args.common);
-    // Before this, a signal ends the process at once.
-    signals.end_in_order();
-    let interrupt = signals.interrupt(args.common.grace);
+    let interrupt = signals.interrupt_in_order(args.common.grace);
     tell(&repairs);
     let to_combine =
         to_combine::requests(&means.session, manifest, selection, &ledger, signals).await?;
-    let (rows, settings) = ((ledger.len(), &selected), &means.context.settings);
+    let (rows, settings) = ((ledger.len(), &selected), &context.settings);
     let work_list = WorkList::to_collect(ledger, &selected);
     let (driver, new_reports) = begin(work_list, Creates::None, rows, &means, interrupt).await?;
     let collecting =

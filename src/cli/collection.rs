@@ -9,11 +9,8 @@ use std::{
 use tracing::{info, warn};
 
 use super::{
-    args::CollectArgs,
-    context::Context,
-    error::CliError,
-    locked_ledger::LockedLedger,
-    status::{history_of, recorded_hashes},
+    args::CollectArgs, context::Context, error::CliError, locked_ledger::LockedLedger,
+    status::history_of,
 };
 use crate::{
     api::HttpApi,
@@ -22,6 +19,7 @@ use crate::{
     },
     ledger::{Ledger, RecordedHashes, Row, State},
     manifest::Settings,
+    output::history,
     run::{Finished, NewReports, Shared},
     text::count,
 };
@@ -62,7 +60,7 @@ impl Collection {
             overwrite: if args.force { Overwrite::All } else { Overwrite::Ours },
             any_content: args.no_content_check,
             combined: args.combine.clone(),
-            recorded: recorded_hashes(&history_of(&locked.file.path).lines),
+            recorded: history::recorded_hashes(&history_of(&locked.file.path).lines),
         })
     }
 

@@ -21,19 +21,19 @@ pub(super) struct CommandLine {
     matches: ArgMatches,
 }
 
-/// The arguments that name what a command works on, by their names in `args`.
+/// The options that a follow-up command keeps, by their names in `args`; the constants below are parts of it.
 pub(super) const WHERE: [&str; 16] = [
-    "manifest",
     "ledger",
-    "base_url",
     "sandbox",
     "sandbox_config",
     "sandbox_fixed",
+    "manifest",
+    "base_url",
+    "partition",
     "job",
     "sub_partner",
     "report_type",
     "period",
-    "partition",
     "cause",
     "collect",
     "output",
@@ -43,10 +43,10 @@ pub(super) const WHERE: [&str; 16] = [
 
 pub(super) const CALENDAR: [&str; 2] = ["as_of", "no_date_check"];
 
-const REHEARSAL: [&str; 4] = ["ledger", "sandbox", "sandbox_config", "sandbox_fixed"];
-/// The arguments that name a ledger, whatever is selected.
-pub(super) const LEDGER: [&str; 7] =
-    ["manifest", "ledger", "base_url", "sandbox", "sandbox_config", "sandbox_fixed", "partition"];
+/// Those that mean the same in a run that is no rehearsal.
+const REAL: &[&str] = WHERE.split_at(4).1;
+/// Those that name a ledger, whatever is selected.
+pub(super) const LEDGER: &[&str] = WHERE.split_at(7).0;
 
 impl CommandLine {
     pub(super) fn new(matches: ArgMatches) -> Self {
@@ -58,17 +58,24 @@ impl CommandLine {
         }
     }
 
-    /// Without what discards a wait: the next one may have to be kept.
+    /// The same command. Without --forget-pause, which would discard the next pause too.
     pub(super) fn again(&self) -> String {
-        let kept = self.arguments.iter().map(String::as_str);
-        let kept = kept.filter(|word| *word != "--forget-pause");
-        let words: Vec<&str> = std::iter::once(&*self.program).chain(kept).collect();
-        words.join(" ")
+        self.again_with("")
+    }
+
+    /// The same command with more `options`, which stand before a `--`: what follows it is no option.
+    pub(super) fn again_with(&self, options: &str) -> String {
+        let arguments = self.arguments.iter().map(String::as_str);
+        let mut words: Vec<&str> = arguments.filter(|word| *word != "--forget-pause").collect();
+        if !options.is_empty() {
+            let end = words.iter().position(|word| *word == "--").unwrap_or(words.len());
+            words.insert(end, options);
+        }
+        format!("{} {}", self.program, words.join(" "))
     }
 
     pub(super) fn for_real(&self) -> String {
-        let kept = WHERE.into_iter().filter(|id| !REHEARSAL.contains(id));
-        let run = self.next("run", &kept.chain(CALENDAR).collect::<Vec<_>>());
+        let run = self.next("run", &[REAL, &CALENDAR].concat());
         if self.is("collect") { format!("{run} --collect") } else { run }
     }
 
@@ -80,7 +87,7 @@ impl CommandLine {
         values.map(|value| value.to_string_lossy().into_owned()).collect()
     }
 
-    /// As [`CommandLine::next`], but for one of the options.
+    /// [`CommandLine::next`] without the option `left_out`.
     pub(super) fn without(&self, command: &str, kept: &[&str], left_out: &str) -> String {
         let kept: Vec<&str> = kept.iter().copied().filter(|id| *id != left_out).collect();
         self.next(command, &kept)
@@ -88,12 +95,13 @@ impl CommandLine {
 
     /// With relative periods counted from `day`.
     pub(super) fn again_as_of(&self, day: NaiveDate) -> String {
-        let mut arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
+        let mut without = self.clone();
+        let arguments = &mut without.arguments;
         if let Some(place) = arguments.iter().position(|word| *word == "--as-of") {
             arguments.drain(place..(place + 2).min(arguments.len()));
         }
         arguments.retain(|word| !word.starts_with("--as-of="));
-        format!("{} {} --as-of {day}", self.program, arguments.join(" "))
+        without.again_with(&format!("--as-of {day}"))
     }
 
     /// Typed ones only.
@@ -132,7 +140,7 @@ impl CommandLine {
         let (command, command_line) = self.matches.subcommand()?;
         let path = |id| command_line.try_get_one::<PathBuf>(id).ok().flatten();
         match command {
-            "retry" | "collect" => Some(self.next("run", &[&LEDGER[..], &CALENDAR].concat())),
+            "retry" | "collect" => Some(self.next("run", &[LEDGER, &CALENDAR].concat())),
             // They take a manifest in the place of a ledger.
             "status" | "resolve" => {
                 let of_environment = || env::var_os("MONTHEND_MANIFEST");
@@ -140,7 +148,7 @@ impl CommandLine {
                     Some(named) => is_manifest(named),
                     None => of_environment().is_some_and(|named| !named.is_empty()),
                 };
-                is_of_manifest.then(|| self.next("run", &LEDGER))
+                is_of_manifest.then(|| self.next("run", LEDGER))
             }
             "report" => {
                 let named = path("ledger").filter(|named| is_manifest(named))?;
@@ -270,5 +278,12 @@ mod tests {
         let command_line = typed(&["run", "--ledger=-l.csv", "--job=-x", "--", "-v.yaml"]);
         let next = command_line.next("retry", &WHERE);
         assert_eq!(next, "monthend retry ./-v.yaml --ledger=-l.csv --job=-x");
+        let command_line = typed(&["run", "--as-of", "2026-11-02", "--", "-v.yaml"]);
+        assert_eq!(
+            command_line.again_with("--existing adopt"),
+            "monthend run --as-of 2026-11-02 --existing adopt -- -v.yaml"
+        );
+        let day = NaiveDate::from_ymd_opt(2026, 10, 2).unwrap();
+        assert_eq!(command_line.again_as_of(day), "monthend run --as-of 2026-10-02 -- -v.yaml");
     }
 }

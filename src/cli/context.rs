@@ -7,11 +7,12 @@ use tracing::{info, warn};
 
 use super::{
     args::{CalendarArgs, ManifestArgs, RehearsalArgs, StatusArgs, is_manifest},
+    environment::variable,
     error::CliError,
     guard::{Guard, GuardError, sandbox_state_of},
 };
 use crate::{
-    files::read_regular,
+    files::{companion, read_regular, with_end},
     ledger::LedgerRead,
     manifest::{
         BaseUrl, DateCheck, Limits, LoadOptions, Manifest, ManifestSource, PlanWarningSource,
@@ -29,7 +30,7 @@ pub(super) struct Context {
     pub(super) settings: Settings,
     /// As given, for messages. [`real_ledger`] says where it really lies.
     pub(super) ledger: PathBuf,
-    /// The manifest's ledger, beside which a rehearsal or a share has its own.
+    /// The manifest's ledger, next to which a rehearsal or a share has its own.
     pub(super) plain_ledger: PathBuf,
     /// Keeps default names of a rehearsal's and a share's files apart from the real ones.
     apart: NameSuffix,
@@ -128,7 +129,7 @@ impl Context {
         self.sandbox.is_some() || self.settings.api.base_url.is_sandbox()
     }
 
-    pub(super) fn is_beside(&self) -> bool {
+    pub(super) fn uses_sandbox(&self) -> bool {
         self.apart.sandbox
     }
 
@@ -141,7 +142,7 @@ impl Context {
 
     /// The first line of a command that asks no server.
     pub(super) fn tell_sandbox(&self) {
-        if self.is_beside() {
+        if self.uses_sandbox() {
             self.tell_rehearsal();
         }
     }
@@ -207,7 +208,7 @@ impl Context {
         read: RunSettings,
         share: Option<Partition>,
     ) -> Result<Context, CliError> {
-        let RunSettings { origin, name, mut settings, ledger } = read;
+        let RunSettings { origin, name, mut settings, ledger: default } = read;
         let rehearsal = &args.sandbox;
         match &args.base_url {
             Some(_) if rehearsal.sandbox => return Err(CliError::SandboxAndServer),
@@ -216,7 +217,7 @@ impl Context {
             None => settings.api.base_url = base_url_or(settings.api.base_url)?,
         }
         let apart = NameSuffix { sandbox: rehearsal.sandbox, share };
-        let plain_ledger = variable("MONTHEND_LEDGER").unwrap_or(ledger);
+        let plain_ledger = variable("MONTHEND_LEDGER").unwrap_or(default);
         let ledger = match &args.ledger {
             Some(path) => path.clone(),
             None => apart.ledger(&plain_ledger),
@@ -255,8 +256,8 @@ pub(super) fn ledger_of(args: &StatusArgs, share: Option<Partition>) -> Result<P
     };
     let Some(manifest) = manifest else {
         let apart = NameSuffix { sandbox: args.sandbox, share };
-        let ledger = variable("MONTHEND_LEDGER").ok_or(CliError::NoLedgerNamed)?;
-        return Ok(apart.ledger(&ledger));
+        let plain_ledger = variable("MONTHEND_LEDGER").ok_or(CliError::NoLedgerNamed)?;
+        return Ok(apart.ledger(&plain_ledger));
     };
     ledger_of_manifest(&manifest, ledger, args.sandbox, share)
 }
@@ -268,15 +269,19 @@ pub(super) fn ledger_of_manifest(
     sandbox: bool,
     share: Option<Partition>,
 ) -> Result<PathBuf, CliError> {
-    let manifest = |sandbox| ManifestArgs {
+    let args = |is_rehearsal| ManifestArgs {
         manifest: manifest.to_owned(),
         ledger: ledger.clone(),
         base_url: None,
-        sandbox: RehearsalArgs { sandbox, sandbox_config: None, sandbox_fixed: false },
+        sandbox: RehearsalArgs {
+            sandbox: is_rehearsal,
+            sandbox_config: None,
+            sandbox_fixed: false,
+        },
     };
-    let context = Context::with_settings(&manifest(sandbox), share)?;
+    let context = Context::with_settings(&args(sandbox), share)?;
     if !sandbox && ledger.is_none() {
-        let rehearsal = Context::with_settings(&manifest(true), share)?.ledger;
+        let rehearsal = Context::with_settings(&args(true), share)?.ledger;
         if is_newer(&rehearsal, &context.ledger) {
             let path = rehearsal.display();
             info!("the last rehearsal has a ledger of its own, {path}; --sandbox shows it");
@@ -358,11 +363,6 @@ fn base_url_or(other: BaseUrl) -> Result<BaseUrl, CliError> {
     }
 }
 
-pub(super) fn variable(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os(name).filter(|path| !path.is_empty())?;
-    Some(path.into())
-}
-
 /// Keeps the files of a rehearsal, and those of each share, apart from the real ones.
 #[derive(Debug, Clone, Copy)]
 struct NameSuffix {
@@ -383,13 +383,13 @@ impl NameSuffix {
             Some(extension) if extension == "csv" => {
                 path.with_extension(format!("{}.csv", &suffix[1..]))
             }
-            _ => beside(path, &format!("{suffix}.csv")),
+            _ => with_end(path, &format!("{suffix}.csv")),
         }
     }
 
     /// `NAME` becomes `NAME.sandbox` and so on: shares in one folder would fight over names.
     fn folder(self, path: &Path) -> PathBuf {
-        beside(path, &self.suffix())
+        with_end(path, &self.suffix())
     }
 
     fn suffix(self) -> String {
@@ -400,18 +400,8 @@ impl NameSuffix {
 }
 
 /// The default folder of collected files.
-fn reports_of(ledger: &Path) -> PathBuf {
-    match ledger.extension() {
-        Some(extension) if extension == "csv" => ledger.with_extension("reports"),
-        _ => beside(ledger, ".reports"),
-    }
-}
-
-/// A slash at the end of a folder's name is no part of it.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.components().as_path().as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
+pub(super) fn reports_of(ledger: &Path) -> PathBuf {
+    companion(ledger, "reports")
 }
 
 #[cfg(test)]

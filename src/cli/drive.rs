@@ -21,7 +21,7 @@ use crate::{
     manifest::Limits,
     output::{Commands, Hint, Reporters, Summary, Workload, console},
     plan::WorkList,
-    run::{BesideOthers, Creates, Finished, Interrupt, NewReports, Run, RunInput},
+    run::{Creates, Finished, Interrupt, NewReports, OtherRuns, Run, RunInput},
     text::{count, shell_word},
 };
 use request::{OrgId, RequestIds};
@@ -80,7 +80,7 @@ pub(super) async fn begin<'r>(
         work,
         doubts,
         creates,
-        beside_others: if is_a_share { BesideOthers::Shares } else { BesideOthers::No },
+        other_runs: if is_a_share { OtherRuns::Shares } else { OtherRuns::None },
         all,
         idle,
         max_failures: means.outputs.max_failures.map(|most| most.rows(selected.len())),
@@ -107,7 +107,7 @@ pub(super) async fn ticking<T>(readers: &Reporters, work: impl Future<Output = T
     }
 }
 
-/// Next commands by what was typed. `day`: what `--combine` counts relative periods from.
+/// The follow-up commands, built from what was typed. `day`: what `--combine` counts relative periods from.
 pub(super) fn commands(
     context: &Context,
     command_line: &CommandLine,
@@ -127,7 +127,7 @@ pub(super) fn commands(
     } else {
         (bare.clone(), Hint::new("to look them up again", &again))
     };
-    let is_fixed = !context.is_beside() || command_line.has("sandbox_fixed");
+    let is_fixed = !context.uses_sandbox() || command_line.has("sandbox_fixed");
     Commands {
         again,
         unfinished,
@@ -138,20 +138,20 @@ pub(super) fn commands(
             format!("{bare} --recreate-failed --collect")
         },
         retry,
-        retry_all: command_line.next("retry", &LEDGER),
+        retry_all: command_line.next("retry", LEDGER),
         collect: with_day(command_line.next("collect", &WHERE)),
         status: command_line.with("status", [ledger]),
         resolve: command_line.next("resolve", &WHERE),
-        // A variable that makes a rehearsal of every command would make one of this, too.
+        // Only if --sandbox was typed: a variable would make a rehearsal of this command too.
         for_real: (command_line.has("sandbox"))
             .then(|| Hint::new("for real", command_line.for_real())),
     }
 }
 
-/// [`commands`] for rows that have changed since the command was typed: `--cause` names their old codes, and a real
-/// server has none of the sandbox's sub-partners.
+/// [`commands`] for rows that have changed since the command was typed: their codes may no longer be those that --cause
+/// names, and the sandbox's sub-partners do not exist on a real server.
 fn commands_for(means: &RunContext<'_>, rows: &[&Row]) -> Commands {
-    let (context, command_line) = (&means.context, &means.outputs.command_line);
+    let (context, command_line) = (means.context, &means.outputs.command_line);
     let mut commands = commands(context, command_line, means.outputs.day_to_combine);
     let is_unfinished =
         |row: &&&Row| !matches!(row.state, State::Created(_) | State::InDoubt { .. });
@@ -159,7 +159,7 @@ fn commands_for(means: &RunContext<'_>, rows: &[&Row]) -> Commands {
     let codes: BTreeSet<&str> = codes.map(|row| row.state.error_code()).collect();
     if command_line.has("cause") {
         let typed_causes = command_line.values("cause");
-        let is_typed = |code: &&str| typed_causes.iter().any(|command_line| command_line == code);
+        let is_typed = |code: &&str| typed_causes.iter().any(|typed| typed == code);
         if !codes.iter().all(is_typed) {
             let mut retry = command_line.without("retry", &WHERE, "cause");
             // A row that was never sent has no code, and no value of --cause selects it.
@@ -193,14 +193,14 @@ pub(super) fn tell_end(
 ) {
     let rows = || finished.ledger.rows();
     let is_told = |row: &&Row| selected.contains(&row.key());
-    let selected: Vec<&Row> = rows().filter(is_told).collect();
-    let commands = commands_for(means, &selected);
+    let told: Vec<&Row> = rows().filter(is_told).collect();
+    let commands = commands_for(means, &told);
     let is_at_rest = (finished.unsaved.as_ref()).is_none_or(|unsaved| {
         rescue(&means.locked.file.path, &finished.ledger, unsaved, Utc::now())
     });
     let summary = Summary {
         finished,
-        selected,
+        selected: told,
         outside: rows().filter(|row| is_outside(row)).collect(),
         ledger: &means.context.ledger,
         limits: &means.context.settings.limits,

@@ -9,15 +9,16 @@ use super::{
     context::{Context, RepairNote, real_ledger, tell_repairs},
     error::CliError,
     exit::Exit,
-    plan::{show, show_run},
-    status::{history_of, recorded_hashes, warn_where_refused},
+    plan::show_run,
+    results,
+    status::{history_of, warn_where_refused},
     to_retry::to_retry,
 };
 use crate::{
     collect::hash_of,
     files::folder_of,
     ledger::{Ledger, LedgerError, LedgerRead, Row, State, read_file, refuse_mixing},
-    output::{Action, PlanView, Would},
+    output::{Action, PlanView, Would, history},
     plan::{Plan, Selection},
 };
 use request::RequestId;
@@ -45,7 +46,7 @@ pub(super) fn dry_run_of_retry(
     let work_list =
         to_retry(reading, &selected, args, |_, _| {}).map_err(|e| context.torn_line(e))?;
     let rows = work_list.work.iter().map(|place| work_list.ledger.row(*place));
-    let would = Would::send("retry");
+    let would = Would { command: "retry", collects: None };
     show_rows(rows, would, &work_list.ledger, context, args.format.format())
 }
 
@@ -63,7 +64,8 @@ pub(super) fn dry_run_of_collect(
     let path = real_ledger(&context.ledger)?;
     let actions = collecting(rows.iter().copied(), &path, args.collect.force);
     let format = args.format.format();
-    show_rows(rows, Would::collect(actions), &ledger, context, format)
+    let would = Would { command: "collect", collects: Some(actions) };
+    show_rows(rows, would, &ledger, context, format)
 }
 
 pub(super) fn collecting<'r>(
@@ -71,7 +73,7 @@ pub(super) fn collecting<'r>(
     path: &Path,
     is_forced: bool,
 ) -> HashMap<RequestId, Action> {
-    let recorded = recorded_hashes(&history_of(path).lines);
+    let recorded = history::recorded_hashes(&history_of(path).lines);
     let action = |row: &Row| {
         let recorded = recorded.get(&row.id());
         let collected = &row.collected;
@@ -117,7 +119,7 @@ fn show_rows<'r>(
         ledger_path: context.ledger.display().to_string(),
         ledger_exists: true,
     };
-    show(&view, format)?;
+    results::show(&view, format)?;
     Ok(done())
 }
 

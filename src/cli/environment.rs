@@ -1,6 +1,6 @@
 //! The environment: an empty variable is an unset one, a flag's variable says yes or no, and unknown names are reported.
 
-use std::{collections::BTreeSet, env, ffi::OsStr};
+use std::{collections::BTreeSet, env, ffi::OsStr, path::PathBuf};
 
 use clap::{
     Arg, ArgMatches, Command, CommandFactory as _, Error, FromArgMatches as _,
@@ -73,13 +73,18 @@ fn adapted_argument(argument: Arg) -> Arg {
     }
     let value = env::var_os(&name);
     let is_flag = !argument.get_action().takes_values();
-    let counts = |value: &OsStr| !(is_empty(value) || is_flag && yes_or_no(value) == Some(false));
+    let counts = |text: &OsStr| !(is_empty(text) || is_flag && yes_or_no(text) == Some(false));
     let argument = if is_flag { argument.value_parser(YesOrNo) } else { argument };
     if value.is_none_or(|value| counts(&value)) {
         argument
     } else {
         argument.env(Resettable::Reset)
     }
+}
+
+/// A path that a variable names.
+pub(super) fn variable(name: &str) -> Option<PathBuf> {
+    env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 fn is_empty(value: &OsStr) -> bool {

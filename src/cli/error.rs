@@ -21,7 +21,7 @@ use crate::{
     plan::{NobodyKnown, PlanError, SelectionError, UnknownRequest},
     run::{Signal, StopReason},
     sending::{DiscoveryError, ReadError, StopCause},
-    text::{count, shell_path, without_details},
+    text::{count, named, shell_path, without_details},
 };
 use sandbox::SandboxError;
 
@@ -137,22 +137,12 @@ fn new_file(error: &io::Error) -> String {
     }
 }
 
-const NAMED: usize = 3;
-
 fn of_sandbox(ids: &[PlanWarningSource]) -> String {
-    let named: Vec<String> = ids.iter().take(NAMED).map(PlanWarningSource::to_string).collect();
-    let more = match ids.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        n => format!(" and {n} more"),
-    };
-    let these = match ids.len() {
-        1 => "this id is",
-        _ => "these ids are",
-    };
+    let (these, them) =
+        if ids.len() == 1 { ("this id is", "it") } else { ("these ids are", "them") };
     format!(
-        "{these} from the sandbox, and no real server knows {}: {}{more}",
-        if ids.len() == 1 { "it" } else { "them" },
-        named.join(", ")
+        "{these} from the sandbox, and no real server knows {them}: {}",
+        named(ids.iter().take(3), ids.len())
     )
 }
 
@@ -252,28 +242,30 @@ impl CliError {
             // Several lines each, with the text they are about.
             console::error_with_excerpt("the manifest has errors:", |color| problems.render(color));
         } else {
-            error!("{}{}", self.text(), self.way_on(command_line));
+            error!("{}{}", self.text(), self.next_step(command_line));
         }
     }
 
-    fn way_on(&self, command_line: &CommandLine) -> String {
+    fn next_step(&self, command_line: &CommandLine) -> String {
+        const ADOPT: &str = "--existing adopt";
         let adopt = |it: &str, run: &str| {
             format!(
                 "; put {it} back, or name it with --ledger. If it is lost, this takes the reports that the server has (--existing \
-                 ignore creates all of them again):\n  {run} --existing adopt"
+                 ignore creates all of them again):\n  {run}"
             )
         };
         match self {
-            CliError::AsForReal(error) => error.way_on(command_line),
-            CliError::Gone { .. } => adopt("it", &command_line.again()),
+            CliError::AsForReal(error) => error.next_step(command_line),
+            CliError::Gone { .. } => adopt("it", &command_line.again_with(ADOPT)),
             CliError::Forgotten { ledger, trace } => match trace.merge(ledger, command_line) {
                 Some(merge) => format!(
                     "; this takes them over, then run again (or --existing adopt takes them from the server, and --existing \
                      ignore creates them again):\n  {merge}"
                 ),
                 None => {
-                    let run = command_line.first_run();
-                    adopt("the ledger that has them", &run.unwrap_or_else(|| command_line.again()))
+                    let run = command_line.first_run().map(|run| format!("{run} {ADOPT}"));
+                    let run = run.unwrap_or_else(|| command_line.again_with(ADOPT));
+                    adopt("the ledger that has them", &run)
                 }
             },
             CliError::NotPlanned { as_of: Some(day), .. } => {
@@ -291,7 +283,9 @@ impl CliError {
                     (None, None) => "; is the path right?".to_owned(),
                     (None, Some(trace)) => format!(", but {trace}: put the ledger back"),
                     (Some(run), None) => format!("; a run creates it:\n  {run}"),
-                    (Some(run), Some(trace)) => format!(", but {trace}{}", adopt("it", &run)),
+                    (Some(run), Some(trace)) => {
+                        format!(", but {trace}{}", adopt("it", &format!("{run} {ADOPT}")))
+                    }
                 }
             }
             CliError::NoRoom { .. } => format!(". Make room, then:\n  {}", command_line.again()),

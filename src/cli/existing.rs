@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     api::{Api, Listed},
-    inventory::{Evidence, Existing, find_existing},
+    inventory::{Evidence, Existing, Inventory},
     ledger::{RowIndex, State},
     manifest::Limits,
     output::{Reporters, console, history, request_name},
@@ -51,15 +51,14 @@ pub(super) async fn find<A: Api>(
     let given_up = ledger.rows().flat_map(|row| &row.replaces);
     let taken: HashSet<&ReportId> = ledger.report_ids().chain(given_up).collect();
     let is_taken = |id: &ReportId| taken.contains(id);
-    let (evidence, concurrency) = (Evidence::default(), limits.concurrency.get());
-    let found = tokio::select! {
-        biased;
-        signal = signals.caught() => return Err(CliError::Interrupted(signal)),
-        found = find_existing(session, &evidence, &asked, &all, is_taken, concurrency) => found.map_err(refused)?,
-    };
-    let found = places.into_iter().zip(found);
-    let found = found.filter(|(_, existing)| *existing != Existing::None);
-    let found = found.map(|(place, existing)| FoundReports {
+    let evidence = Evidence::default();
+    let inventory =
+        Inventory { session, evidence: &evidence, concurrency: limits.concurrency.get() };
+    let find = inventory.find_existing(&asked, &all, is_taken);
+    let answers = signals.or(find).await?.map_err(refused)?;
+    let by_place = places.into_iter().zip(answers);
+    let found = by_place.filter(|(_, existing)| *existing != Existing::None);
+    let reports = found.map(|(place, existing)| FoundReports {
         place,
         seen: match &existing {
             Existing::Unclear(ids) => evidence.candidates(ids),
@@ -67,7 +66,7 @@ pub(super) async fn find<A: Api>(
         },
         existing,
     });
-    Ok(found.collect())
+    Ok(reports.collect())
 }
 
 /// The history of a lost ledger decides between several reports, and against newer ones, if the server still has its

@@ -61,7 +61,7 @@ impl Exit {
     }
 
     /// Where several apply: ledger, signal, stopped, failures.
-    pub(super) fn of(finished: &Finished) -> Self {
+    pub(super) fn of_run(finished: &Finished) -> Self {
         let counts = &finished.counts;
         match &finished.stop {
             Some(StopReason::Ledger(_) | StopReason::Output(_)) => Exit::Ledger,
@@ -87,7 +87,7 @@ impl Exit {
         if is_whole && counts.pending + counts.sending > 0 {
             Exit::Failures
         } else {
-            Exit::of(finished)
+            Exit::of_run(finished)
         }
     }
 }
@@ -112,12 +112,12 @@ fn with_fitting_tips(mut said: clap::Error) -> clap::Error {
         return said;
     }
     let unknown = unknown.split('=').next().unwrap_or_default().to_owned();
-    let command = Cli::command();
+    let cli = Cli::command();
     let has_it = |command: &&Command| {
         let mut options = command.get_arguments().filter(|it| !it.is_hide_set());
         options.any(|it| it.get_long().is_some_and(|long| unknown.strip_prefix("--") == Some(long)))
     };
-    let owners = command.get_subcommands().filter(has_it);
+    let owners = cli.get_subcommands().filter(has_it);
     let owners: Vec<&str> = owners.map(Command::get_name).collect();
     let mut tips = match said.remove(ContextKind::Suggested) {
         Some(ContextValue::StyledStrs(tips)) => tips,

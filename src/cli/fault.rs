@@ -9,7 +9,7 @@ use std::{
 use super::exit::Exit;
 use crate::{output::console, text::one_line};
 
-/// Pipes for files, connections and what waits for them, beside what is open at the start.
+/// Pipes for files, connections and what waits for them, on top of what is open at the start.
 const PIPES: usize = 16;
 
 /// Tries what every command needs that talks to a server: in the middle of a run there would be no good end.

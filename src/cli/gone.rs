@@ -1,31 +1,26 @@
 //! Reports that the ledger lacks and that files next to it show: a run would create them again. The ledger may be gone,
 //! an older copy may lie in its place, or another ledger may have them.
 
+mod neighbours;
+mod trace_search;
+
 use std::{
-    ffi::OsStr,
     fmt, fs,
-    io::{BufRead as _, BufReader, Read as _},
-    num::NonZeroU32,
     path::{Path, PathBuf},
 };
 
 use tracing::warn;
 
-use super::{
-    command_line::CommandLine, context::Context, error::CliError, resolve_target::manifest_next_to,
-};
+use super::{command_line::CommandLine, context::reports_of, error::CliError};
 use crate::{
-    collect::Names,
-    files::{folder_of, open_regular},
-    ledger::{Ledger, LedgerRead, Row, State, is_header, read_file, real_ledger},
-    output::{
-        Action,
-        history::{self, HistoryLine},
-    },
-    plan::{Partition, Plan, Planned},
-    text::{count, system_says},
+    ledger::real_ledger,
+    output::history,
+    text::{count, named, system_says},
 };
-use request::{RequestId, RequestIds};
+use neighbours::{family, ledgers_next_to};
+use request::RequestIds;
+
+pub(super) use trace_search::{TraceSearch, forgotten_of_history};
 
 /// What shows reports that the ledger lacks.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -90,7 +85,7 @@ pub(super) fn trace_of(path: &Path) -> Option<LedgerTrace> {
     if ledger.exists() {
         return None;
     }
-    let history = history::beside(&ledger);
+    let history = history::path_of(&ledger);
     let name = history.display();
     match history::read(&history) {
         Ok(read) => {
@@ -113,7 +108,7 @@ pub(super) fn trace_of(path: &Path) -> Option<LedgerTrace> {
 
 /// The default folder of collected files, where that is all there is.
 pub(super) fn files_of(path: &Path) -> Option<LedgerTrace> {
-    let folder = path.with_extension("reports");
+    let folder = reports_of(path);
     let has_any = fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());
     let text = format!("{} has collected files", folder.display());
     (has_any && !path.exists()).then(|| LedgerTrace::of(text))
@@ -123,227 +118,13 @@ pub(super) fn shares_of(path: &Path) -> Option<LedgerTrace> {
     let is_share = |other: &PathBuf| other != path && family(other) == family(path);
     let others: Vec<PathBuf> = ledgers_next_to(path).filter(is_share).collect();
     (!path.exists() && !others.is_empty()).then(|| LedgerTrace {
-        text: format!("{} there", named(&others, "is", "are")),
+        text: format!("{} there", with_verb(&others, "is", "are")),
         others,
         ..LedgerTrace::default()
     })
 }
 
-/// Requests that `lines` show a create of, and whose report the ledger lacks: it has no row of them, or an older one
-/// that a run would send and that does not replace the report.
-fn forgotten(reading: &LedgerRead, lines: &[HistoryLine]) -> RequestIds {
-    let reports = history::reports_by_request(lines);
-    let created = history::requests_created(lines).into_iter();
-    let ids = created.filter_map(|text| Some((text, text.parse::<RequestId>().ok()?)));
-    let is_forgotten = |text: &str, id: RequestId| match reading.ledger.get(id) {
-        None => is_new(reading, id),
-        Some(row) => {
-            let is_replaced = |id: &str| row.replaces.iter().any(|old| old.as_str() == id);
-            let is_newer = |at| row.updated_at.is_none_or(|then| then < at);
-            let report = reports.get(text);
-            is_sent(Some(row)) && report.is_some_and(|(id, at)| is_newer(*at) && !is_replaced(id))
-        }
-    };
-    ids.filter(|(text, id)| is_forgotten(text, *id)).map(|(_, id)| id).collect()
-}
-
-/// What the history shows and the ledger lacks, whatever is planned.
-pub(super) fn forgotten_of_history(path: &Path, reading: &LedgerRead) -> Option<LedgerTrace> {
-    let history = history::beside(&real_ledger(path).ok()?);
-    let lines = history::read(&history).unwrap_or_default().lines;
-    let requests = forgotten(reading, &lines);
-    of_history(&history, requests)
-}
-
-fn of_history(history: &Path, requests: RequestIds) -> Option<LedgerTrace> {
-    let n = count(requests.len(), "request");
-    let text = format!("{} shows creates of {n}", history.display());
-    (!requests.is_empty()).then_some(LedgerTrace { text, requests, ..LedgerTrace::default() })
-}
-
-/// The ledger does not name the request, not even in a torn line.
-fn is_new(reading: &LedgerRead, id: RequestId) -> bool {
-    reading.ledger.get(id).is_none() && !reading.unknown.contains(&id)
-}
-
-fn is_sent(row: Option<&Row>) -> bool {
-    Action::for_row(row) == Action::Send
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(super) struct TraceSearch<'a> {
-    pub(super) context: &'a Context,
-    pub(super) plan: &'a Plan,
-    pub(super) selected: &'a RequestIds,
-    pub(super) reading: &'a LedgerRead,
-    pub(super) share: Option<Partition>,
-    pub(super) output: Option<&'a Path>,
-}
-
-impl TraceSearch<'_> {
-    /// Reports of requests that a run would send: in other ledgers of the folder, in the history, and as collected
-    /// files.
-    pub(super) fn run(&self) -> Option<LedgerTrace> {
-        let path = real_ledger(&self.context.ledger).ok()?;
-        let planned = self.plan.requests().iter();
-        let to_send: Vec<&Planned> = planned
-            .filter(|it| self.selected.contains(&it.id) && is_sent(self.reading.ledger.get(it.id)))
-            .collect();
-        if to_send.is_empty() {
-            return None;
-        }
-        let of_others = self.of_others(&path, &to_send);
-        if of_others.as_ref().is_some_and(|trace| !trace.is_meant) {
-            return of_others;
-        }
-        let known = forgotten_of_history(&path, self.reading).unwrap_or_default();
-        let requests = to_send.iter().map(|planned| planned.id);
-        let requests = requests.filter(|id| known.requests.contains(id)).collect();
-        of_history(&history::beside(&path), requests).or_else(|| self.of_files(&path)).or(of_others)
-    }
-
-    /// Refuses to create these reports again; see [`LedgerTrace::refuse`].
-    pub(super) fn refuse(&self) -> Result<(), CliError> {
-        self.run().map_or(Ok(()), |trace| trace.refuse(&self.context.ledger))
-    }
-
-    fn of_others(&self, path: &Path, to_send: &[&Planned]) -> Option<LedgerTrace> {
-        let same = fs::canonicalize(path).ok();
-        let is_other = |other: &PathBuf| {
-            other != path
-                && is_of_rehearsals(other) == is_of_rehearsals(path)
-                && (same.is_none() || fs::canonicalize(other).ok() != same)
-        };
-        let known = ledgers_next_to(path).filter(is_other).filter_map(|other| {
-            let ledger = read_file(&other).ok()??.ledger;
-            let ids = to_send.iter().map(|planned| planned.id);
-            let requests: RequestIds = ids.filter(|id| self.is_known(&ledger, *id)).collect();
-            Some((other, requests))
-        });
-        let (mut shares, others): (Vec<_>, Vec<_>) =
-            known.partition(|(other, _)| family(other) == family(path));
-        // Empty shares of a set are merged as well: then none is missing.
-        let knowing = shares.iter().filter(|(_, requests)| !requests.is_empty());
-        let counts: Vec<_> = knowing.map(|(other, _)| shares_in_all(other)).collect();
-        shares.retain(|(other, _)| counts.contains(&shares_in_all(other)));
-        let is_found = !shares.is_empty();
-        if shares.is_empty() {
-            let knowing = others.into_iter().filter(|(_, requests)| !requests.is_empty());
-            shares.extend(knowing.max_by_key(|(_, requests)| requests.len()));
-        }
-        let requests: RequestIds = shares.iter().flat_map(|(_, ids)| ids.iter().copied()).collect();
-        let others: Vec<PathBuf> = shares.into_iter().map(|(other, _)| other).collect();
-        let reports = count(requests.len(), "report");
-        let is_renamed =
-            self.context.is_default_ledger() && others.iter().all(|it| lost_its_manifest(it));
-        (!others.is_empty()).then(|| LedgerTrace {
-            text: format!("{} {reports} of this plan", named(&others, "has", "have")),
-            requests,
-            others,
-            is_meant: !is_found && !is_renamed,
-        })
-    }
-
-    /// Whether another ledger has the report, a sandbox's in a rehearsal, else a real one; for a request that is new
-    /// here, also whether one may exist.
-    fn is_known(&self, other: &Ledger, id: RequestId) -> bool {
-        let Some(theirs) = other.get(id) else {
-            return false;
-        };
-        let ours = self.reading.ledger.get(id);
-        match &theirs.state {
-            State::Created(report) => {
-                let is_replaced = ours.is_some_and(|row| row.replaces.contains(report));
-                report.is_from_sandbox() == self.context.is_rehearsal() && !is_replaced
-            }
-            State::Sending { .. } | State::InDoubt { .. } => is_new(self.reading, id),
-            State::Failed { .. } | State::Pending { .. } => false,
-        }
-    }
-
-    /// Where the ledger is gone, all requests of the share count; else the selected ones that it lacks.
-    fn of_files(&self, path: &Path) -> Option<LedgerTrace> {
-        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let output = absolute(&self.context.output(self.output, path));
-        if !output.is_dir() {
-            return None;
-        }
-        let is_own = |planned: &&Planned| self.share.is_none_or(|it| it.holds(&planned.request));
-        let new = (self.plan.requests().iter())
-            .filter(|planned| is_new(self.reading, planned.id))
-            .filter(is_own);
-        let new: Vec<Row> = new.map(Planned::row).collect();
-        let names =
-            Names::new(output, absolute(folder_of(path)), self.reading.ledger.rows().chain(&new));
-        let is_asked = |row: &&Row| !path.exists() || self.selected.contains(&row.key());
-        let there = new.iter().filter(is_asked).filter(|row| names.place(row).exists());
-        let there: Vec<&Row> = there.collect();
-        let text = match *there.first()? {
-            first if there.len() == 1 => format!("{} is there", names.place(first).display()),
-            first => {
-                let more = count(there.len() - 1, "more collected file");
-                format!("{} is there, and {more}", names.place(first).display())
-            }
-        };
-        Some(LedgerTrace {
-            text,
-            requests: there.iter().map(|row| row.key()).collect(),
-            ..LedgerTrace::default()
-        })
-    }
-}
-
-fn named(paths: &[PathBuf], one: &str, several: &str) -> String {
-    let first = paths.first().map(|path| path.display().to_string());
-    match (first, paths.len()) {
-        (Some(first), 1) => format!("{first} {one}"),
-        (first, n) => format!("{} and {} more {several}", first.unwrap_or_default(), n - 1),
-    }
-}
-
-/// What a ledger and its shares have in common: the folder, and the name without `K-of-N`.
-fn family(path: &Path) -> Option<(&Path, &str)> {
-    let name = path.file_name()?.to_str()?;
-    let stem = Partition::of_name(name).map(|(stem, _)| stem);
-    Some((folder_of(path), stem.or(name.strip_suffix(".csv"))?))
-}
-
-/// Each ledger of rehearsals has a server of its own.
-fn is_of_rehearsals(ledger: &Path) -> bool {
-    family(ledger).is_some_and(|(_, stem)| stem.ends_with(".sandbox"))
-}
-
-/// A default name without its manifest, which was renamed.
-fn lost_its_manifest(ledger: &Path) -> bool {
-    let name = family(ledger).map_or("", |(_, stem)| stem);
-    let name = name.strip_suffix(".sandbox").unwrap_or(name);
-    name.ends_with(".ledger") && manifest_next_to(ledger).is_none()
-}
-
-/// The N of `K-of-N`.
-fn shares_in_all(ledger: &Path) -> Option<NonZeroU32> {
-    let name = ledger.file_name()?.to_str()?;
-    Some(Partition::of_name(name)?.1.count())
-}
-
-/// By name.
-fn ledgers_next_to(path: &Path) -> impl Iterator<Item = PathBuf> {
-    let entries = fs::read_dir(folder_of(path)).into_iter().flatten();
-    let names = entries.flatten().map(|entry| entry.file_name());
-    let mut paths: Vec<PathBuf> = names.map(|name| path.with_file_name(name)).collect();
-    paths.sort();
-    let is_table = |path: &PathBuf| path.extension() == Some(OsStr::new("csv"));
-    paths.into_iter().filter(move |path| is_table(path) && has_header(path))
-}
-
-/// In bytes.
-const LONGEST_HEADER: u64 = 64 * 1024;
-
-fn has_header(path: &Path) -> bool {
-    let mut line = Vec::new();
-    let read = open_regular(path).is_ok_and(|file| {
-        let mut start = BufReader::new(file.take(LONGEST_HEADER));
-        start.read_until(b'\n', &mut line).is_ok()
-    });
-    read && is_header(&line)
+fn with_verb(paths: &[PathBuf], one: &str, several: &str) -> String {
+    let verb = if paths.len() == 1 { one } else { several };
+    format!("{} {verb}", named(paths.first().map(|path| path.display()), paths.len()))
 }

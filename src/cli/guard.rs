@@ -3,18 +3,18 @@
 //! Each option that writes goes through [`Guard`] before anything is sent.
 
 use std::{
-    env,
     ffi::OsStr,
     fs::{self, OpenOptions},
-    io::{self, BufRead as _, BufReader, Read as _},
+    io,
     path::{Path, PathBuf},
 };
 
 use unicode_normalization::UnicodeNormalization as _;
 
+use super::environment::variable;
 use crate::{
     collect::is_collected_place,
-    files::{NewFile, folder_of, is_device, make_folder, open_regular},
+    files::{NewFile, folder_of, is_device, make_folder, read_first_line, with_end},
     ledger::{Ledger, Lock, Row, is_header, is_place_of_rescued},
     manifest::{ManifestSource, Settings},
     output::history,
@@ -87,7 +87,7 @@ impl Guard {
         let mut guard = Guard { files: Vec::new(), outputs: Vec::new() };
         for name in CREDENTIALS {
             if let Some(path) = variable(name) {
-                guard.input(&format!("the file of {name}"), Path::new(&path));
+                guard.input(&format!("the file of {name}"), &path);
             }
         }
         guard
@@ -167,7 +167,7 @@ impl Guard {
     pub(super) fn step_summary(&mut self) -> Result<(), GuardError> {
         match variable(STEP_SUMMARY) {
             None => Ok(()),
-            Some(path) => self.keep(STEP_SUMMARY, Path::new(&path)),
+            Some(path) => self.keep(STEP_SUMMARY, &path),
         }
     }
 
@@ -216,7 +216,9 @@ impl Guard {
             let other = format!("a folder in which {what} ({place}) has the place of a report");
             return Err(GuardError::taken(option, folder, &other));
         }
-        try_folder(folder).map_err(unwritable)
+        let any_file = folder.join(".monthend");
+        let tried = make_folder(folder).and_then(|()| NewFile::begin(&any_file).map(drop));
+        tried.map_err(unwritable)
     }
 
     /// Whether an output may be a collected file: it exists, and has a second link or lies where collected files do.
@@ -278,25 +280,19 @@ fn files_of_ledger(ledger: &Path) -> [(&'static str, PathBuf); 4] {
     [
         (LEDGER, ledger.clone()),
         ("the lock of the ledger", Lock::path_of(&ledger)),
-        (HISTORY, history::beside(&ledger)),
+        (HISTORY, history::path_of(&ledger)),
         ("the sandbox's state", sandbox_state_of(&ledger)),
     ]
 }
 
 /// The sandbox keeps its reports there between the commands on one ledger.
 pub(super) fn sandbox_state_of(ledger: &Path) -> PathBuf {
-    let mut name = ledger.as_os_str().to_owned();
-    name.push(".state");
-    name.into()
+    with_end(ledger, ".state")
 }
 
 /// A file of the tool by its content, such as the ledger of another month.
 fn owned_by_content(path: &Path) -> Option<&'static str> {
-    const ENOUGH: u64 = 4096;
-    let file = open_regular(path).ok()?;
-    let mut line = Vec::new();
-    let mut start = BufReader::new(file.take(ENOUGH));
-    start.read_until(b'\n', &mut line).ok()?;
+    let line = read_first_line(path).ok()?;
     if is_header(&line) {
         return Some("a ledger");
     }
@@ -325,16 +321,6 @@ fn try_file(place: &Path) -> io::Result<()> {
         OpenOptions::new().write(true).open(place)?;
     }
     NewFile::begin(place).map(drop)
-}
-
-/// Makes the folder, and a file in it for a moment.
-fn try_folder(folder: &Path) -> io::Result<()> {
-    make_folder(folder)?;
-    tempfile::Builder::new().prefix(".monthend.").tempfile_in(folder)?.close()
-}
-
-fn variable(name: &str) -> Option<std::ffi::OsString> {
-    env::var_os(name).filter(|value| !value.is_empty())
 }
 
 /// A file by where it really lies. It need not exist yet.

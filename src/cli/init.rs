@@ -48,11 +48,7 @@ async fn find(args: &InitArgs, signals: &Signals) -> Result<Found, CliError> {
     let ledger = context.ledger.clone();
     let connection = Connection::open(&mut context, credentials).await?;
     let server = ReadSession::begin(&connection, &context.settings, &ledger, signals);
-    let found = tokio::select! {
-        biased;
-        signal = signals.caught() => return Err(CliError::Interrupted(signal)),
-        found = ask(&server.session) => found.map_err(DiscoveryError::Read)?,
-    };
+    let found = signals.or(ask(&server.session)).await?.map_err(DiscoveryError::Read)?;
     if found.active.is_empty() { Err(CliError::Nobody(Discover::Active)) } else { Ok(found) }
 }
 

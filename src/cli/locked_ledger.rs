@@ -59,12 +59,10 @@ impl LockedLedger {
     }
 
     pub(super) fn note_pause(&self, server: &str, news: &SessionEvent) {
-        if let (SessionEvent::Paused { until, wait, .. }, Some(lock)) =
-            (news, self.lock.borrow_mut().as_mut())
+        if let (Some(pause), Some(lock)) =
+            (announced(server, news), self.lock.borrow_mut().as_mut())
         {
-            let server = server.to_owned();
-            let (since, until) = (*until - *wait, *until);
-            remember(lock, Pause { server, since, until });
+            remember(lock, pause);
         }
     }
 }
@@ -81,6 +79,14 @@ impl Drop for LockedLedger {
             lock.release(Utc::now());
         }
     }
+}
+
+/// The pause of `server`, if `event` announces one.
+pub(super) fn announced(server: &str, event: &SessionEvent) -> Option<Pause> {
+    let SessionEvent::Paused { until, wait, .. } = event else {
+        return None;
+    };
+    Some(Pause { server: server.to_owned(), since: *until - *wait, until: *until })
 }
 
 pub(super) fn remember(lock: &mut Lock, pause: Pause) {

@@ -18,7 +18,7 @@ use crate::{
     collect::{located, spelled},
     files::{self, folder_of},
     ledger::{
-        Ledger, LedgerError, LedgerFile, Lock, MergeInput, Row, RowIndex, merge as unite,
+        Ledger, LedgerError, LedgerFile, Lock, MergeInput, Row, RowIndex, merge as merge_ledgers,
         merged_name, real_path,
     },
     output::{console, history},
@@ -62,22 +62,22 @@ pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
     }
     let named =
         parts.iter().zip(&ledgers).map(|(part, ledger)| MergeInput { name: &part.name, ledger });
-    let united = unite(&named.collect::<Vec<_>>(), prefer).map_err(LedgerError::from)?;
-    find(&mut locked, &output)?.write(&united, Utc::now()).await?;
+    let merged = merge_ledgers(&named.collect::<Vec<_>>(), prefer).map_err(LedgerError::from)?;
+    find(&mut locked, &output)?.write(&merged, Utc::now()).await?;
 
     if !args.history.no_history {
-        unite_histories(&parts, &output);
+        merge_histories(&parts, &output);
     }
-    merge_sandboxes(&parts, &output, &united);
+    merge_sandboxes(&parts, &output, &merged);
     for part in &parts {
-        if let Some(merged) = merged_name(&output, &part.real) {
-            put_away(&part.real, &merged);
+        if let Some(name) = merged_name(&output, &part.real) {
+            put_away(&part.real, &name);
         }
     }
     let text = format!(
         "{}: {} from {}\n",
         args.output.display(),
-        count(united.len(), "row"),
+        count(merged.len(), "row"),
         count(parts.len(), "ledger"),
     );
     console::say(text);
@@ -147,7 +147,7 @@ fn move_files(ledger: &mut Ledger, from: &Path, to: &Path) {
         (ledger.places().filter(is_collected)).map(|(place, _)| place).collect();
     for place in collected {
         let mut row = ledger.row(place).clone();
-        row.collected.file = spelled(&located(from, &row.collected.file), to);
+        row.collected_mut().file = spelled(&located(from, &row.collected.file), to);
         ledger.replace(place, row);
     }
 }
@@ -189,11 +189,11 @@ impl Drop for Locks {
 }
 
 /// Whatever is wrong with a history, the ledgers are merged all the same.
-fn unite_histories(parts: &[MergeSource], output: &Path) {
-    let beside = parts.iter().map(|part| history::beside(&part.real));
-    let united = match history::merge(&beside.collect::<Vec<_>>()) {
+fn merge_histories(parts: &[MergeSource], output: &Path) {
+    let histories = parts.iter().map(|part| history::path_of(&part.real));
+    let merged = match history::merge(&histories.collect::<Vec<_>>()) {
         Ok(None) => return,
-        Ok(Some(united)) => united,
+        Ok(Some(lines)) => lines,
         Err((path, e)) => {
             warn!(
                 "the history {} cannot be read ({}); no histories are merged",
@@ -203,12 +203,12 @@ fn unite_histories(parts: &[MergeSource], output: &Path) {
             return;
         }
     };
-    let place = history::beside(output);
-    let there = files::read_regular(&place, united.len() as u64);
-    let is_there = there.is_ok_and(|there| there == united);
+    let place = history::path_of(output);
+    let there = files::read_regular(&place, merged.len() as u64);
+    let is_there = there.is_ok_and(|there| there == merged);
     let replaced = || {
         history::refuse_foreign(&place)?;
-        files::replace(&place, &united)
+        files::replace(&place, &merged)
     };
     if !is_there && let Err(e) = replaced() {
         warn!("the history {} cannot be written ({})", place.display(), system_says(&e));
@@ -216,7 +216,7 @@ fn unite_histories(parts: &[MergeSource], output: &Path) {
 }
 
 /// So that the next rehearsal finds the reports of all.
-fn merge_sandboxes(parts: &[MergeSource], output: &Path, united: &Ledger) {
+fn merge_sandboxes(parts: &[MergeSource], output: &Path, merged: &Ledger) {
     let place = sandbox_state_of(output);
     let states: Vec<PathBuf> = (parts.iter().map(|part| sandbox_state_of(&part.real)))
         .filter(|state| state.exists())
@@ -224,7 +224,7 @@ fn merge_sandboxes(parts: &[MergeSource], output: &Path, united: &Ledger) {
     if states.iter().all(|state| *state == place) {
         return;
     }
-    let locked: HashSet<&str> = united.report_ids().map(ReportId::as_str).collect();
+    let locked: HashSet<&str> = merged.report_ids().map(ReportId::as_str).collect();
     let written = match merge_states(&states, |id| locked.contains(id)) {
         Ok(Some(state)) => files::replace(&place, &state).map_err(|e| e.to_string()),
         Ok(None) => Ok(()),

@@ -47,7 +47,7 @@ mod to_combine;
 mod to_retry;
 mod warnings;
 
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
 use clap::CommandFactory as _;
 use tracing::info;
@@ -57,7 +57,10 @@ use command_line::CommandLine;
 use error::CliError;
 use exit::Exit;
 
-use crate::output::console::{self, LogFilter};
+use crate::{
+    manifest::YEAR,
+    output::console::{self, LogFilter},
+};
 
 /// Exit codes: docs/exit-codes.md.
 pub fn main() -> ExitCode {
@@ -120,16 +123,13 @@ fn dispatch(cli: Cli, command_line: &CommandLine) -> Result<Exit, CliError> {
     }
 }
 
-/// Longer than any run.
-const FOR_EVER: Duration = Duration::from_secs(366 * 24 * 3600);
-
 fn run_async(command: impl Future<Output = Result<Exit, CliError>>) -> Result<Exit, CliError> {
     fault::try_machine().map_err(CliError::Runtime)?;
     // One thread for the wire: handing each exchange to another and back costs more than the exchange itself. A thread
     // for the disk is kept, once there is one: a second one may not be had later.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .thread_keep_alive(FOR_EVER)
+        .thread_keep_alive(YEAR)
         .build()
         .map_err(CliError::Runtime)?;
     drop(runtime.spawn_blocking(|| ()));

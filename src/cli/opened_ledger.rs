@@ -48,8 +48,8 @@ impl OpenedLedger {
     /// Both are of rehearsals, or both are real.
     pub(super) fn to_compare_with(path: &Path, is_rehearsal: bool) -> Result<Self, CliError> {
         let earlier = OpenedLedger::read(path).map_err(|error| match error {
-            CliError::Ledger(LedgerError::Missing(path)) => CliError::NoEarlier(path),
-            error => error,
+            CliError::Ledger(LedgerError::Missing(missing)) => CliError::NoEarlier(missing),
+            other => other,
         })?;
         let is_other = |id: &ReportId| id.is_from_sandbox() != is_rehearsal;
         if earlier.ledger.report_ids().any(is_other) {

@@ -1,4 +1,4 @@
-//! The outputs of a command beside its work.
+//! What a command prints and writes besides its ledger.
 
 use std::{
     cell::{OnceCell, RefCell},
@@ -28,7 +28,7 @@ use crate::{
         Reporters,
         history::{self, HistoryEvent, HistoryLine, RunStart, Selected},
     },
-    plan::{Selection, SubPartnerSelector},
+    plan::Selection,
     run::{Finished, MaxFailures},
     sending::Stats,
     text::system_says,
@@ -161,7 +161,7 @@ impl Outputs {
             as_of: about.as_of,
             selection: about.selection.clone(),
         };
-        let path = history::beside(&locked.file.path);
+        let path = history::path_of(&locked.file.path);
         let history = HistoryReporter::new(path, run_id(), about.began_at, began);
         self.readers.add(Box::new(history));
     }
@@ -181,14 +181,14 @@ impl Outputs {
             Ok(exit) => *exit,
             Err(error) => error.exit(),
         };
-        let rows = self.rows.into_inner();
-        let (rows, pace, stop) = match &rows {
+        let final_rows = self.rows.into_inner();
+        let (rows, pace, stop) = match &final_rows {
             FinalRows::Unknown => (Vec::new(), Stats::default(), None),
             FinalRows::Waiting(rows) => (rows.iter().collect(), Stats::default(), None),
             FinalRows::Worked(finished, selected) => {
-                let rows = finished.ledger.rows();
-                let rows = rows.filter(|row| selected.contains(&row.key()));
-                (rows.collect(), finished.pace, finished.stop.as_ref())
+                let is_selected = |row: &&Row| selected.contains(&row.key());
+                let worked = finished.ledger.rows().filter(is_selected).collect();
+                (worked, finished.pace, finished.stop.as_ref())
             }
         };
         let failed = result.as_ref().err().map(CliError::text);
@@ -207,7 +207,7 @@ impl Outputs {
 
 /// For a command that does one thing. A failure is a warning.
 pub(super) fn add_to_history(path: &Path, at: DateTime<Utc>, what: HistoryEvent) {
-    let path = history::beside(path);
+    let path = history::path_of(path);
     let mut line = Vec::new();
     let written = HistoryLine::new(at, &run_id(), what).write(&mut line);
     let written = written.map_err(io::Error::from);
@@ -222,13 +222,9 @@ fn run_id() -> String {
 
 fn selected(selection: &Selection) -> Selected {
     let Selection { jobs, sub_partners, types, periods, causes, partition } = selection;
-    let who = |who: &SubPartnerSelector| match who {
-        SubPartnerSelector::Own => "own".to_owned(),
-        SubPartnerSelector::Named(name) => name.clone(),
-    };
     Selected {
         job: jobs.clone(),
-        sub_partner: sub_partners.iter().map(who).collect(),
+        sub_partner: sub_partners.iter().map(ToString::to_string).collect(),
         r#type: types.iter().map(ToString::to_string).collect(),
         period: periods.iter().map(ToString::to_string).collect(),
         cause: causes.clone(),

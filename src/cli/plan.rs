@@ -20,7 +20,7 @@ use crate::{
     api::Api,
     ledger::{State, read_file},
     manifest::{Discovered, Manifest},
-    output::{Action, PlanView, Would, console},
+    output::{PlanView, Would},
     plan::Planned,
     sending::{Session, discover},
 };
@@ -92,20 +92,18 @@ pub(super) async fn show_run(
     }
     let planned = plan.requests().iter();
     let selected: Vec<&Planned> = planned.filter(|planned| ids.contains(&planned.id)).collect();
-    let is_sent = |p: &&&Planned| Action::for_row(reading.ledger.get(p.id)) == Action::Send;
-    let sends = selected.iter().filter(is_sent).count();
-    let warnings = warn_of_plan(&manifest, &plan, calendar, sends);
+    let warnings = warn_of_plan(&manifest, &plan, calendar);
     tell_leftovers(&reading.ledger, &plan);
     let view = PlanView {
         name: &manifest.name,
         limits: &manifest.settings.limits,
-        would: match collects {
-            Some(how) => {
+        would: Would {
+            command: "run",
+            collects: collects.map(|how| {
                 let rows = reading.ledger.rows().filter(|row| ids.contains(&row.key()));
                 let created = rows.filter(|row| matches!(row.state, State::Created(_)));
-                Would::send_and_collect(collecting(created, &ledger, how.force))
-            }
-            None => Would::send("run"),
+                collecting(created, &ledger, how.force)
+            }),
         },
         warnings: &warnings,
         plan: &plan,
@@ -114,16 +112,8 @@ pub(super) async fn show_run(
         ledger_path: context.ledger.display().to_string(),
         ledger_exists,
     };
-    show(&view, format)?;
+    results::show(&view, format)?;
     Ok(!warnings.is_empty())
-}
-
-pub(super) fn show(view: &PlanView<'_>, format: PlanFormat) -> Result<(), CliError> {
-    match format {
-        PlanFormat::Table => results::table(&view.table()),
-        PlanFormat::Csv => Ok(console::print_csv_with(|out| view.csv(out))?),
-        PlanFormat::Json => results::json(view.json()),
-    }
 }
 
 pub(super) async fn discovered<A: Api>(
@@ -131,9 +121,5 @@ pub(super) async fn discovered<A: Api>(
     manifest: &Manifest,
     signals: &Signals,
 ) -> Result<Discovered, CliError> {
-    tokio::select! {
-        biased;
-        signal = signals.caught() => Err(CliError::Interrupted(signal)),
-        found = discover(session, manifest.discovers()) => Ok(found?),
-    }
+    Ok(signals.or(discover(session, manifest.discovers())).await??)
 }

@@ -1,15 +1,19 @@
 //! The connection of commands that only read: they do not hold the ledger, but keep and note the pauses next to it.
 
-use std::{cell::Cell, num::NonZeroU32, path::Path, rc::Rc, time::Duration};
+use std::{cell::RefCell, num::NonZeroU32, path::Path, rc::Rc, time::Duration};
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 
-use super::{connection::Connection, locked_ledger::remember, signals::Signals};
+use super::{
+    connection::Connection,
+    locked_ledger::{announced, remember},
+    signals::Signals,
+};
 use crate::{
     api::HttpApi,
     ledger::{Lock, Pause},
     manifest::Settings,
-    sending::{Session, SessionEvent},
+    sending::Session,
 };
 
 /// Fewer tries and shorter waits than in a run: somebody looks on.
@@ -23,8 +27,8 @@ pub(super) fn limit_patience(settings: &mut Settings, longest_wait: Duration) {
 /// A session for reads. A pause that is announced meanwhile is noted for the next command when this is dropped.
 pub(super) struct ReadSession<'a> {
     pub(super) session: Session<'a, HttpApi>,
-    announced: Rc<Cell<Option<(DateTime<Utc>, DateTime<Utc>)>>>,
-    server: &'a str,
+    /// The latest.
+    pause: Rc<RefCell<Option<Pause>>>,
     ledger: &'a Path,
 }
 
@@ -37,27 +41,26 @@ impl<'a> ReadSession<'a> {
         signals: &Signals,
     ) -> Self {
         let server = &connection.server;
-        let announced = Rc::new(Cell::new(None));
-        let latest = Rc::clone(&announced);
-        let session = connection.session(settings, Lock::peek_pause(ledger, server, Utc::now()));
-        let session = session.telling(move |event| {
-            if let SessionEvent::Paused { until, wait, .. } = event {
-                latest.set(Some((*until - *wait, *until)));
+        let pause = Rc::new(RefCell::new(None));
+        let latest = Rc::clone(&pause);
+        let known = Lock::peek_pause(ledger, server, Utc::now());
+        let session = connection.session(settings, known).telling(move |event| {
+            if let Some(new) = announced(server, event) {
+                latest.replace(Some(new));
             }
         });
         signals.end_in_order();
-        ReadSession { session, announced, server, ledger }
+        ReadSession { session, pause, ledger }
     }
 }
 
 impl Drop for ReadSession<'_> {
     /// Nothing is noted while a run holds the lock: the server will tell that run itself.
     fn drop(&mut self) {
-        if let Some((since, until)) = self.announced.get()
+        if let Some(pause) = self.pause.take()
             && let Ok(mut lock) = Lock::take(self.ledger, Utc::now())
         {
-            let server = self.server.to_owned();
-            remember(&mut lock, Pause { server, since, until });
+            remember(&mut lock, pause);
             lock.release(Utc::now());
         }
     }

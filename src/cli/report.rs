@@ -14,7 +14,7 @@ use super::{
     exit::Exit,
     guard::Guard,
     opened_ledger::OpenedLedger,
-    status::{history_of, recorded_hashes},
+    status::history_of,
 };
 use crate::{
     audit::{Files, MaxDrop, Previous, Review},
@@ -22,7 +22,7 @@ use crate::{
     ledger::{Ledger, RecordedHashes, Row},
     manifest::{DateCheck, Discovered, LoadOptions, Manifest, RunSettings},
     output::{
-        console,
+        console, history,
         page::{self, Sources},
     },
     plan::{Plan, take_known},
@@ -43,7 +43,6 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
     let totals = settings.as_ref().and_then(|read| read.settings.audit.totals.as_ref());
     let ledger = OpenedLedger::read(&ledger_path)?;
     let is_sandbox = is_rehearsal(&ledger.ledger, &ledger_path);
-    let history = history_of(&ledger.path).lines;
     let earlier = (args.compare.as_deref())
         .map(|path| OpenedLedger::to_compare_with(path, is_sandbox))
         .transpose()?;
@@ -55,7 +54,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
         None => MaxDrop::default(),
     };
 
-    let recorded = recorded_hashes(&history);
+    let recorded = history::recorded_hashes(&history_of(&ledger.path).lines);
     let not_compared = RecordedHashes::new();
     let previous = earlier.as_ref().map(|earlier| Previous {
         ledger: &earlier.ledger,
@@ -88,7 +87,6 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
         not_in_ledger: manifest.map_or(0, |path| not_in_ledger(path, &ledger.ledger)),
         totals,
         reviewed: &reviewed,
-        history: &history,
         earlier: earlier.as_ref().zip(args.compare.as_deref()).map(|(earlier, path)| {
             page::Earlier {
                 // As given, since both may have one name; but nobody has to see where a home lies.

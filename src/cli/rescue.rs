@@ -21,7 +21,7 @@ pub(super) fn rescue(path: &Path, ledger: &Ledger, unsaved: &Unsaved, now: DateT
         let (path, what) = (path.display(), &unsaved.error);
         match &saved {
             RescueResult::Nothing | RescueResult::There => warn!("{path}: {what}; {saved}"),
-            RescueResult::Beside { .. } => error!("{path}: {what}; {saved}"),
+            RescueResult::NextTo { .. } => error!("{path}: {what}; {saved}"),
             RescueResult::Nowhere(_) => {
                 error!("{path}: {what}; {saved}; its rows follow");
                 print(ledger, ledger.rows());

@@ -48,7 +48,7 @@ async fn decide(
     tell_repairs(&context.ledger, &reading, RepairNote::Written);
     let mut ledger = reading.into_ledger(&context.ledger)?;
     let place = open_row(&ledger, request, args).map_err(|why| {
-        let resolve = command_line.next("resolve", &LEDGER);
+        let resolve = command_line.next("resolve", LEDGER);
         CliError::Unresolvable(format!("{why}. All rows to decide are listed by\n  {resolve}"))
     })?;
     // What the row itself names was seen in its lists: the server may show it wrongly, and a person may know better.
@@ -166,17 +166,17 @@ fn next_steps(
     context: &Context,
     command_line: &CommandLine,
 ) -> Vec<Hint> {
-    let n = |is_it: fn(&State) -> bool| ledger.rows().filter(|row| is_it(&row.state)).count();
-    let to_decide = n(State::is_in_doubt);
-    let to_send = n(|state| matches!(state, State::Pending { .. } | State::Failed { .. }));
-    let to_look_up = n(|state| matches!(state, State::Sending { .. }));
+    let rows_in = |is_it: fn(&State) -> bool| ledger.rows().filter(|row| is_it(&row.state)).count();
+    let to_decide = rows_in(State::is_in_doubt);
+    let to_send = rows_in(|state| matches!(state, State::Pending { .. } | State::Failed { .. }));
+    let to_look_up = rows_in(|state| matches!(state, State::Sending { .. }));
     let is_missing =
         |row: &Row| matches!(row.state, State::Created(_)) && row.collected.file.is_empty();
     let mut hints = Vec::new();
     if to_decide > 0 {
         let rows = count(to_decide, "row");
         let why = format!("to list what is still in doubt ({rows}), and decide");
-        hints.push(Hint::new(why, command_line.next("resolve", &LEDGER)));
+        hints.push(Hint::new(why, command_line.next("resolve", LEDGER)));
     }
     let why = match (to_send, to_look_up) {
         (0, 0) => None,

@@ -34,7 +34,7 @@ pub(super) fn of_manifest(
     command_line: &CommandLine,
 ) -> String {
     if is_manifest(&args.place) {
-        return command_line.next(command, &LEDGER);
+        return command_line.next(command, LEDGER);
     }
     match manifest_next_to(&context.ledger) {
         Some(words) => command_line.with(command, words),

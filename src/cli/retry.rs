@@ -78,9 +78,7 @@ async fn retry(
     context.tell_server();
     let connection = Connection::open(&mut context, credentials).await?;
     let means = RunContext::begin(&context, &connection, &locked, outputs, &args.common);
-    // Before this, a signal ends the process at once.
-    signals.end_in_order();
-    let interrupt = signals.interrupt(args.common.grace);
+    let interrupt = signals.interrupt_in_order(args.common.grace);
     let selected = selection.of_ledger(&reading.ledger)?;
     TraceSearch {
         context: &context,
@@ -91,22 +89,22 @@ async fn retry(
         output: None,
     }
     .refuse()?;
-    let repairs = repairs(&means.context.ledger, &reading, RepairNote::Written);
+    let repairs = repairs(&context.ledger, &reading, RepairNote::Written);
     let given_up = |row: &Row, now| {
-        let readers = &means.outputs.readers;
+        let readers = &outputs.readers;
         readers.tell(EventKind::GivenUp(row.clone()), now);
     };
     let work_list = to_retry(reading, &selected, args, given_up);
     if let Ok(work_list) = &work_list {
-        tell_work(work_list, &means.context.settings.limits);
+        tell_work(work_list, &context.settings.limits);
     }
     tell(&repairs);
-    let work_list = work_list.map_err(|e| means.context.torn_line(e))?;
+    let work_list = work_list.map_err(|e| context.torn_line(e))?;
     let ledger = &work_list.ledger;
     let to_combine =
         to_combine::requests(&means.session, manifest, selection, ledger, signals).await?;
     let all = work_list.ledger.len();
-    let (rows, settings) = ((all, &selected), &means.context.settings);
+    let (rows, settings) = ((all, &selected), &context.settings);
     let (driver, new_reports) = begin(work_list, Creates::All, rows, &means, interrupt).await?;
     let collecting =
         collecting(collection.as_ref(), driver.shared(), new_reports, &selected, settings);
@@ -115,6 +113,6 @@ async fn retry(
         collection.count_uncollected(&mut finished, &selected);
     }
 
-    let ended = Ended { exit: Exit::of(&finished), finished, selected, to_combine };
+    let ended = Ended { exit: Exit::of_run(&finished), finished, selected, to_combine };
     finish(ended, &means, |_| false, collection.as_ref())
 }

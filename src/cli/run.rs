@@ -21,7 +21,7 @@ use super::{
     planning::Planning,
     run_context::RunContext,
     signals::Signals,
-    warnings::{sends, tell_leftovers, warn_of_plan},
+    warnings::{tell_leftovers, warn_of_plan},
 };
 use crate::{
     ledger::{Ledger, Row, State},
@@ -92,13 +92,11 @@ async fn run(
     context.tell_server();
     let connection = Connection::open(&mut context, credentials).await?;
     let means = RunContext::begin(&context, &connection, &locked, outputs, &args.common);
-    // Before this, a signal ends the process at once.
-    signals.end_in_order();
-    let interrupt = signals.interrupt(args.common.grace);
+    let interrupt = signals.interrupt_in_order(args.common.grace);
     let discovered = discovered(&means.session, manifest, signals).await?;
     let is_new = reading.is_none();
     let reading = reading.unwrap_or_default();
-    let repairs = repairs(&means.context.ledger, &reading, RepairNote::Written);
+    let repairs = repairs(&context.ledger, &reading, RepairNote::Written);
     let planning = Planning {
         manifest,
         calendar: &args.calendar,
@@ -120,16 +118,15 @@ async fn run(
     }
     let work_list = WorkList::to_run(reading, &plan, &selected);
     if let Ok(work_list) = &work_list {
-        tell_work(work_list, &means.context.settings.limits);
+        tell_work(work_list, &context.settings.limits);
     }
     if is_new {
-        let path = means.context.ledger.display();
+        let path = context.ledger.display();
         info!("no ledger at {path}: this run starts a new one");
     }
     tell(&repairs);
-    let mut work_list = work_list.map_err(|e| means.context.torn_line(e))?;
-    let sends = sends(&work_list.ledger, &work_list.work);
-    warn_of_plan(manifest, &plan, &args.calendar, sends);
+    let mut work_list = work_list.map_err(|e| context.torn_line(e))?;
+    warn_of_plan(manifest, &plan, &args.calendar);
     tell_leftovers(&work_list.ledger, &plan);
     let all = plan.requests().len();
     if let Some(on_existing @ (OnExisting::Adopt | OnExisting::Stop)) = args.existing {
@@ -142,30 +139,29 @@ async fn run(
             let (driver, _) = begin(doubts, Creates::None, rows, &means, interrupt.clone()).await?;
             let looked_up = ticking(&outputs.readers, driver.drive(ready(Vec::new()))).await;
             if looked_up.stop.is_some() || looked_up.unsaved.is_some() {
-                let exit = Exit::of(&looked_up);
+                let exit = Exit::of_run(&looked_up);
                 let ended = Ended { finished: looked_up, exit, selected, to_combine: None };
                 return finish(ended, &means, |_| false, None);
             }
             work_list = WorkList::of(looked_up.ledger, &selected);
         }
-        let limits = &means.context.settings.limits;
+        let limits = &context.settings.limits;
         let found = existing::find(&means.session, &work_list, &plan, limits, signals).await;
-        let mut found =
-            found.inspect_err(|_| means.outputs.waiting(&work_list.ledger, &selected))?;
-        let history = history::beside(&means.locked.file.path);
+        let mut found = found.inspect_err(|_| outputs.waiting(&work_list.ledger, &selected))?;
+        let history = history::path_of(&locked.file.path);
         existing::prefer_known(&means.session, &work_list, &mut found, &history).await?;
         if on_existing == OnExisting::Stop && !found.is_empty() {
-            means.outputs.waiting(&work_list.ledger, &selected);
-            let (format, command_line) = (means.outputs.format, &means.outputs.command_line);
+            outputs.waiting(&work_list.ledger, &selected);
+            let (format, command_line) = (outputs.format, &outputs.command_line);
             return Ok(existing::tell(&work_list, &found, format, command_line));
         }
-        existing::adopt(&mut work_list, found, &means.outputs.readers);
+        existing::adopt(&mut work_list, found, &outputs.readers);
     }
 
     // The plan is as large as a third of the rows, and not needed any more.
     let outside = left_outside(&work_list.ledger, &plan);
     drop(plan);
-    let (rows, settings) = ((all, &selected), &means.context.settings);
+    let (rows, settings) = ((all, &selected), &context.settings);
     let (driver, new_reports) = begin(work_list, Creates::All, rows, &means, interrupt).await?;
     let collecting =
         collecting(collection.as_ref(), driver.shared(), new_reports, &selected, settings);
@@ -176,14 +172,14 @@ async fn run(
 
     let is_left =
         |row: &Row| outside.contains(&row.key()) && !matches!(row.state, State::Created(_));
-    let ended = Ended { exit: Exit::of(&finished), finished, selected, to_combine: None };
+    let ended = Ended { exit: Exit::of_run(&finished), finished, selected, to_combine: None };
     finish(ended, &means, is_left, collection.as_ref())
 }
 
 /// Unfinished rows that the plan does not have: planned rows stand before all others.
 fn left_outside(ledger: &Ledger, plan: &Plan) -> RequestIds {
     let planned = plan.requests().iter().map(|planned| planned.id);
-    let others = ledger.rows().skip(ledger.places_of(planned).count());
+    let others = ledger.rows().skip(planned.filter(|id| ledger.place(*id).is_some()).count());
     let unfinished = others.filter(|row| !matches!(row.state, State::Created(_)));
     unfinished.map(Row::key).collect()
 }

@@ -1,29 +1,60 @@
+use serde_json::Value;
+
 use super::{
     args::{SchemaArgs, SchemaKind},
     error::CliError,
     exit::Exit,
+    results,
 };
 use crate::{
     ledger, manifest,
     output::{
-        audit_schema, check_schema, console, history, life_schema, plan_schema, status_schema,
-        summary_schema,
+        AuditJson, CheckJson, PlanJson, StatusView, SummaryJson, history::HistoryLine, schema_of,
     },
 };
 
 pub(super) fn schema(args: &SchemaArgs) -> Result<Exit, CliError> {
-    let text = match args.which {
-        SchemaKind::Manifest => serde_json::to_string_pretty(&manifest::schema()),
-        SchemaKind::Summary => serde_json::to_string_pretty(&summary_schema()),
-        SchemaKind::History => serde_json::to_string_pretty(&history::schema()),
-        SchemaKind::Plan => serde_json::to_string_pretty(&plan_schema()),
-        SchemaKind::Status => serde_json::to_string_pretty(&status_schema()),
-        SchemaKind::Life => serde_json::to_string_pretty(&life_schema()),
-        SchemaKind::Audit => serde_json::to_string_pretty(&audit_schema()),
-        SchemaKind::Check => serde_json::to_string_pretty(&check_schema()),
-        SchemaKind::Ledger => serde_json::to_string_pretty(&ledger::table_schema()),
-    };
-    let text = text.map_err(|e| CliError::Stdout(e.into()))?;
-    console::print_json(&(text + "\n")).map_err(CliError::Stdout)?;
+    let text = serde_json::to_string_pretty(&schema_named(args.which));
+    results::json(text.map(|text| text + "\n"))?;
     Ok(Exit::Success)
+}
+
+fn schema_named(kind: SchemaKind) -> Value {
+    match kind {
+        SchemaKind::Manifest => manifest::schema(),
+        SchemaKind::Ledger => ledger::table_schema(),
+        SchemaKind::Plan => schema_of::<PlanJson<'_>>("monthend plan"),
+        SchemaKind::Status => schema_of::<StatusView<'_>>("monthend status"),
+        SchemaKind::Audit => schema_of::<AuditJson<'_>>("monthend audit"),
+        SchemaKind::History => schema_of::<HistoryLine>("monthend history, one line"),
+        SchemaKind::Summary => schema_of::<SummaryJson<'_>>("monthend summary"),
+        SchemaKind::Check => schema_of::<CheckJson<'_>>("monthend check"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{env, fs};
+
+    use clap::ValueEnum as _;
+
+    use super::*;
+
+    #[test]
+    fn each_checked_in_schema_is_up_to_date() {
+        for kind in SchemaKind::value_variants() {
+            let value = kind.to_possible_value().unwrap();
+            let file = format!("schemas/{}.schema.json", value.get_name());
+            let path = format!("{}/{file}", env!("CARGO_MANIFEST_DIR"));
+            let text = serde_json::to_string_pretty(&schema_named(*kind)).unwrap() + "\n";
+            if env::var_os("MONTHEND_BLESS").is_some() {
+                fs::write(&path, &text).unwrap();
+            }
+            let checked_in = fs::read_to_string(&path).unwrap_or_default();
+            assert!(
+                checked_in.replace('\r', "") == text,
+                "{file} is out of date; refresh it with `MONTHEND_BLESS=1 cargo test --lib schema`"
+            );
+        }
+    }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::exit::Exit;
+use super::{error::CliError, exit::Exit};
 use crate::{
     output::console,
     run::{Interrupt, Signal},
@@ -68,16 +68,26 @@ impl Signals {
     }
 
     pub(super) async fn caught(&self) -> Signal {
-        let mut caught = self.caught.clone();
-        let signal = caught.wait_for(Option::is_some).await.ok().and_then(|s| *s);
-        match signal {
-            Some(signal) => signal,
-            None => std::future::pending().await,
+        self.interrupt(Duration::ZERO).caught().await
+    }
+
+    /// What `work` gives, unless a signal comes first.
+    pub(super) async fn or<T>(&self, work: impl Future<Output = T>) -> Result<T, CliError> {
+        tokio::select! {
+            biased;
+            signal = self.caught() => Err(CliError::Interrupted(signal)),
+            done = work => Ok(done),
         }
     }
 
-    /// `grace`: for requests in flight.
-    pub(super) fn interrupt(&self, grace: Duration) -> Interrupt {
+    /// From now on the first signal ends a run in good order. Before, it ends the process at once. `grace`: for requests in
+    /// flight.
+    pub(super) fn interrupt_in_order(&self, grace: Duration) -> Interrupt {
+        self.end_in_order();
+        self.interrupt(grace)
+    }
+
+    fn interrupt(&self, grace: Duration) -> Interrupt {
         Interrupt { signal: self.caught.clone(), grace }
     }
 }

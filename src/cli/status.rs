@@ -4,9 +4,10 @@ use chrono::Utc;
 use tracing::warn;
 
 use super::{
-    args::{PlanFormat, StatusArgs, SummaryFormat},
+    args::{StatusArgs, SummaryFormat},
     command_line::{CommandLine, LEDGER},
-    context::{RepairNote, ledger_of, real_ledger, tell_repairs, variable},
+    context::{RepairNote, ledger_of, real_ledger, tell_repairs},
+    environment::variable,
     error::CliError,
     exit::Exit,
     gone::forgotten_of_history,
@@ -14,12 +15,11 @@ use super::{
 };
 use crate::{
     ledger::{
-        Ledger, LedgerError, Lock, RecordedHashes, Row, read_file, real_path, refuse_second_name,
-        refuse_unmerged,
+        Ledger, LedgerError, Lock, Row, read_file, real_path, refuse_second_name, refuse_unmerged,
     },
     output::{
         LifeView, StatusView,
-        history::{self, HistoryLine, Read},
+        history::{self, Read},
     },
     text::system_says,
 };
@@ -41,26 +41,16 @@ pub(super) fn status(args: &StatusArgs, command_line: &CommandLine) -> Result<Ex
     }
     let rows: Vec<&Row> = selection.rows_of(&reading.ledger)?;
     let has_doubts = rows.iter().any(|row| row.state.is_in_doubt());
-    let view = StatusView::new(path.display().to_string(), rows);
-    match args.format() {
-        PlanFormat::Table => {
-            let mut table = view.table();
-            if has_doubts {
-                let is_named = args.ledger.is_some() || variable("MONTHEND_MANIFEST").is_some();
-                let resolve = if is_named {
-                    command_line.next("resolve", &LEDGER)
-                } else {
-                    command_line.with("resolve", [path.display().to_string()])
-                };
-                table.push_str(&format!(
-                    "\nto see the rows in doubt with the candidates, and decide:\n  {resolve}\n"
-                ));
-            }
-            results::table(&table)?;
+    let mut view = StatusView::new(path.display().to_string(), rows);
+    view.resolve = has_doubts.then(|| {
+        let is_named = args.ledger.is_some() || variable("MONTHEND_MANIFEST").is_some();
+        if is_named {
+            command_line.next("resolve", LEDGER)
+        } else {
+            command_line.with("resolve", [path.display().to_string()])
         }
-        PlanFormat::Csv => results::csv(view.csv())?,
-        PlanFormat::Json => results::json(view.json())?,
-    }
+    });
+    results::show(&view, args.format())?;
     Ok(Exit::Success)
 }
 
@@ -92,18 +82,11 @@ fn history(
 
 /// `ledger` is the real path. A history that cannot be read is a warning, and empty.
 pub(super) fn history_of(ledger: &Path) -> Read {
-    let path = history::beside(ledger);
+    let path = history::path_of(ledger);
     history::read(&path).unwrap_or_else(|e| {
         warn!("the history {} cannot be read ({})", path.display(), system_says(&e));
         Read::default()
     })
-}
-
-/// The hashes of collected files in `lines` of a history; an id that is none belongs to no row.
-pub(super) fn recorded_hashes(lines: &[HistoryLine]) -> RecordedHashes {
-    let hashes = history::collected_hashes(lines).into_iter();
-    let known = hashes.filter_map(|(id, sha256)| Some((id.parse().ok()?, sha256)));
-    known.collect()
 }
 
 /// A run goes on: counts are of this moment, and a row in doubt may be in flight.

@@ -7,7 +7,7 @@ use crate::{
     plan::{UnknownRequest, WorkList},
     text::count,
 };
-use request::RequestIds;
+use request::{ReportStatus, RequestIds};
 
 /// The unfinished selected rows, and with `--recreate-failed` those whose report could not be generated, which
 /// `on_given_up` gets.
@@ -47,7 +47,7 @@ fn give_up_failed(
     let failed = ledger.places().filter(|(_, row)| {
         matches!(row.state, State::Created(_))
             && selected.contains(&row.key())
-            && row.collected.status.eq_ignore_ascii_case("FAILED")
+            && row.collected.status() == ReportStatus::Failed
     });
     let failed: Vec<RowIndex> = failed.map(|(place, _)| place).collect();
     for place in &failed {

@@ -3,38 +3,29 @@ use tracing::{info, warn};
 
 use super::args::CalendarArgs;
 use crate::{
-    ledger::{Ledger, Row, RowIndex, State},
+    ledger::{Ledger, Row},
     manifest::Manifest,
     output::request_name,
-    plan::{Plan, Today, Warning, long_run, warnings},
-    text::count,
+    plan::{Plan, Today, Warning, warnings},
+    text::{count, named},
 };
 use request::RequestIds;
 
-/// `sends`: how many requests would be sent.
 pub(super) fn warn_of_plan(
     manifest: &Manifest,
     plan: &Plan,
     calendar: &CalendarArgs,
-    sends: usize,
 ) -> Vec<Warning> {
     let utc = Utc::now().date_naive();
     let local = match calendar.as_of {
         Some(_) => utc,
         None => Local::now().date_naive(),
     };
-    let mut found = warnings(manifest, plan, Today { utc, local });
-    found.extend(long_run(&manifest.settings.limits, sends));
+    let found = warnings(manifest, plan, Today { utc, local });
     for warning in &found {
         warn!("{warning}");
     }
     found
-}
-
-/// How many rows are sent without a look-up.
-pub(super) fn sends(ledger: &Ledger, work: &[RowIndex]) -> usize {
-    let is_sent = |place: &&RowIndex| !matches!(ledger.row(**place).state, State::Sending { .. });
-    work.iter().filter(is_sent).count()
 }
 
 /// Rows that the plan no longer has, or calls by another name.
@@ -74,11 +65,5 @@ pub(super) fn relabelled(ledger: &Ledger, plan: &Plan) -> Option<String> {
 }
 
 pub(super) fn named_rows(rows: &[&Row]) -> String {
-    const NAMED: usize = 3;
-    let named = rows.iter().take(NAMED).map(|row| request_name(row));
-    let named = named.collect::<Vec<_>>().join(", ");
-    match rows.len().saturating_sub(NAMED) {
-        0 => named,
-        more => format!("{named} and {more} more"),
-    }
+    named(rows.iter().take(3).map(|row| request_name(row)), rows.len())
 }

@@ -314,11 +314,11 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, A, H> {
                 match &brought {
                     FetchResult::InProgress(age) => {
                         self.watch.in_progress(place, *age, now);
-                        if let Some(age) = self.watch.lags(place, now)
+                        if let Some(lag) = self.watch.lags(place, now)
                             && self.told.insert(place)
                         {
                             let row = self.carrier.shared.record.row(place);
-                            self.carrier.shared.emit(EventKind::Lagging { row, age });
+                            self.carrier.shared.emit(EventKind::Lagging { row, age: lag });
                         }
                         return;
                     }
@@ -368,11 +368,10 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, A, H> {
             return;
         }
         shared.record.count(|counts| match became {
-            Ok(fetched) => {
+            Ok(_) => {
                 counts.uncollected -= 1;
                 counts.collected += 1;
                 counts.empty += usize::from(row.collected.rows == Some(0));
-                counts.kept += usize::from(fetched == Fetched::Before);
             }
             Err(NotCollected::InProgress) => counts.in_progress += 1,
             Err(NotCollected::Failed) => counts.server_failed += 1,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tracing::warn;
 
 use super::TableShape;
-use crate::ledger::Row;
+use crate::{ledger::Row, text::named};
 use request::ReportType;
 
 #[derive(Debug, Default)]
@@ -36,19 +36,15 @@ impl CollectedHeaders {
             };
             for (header, files) in others {
                 let differences = differences(usual, header);
-                let (file, more) = (&files[0], files.len() - 1);
-                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
                 warn!(
-                    "{file}{more}: the columns differ from those of other {kind} reports: {differences}"
+                    "{}: the columns differ from those of other {kind} reports: {differences}",
+                    named(files.first(), files.len())
                 );
             }
         }
-        if let Some((file, more)) = self.not_utf8.split_first() {
-            let more = match more.len() {
-                0 => String::new(),
-                n => format!(" and {n} more"),
-            };
-            warn!("{file}{more}: not UTF-8; kept as it came");
+        if !self.not_utf8.is_empty() {
+            let files = named(self.not_utf8.first(), self.not_utf8.len());
+            warn!("{files}: not UTF-8; kept as it came");
         }
     }
 }

@@ -1,5 +1,5 @@
 //! `--combine`: one table of all collected files of a type. Files are read twice, headers then rows, with one row in
-//! memory. Columns are united by name, in order of first appearance.
+//! memory. Columns are matched by name, in order of first appearance.
 
 use std::{
     borrow::Cow,
@@ -16,7 +16,7 @@ use csv::{ByteRecord, Terminator, Writer, WriterBuilder};
 use crate::{
     files::{self, NewFile, open_regular},
     ledger::{Row, neutralise},
-    text::one_line,
+    text::{count, named, one_line},
 };
 use reconcile::{MOST_COLUMNS, Table};
 use request::{OrgId, Period, ReportType};
@@ -68,13 +68,16 @@ impl Combined {
             let (some, column) = (lacking.files, one_line(&lacking.column));
             format!(
                 "{some} of {all} {name} files lack the column {column}: {}",
-                first(&lacking.first, some)
+                named(lacking.first.iter().map(|file| file.display()), some)
             )
         });
         let too_wide = (!self.too_wide.is_empty()).then(|| {
             let some = self.too_wide.len();
-            let first = first(&self.too_wide, some);
-            format!("{some} of {all} {name} files have rows wider than their header; what has no column was left out: {first}")
+            let first = self.too_wide.iter().take(NAMED).map(|file| file.display());
+            format!(
+                "{some} of {all} {name} files have rows wider than their header; what has no column was left out: {}",
+                named(first, some)
+            )
         });
         lacking.chain(too_wide).collect()
     }
@@ -83,10 +86,10 @@ impl Combined {
 impl fmt::Display for Combined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Combined { report_type, files, rows, .. } = self;
-        let plural = if *files == 1 { "" } else { "s" };
         write!(
             f,
-            "{report_type}: {rows} rows of {files} file{plural} are in {} ({})",
+            "{report_type}: {rows} rows of {} are in {} ({})",
+            count(*files, "file"),
             self.file.display(),
             self.periods.join(", ")
         )
@@ -95,15 +98,6 @@ impl fmt::Display for Combined {
 
 /// So many files are named in one line.
 const NAMED: usize = 3;
-
-fn first(files: &[PathBuf], all: usize) -> String {
-    let named = files.iter().take(NAMED).map(|file| file.display().to_string());
-    let mut text = named.collect::<Vec<_>>().join(", ");
-    if all > NAMED {
-        text.push_str(&format!(" and {} more", all - NAMED));
-    }
-    text
-}
 
 /// What was there before is untouched.
 #[derive(Debug, thiserror::Error)]
@@ -118,7 +112,7 @@ pub enum CombineError {
     Write { file: PathBuf, source: io::Error },
 }
 
-/// Writes `target`, or one file beside it for each type where `parts` have several. Each file appears whole; an error
+/// Writes `target`, or one file next to it for each type where `parts` have several. Each file appears whole; an error
 /// may leave those of other types.
 pub fn combine(target: &Path, parts: &[CollectedFile<'_>]) -> Result<Vec<Combined>, CombineError> {
     let mut types: Vec<ReportType> = Vec::new();
@@ -193,12 +187,12 @@ fn one_type(
         }
     }
     let failed = |source: io::Error| CombineError::Write { file: file.to_owned(), source };
-    let new = NewFile::begin(file).map_err(failed)?;
+    let begun = NewFile::begin(file).map_err(failed)?;
     if is_new {
-        new.for_its_owner_only().map_err(failed)?;
+        begun.for_its_owner_only().map_err(failed)?;
     }
     let mut out =
-        WriterBuilder::new().terminator(Terminator::Any(b'\n')).from_writer(BufWriter::new(new));
+        WriterBuilder::new().terminator(Terminator::Any(b'\n')).from_writer(BufWriter::new(begun));
     let mut combined = Combined {
         file: file.to_owned(),
         report_type,
@@ -236,9 +230,9 @@ fn one_type(
         }
     }
     combined.lacking.retain(|column| column.files > 0);
-    let out = out.into_inner().map_err(|e| failed(e.into_error()))?;
-    let new = out.into_inner().map_err(|e| failed(e.into_error()))?;
-    new.put_in_place().map_err(failed)?;
+    let buffered = out.into_inner().map_err(|e| failed(e.into_error()))?;
+    let complete = buffered.into_inner().map_err(|e| failed(e.into_error()))?;
+    complete.put_in_place().map_err(failed)?;
     Ok(combined)
 }
 

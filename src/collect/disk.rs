@@ -7,7 +7,7 @@ use std::{
 
 use tokio::task::JoinHandle;
 
-pub(super) fn beside<T: Send + 'static>(
+pub(super) fn in_background<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> JoinHandle<io::Result<T>> {
     #[cfg(not(test))]

@@ -44,7 +44,7 @@ pub(super) struct HostPauses(RefCell<HashMap<Origin, Instant>>);
 impl HostPauses {
     /// The wait counts from now; one that ends before a known one changes nothing.
     fn announced(&self, url: &DownloadUrl, wait: Option<Duration>) {
-        if let Some(until) = wait.map(after) {
+        if let Some(until) = wait.map(|wait| Instant::now() + wait) {
             let mut pauses = self.0.borrow_mut();
             let known = pauses.entry(url.expose().origin()).or_insert(until);
             *known = until.max(*known);
@@ -67,22 +67,22 @@ impl HostPauses {
     }
 }
 
-/// At most a year, so that the addition cannot overflow.
-fn after(wait: Duration) -> Instant {
-    Instant::now() + wait.min(Duration::from_secs(366 * 24 * 3600))
-}
-
 enum Broke {
     Expired(u16),
     Trouble(DownloadError),
     Disk(io::Error),
 }
 
+/// What downloads go by.
+pub(super) struct Downloads<'a, A: Api, H> {
+    pub(super) session: &'a Session<'a, A>,
+    pub(super) host: &'a H,
+    pub(super) patience: Patience<'a>,
+}
+
 /// Fetches the file at `url` into `part`. `renew` asks the API for a fresh address.
 pub(super) async fn fetch<A: Api, H: Host, E>(
-    session: &Session<'_, A>,
-    host: &H,
-    patience: Patience<'_>,
+    Downloads { session, host, patience }: Downloads<'_, A, H>,
     mut url: DownloadUrl,
     renew: impl AsyncFn() -> Result<DownloadUrl, E>,
     part: &mut PartFile,
@@ -90,7 +90,7 @@ pub(super) async fn fetch<A: Api, H: Host, E>(
     let mut tries = TryCount::default();
     let mut fresh = 0;
     let mut known = ToldBefore {
-        end: after(session.policy().max_stall.saturating_mul(STALLS)),
+        end: Instant::now() + session.policy().max_stall.saturating_mul(STALLS),
         version: None,
         lengths: HashMap::new(),
     };
@@ -184,7 +184,7 @@ async fn try_once<H: Host>(
     // Never the address: it is signed.
     trace!(http_status = head.status, "the download host answered {}", head.status);
     let goes_on = match head.status {
-        200 if head.part.is_none_or(|part| part.is_whole()) => false,
+        200 if head.part.is_none_or(|range| range.is_whole()) => false,
         206 if resume.as_ref().is_some_and(|resume| head.continues(resume)) => true,
         // Some hosts have a file a moment later than the API says.
         403 | 404 | 410 => return Err(Broke::Expired(head.status)),
@@ -206,7 +206,7 @@ async fn try_once<H: Host>(
         known.version.clone_from(&head.version);
     }
     let rest_of = head.part.filter(|_| goes_on);
-    let expected = rest_of.map(|part| part.total).or(head.length);
+    let expected = rest_of.map(|range| range.total).or(head.length);
     if let Some(expected) = expected {
         let fits = known.announced(&head, expected);
         fits.map_err(Broke::Trouble)?;

@@ -11,7 +11,7 @@ use tracing::{Instrument as _, trace_span};
 use super::{
     Names, Overwrite,
     content::{NotATable, TableShape},
-    download::{HostPauses, NotFetched, Patience, fetch},
+    download::{Downloads, HostPauses, NotFetched, Patience, fetch},
     fetch_failure::{FetchFailure, in_the_way, unwritable},
     host::Host,
     idle_guard::IdleGuard,
@@ -26,11 +26,10 @@ use crate::{
     sending::{Halt, ReadError},
     text::{one_line, system_says},
 };
+use request::ReportStatus;
 
 /// In bytes. A larger file is no report: the largest that are known have some GiB.
 const LARGEST: u64 = 64 * 1024 * 1024 * 1024;
-const COMPLETED: &str = "COMPLETED";
-const FAILED: &str = "FAILED";
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FetchOptions {
@@ -120,10 +119,9 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
             rows: Some(found.content.rows),
             ..Collected::clone(&row.collected)
         };
-        let (row, recorded) = self.conclude(row, collected).await;
+        let (row, durable) = self.conclude(row, collected).await;
         let content = Some(found.content);
-        let row = Box::new(row);
-        (Some(FetchResult::Collected { row, content }), recorded)
+        (Some(FetchResult::Collected { row: Box::new(row), content }), durable)
     }
 
     /// Keeps a report status in memory; the final rewrite has it.
@@ -131,7 +129,7 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
         let mut row = self.shared.record.row(place);
         let word = one_line(word);
         if row.collected.status != word {
-            row.collected.status = word;
+            row.collected_mut().status = word;
             self.shared.record.keep(&row);
         }
     }
@@ -159,9 +157,9 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
             let why = "the server's report has another type, period or sub-partner than this row";
             return settled(self.not(row, why, NotCollected::Refused).await);
         }
-        row.collected.status = one_line(report.status.as_deref().unwrap_or_default());
-        let status = row.collected.status.to_ascii_uppercase();
-        if status == FAILED {
+        row.collected_mut().status = one_line(report.status.as_deref().unwrap_or_default());
+        let status = row.collected.status();
+        if status == ReportStatus::Failed {
             let said = report.errors.as_deref().unwrap_or("it does not say why");
             let why = format!(
                 "the server could not generate this report: {said}; \
@@ -171,7 +169,7 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
         }
         let age = self.age(&report);
         let url = match report.download {
-            Some(url) if status == COMPLETED || status.is_empty() => url,
+            Some(url) if matches!(status, ReportStatus::Completed | ReportStatus::Unread) => url,
             _ => {
                 self.shared.record.keep(&row);
                 return (FetchResult::InProgress(age), Ok(()));
@@ -218,13 +216,13 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
         true
     }
 
-    /// Puts a file in its place, or beside it where it is no table, and records that in its row.
+    /// Puts a file in its place, or next to it where it is no table, and records that in its row.
     pub(super) async fn put(
         &self,
         fetched: ArrivedFile,
     ) -> (FetchResult, Result<(), JournalError>) {
         let doubtful = self.is_doubtful(&fetched).await;
-        let ArrivedFile { mut row, part, whole, place, name } = fetched;
+        let ArrivedFile { row, part, whole, place, name } = fetched;
         let only = whole.content.only_cell().filter(|_| doubtful);
         let only = only.map(|only| NotATable::OneCell(only.to_owned()));
         if let Some(flaw) = whole.content.flaw.as_ref().or(only.as_ref())
@@ -253,14 +251,13 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
             }
             Err(error) => return self.unwritten(row, &name, &error).await,
         }
-        *row.collected = Collected {
-            status: COMPLETED.to_owned(),
+        let collected = Collected {
+            status: ReportStatus::COMPLETED.to_owned(),
             file: name,
             sha256: whole.sha256,
             error: String::new(),
             rows: Some(whole.content.rows),
         };
-        let collected = Collected::clone(&row.collected);
         let (row, recorded) = self.conclude(row, collected).await;
         let (row, content) = (Box::new(row), Some(whole.content));
         (FetchResult::Collected { row, content }, recorded)
@@ -291,19 +288,22 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
     ) -> (Row, NotCollected, Result<(), JournalError>) {
         let mut row = self.shared.record.row(place);
         let mut missing = NotCollected::InProgress;
-        let why = match row.collected.status.as_str() {
-            "" => format!("the server does not show this report yet{}", Collected::WAITS),
-            done if done.eq_ignore_ascii_case(COMPLETED) => {
+        let why = match row.collected.status() {
+            ReportStatus::Unread => {
+                format!("the server does not show this report yet{}", Collected::WAITS)
+            }
+            ReportStatus::Completed => {
                 missing = NotCollected::Refused;
                 "the server says that it is complete and gives no address to fetch it from"
                     .to_owned()
             }
-            word => {
+            status => {
+                let word = &row.collected.status;
                 let age = match age.as_secs() {
                     seconds @ ..120 => format!("{seconds} s"),
                     seconds => format!("{} min", seconds / 60),
                 };
-                if row.collected.is_in_progress() {
+                if status == ReportStatus::InProgress {
                     format!("{word} for {age}{}", Collected::WAITS)
                 } else {
                     missing = NotCollected::Refused;
@@ -315,7 +315,7 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
                 }
             }
         };
-        row.collected.error = why;
+        row.collected_mut().error = why;
         let recorded = self.shared.record.note(&row).await;
         (row, missing, recorded)
     }
@@ -376,13 +376,14 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
             longest_wait: self.shared.session.policy().max_retry_after,
             pauses: &self.pauses,
         };
+        let downloads = Downloads { session: self.shared.session, host: self.host, patience };
         let renew = async || {
             let fresh = self.ask(row).await?.and_then(|report| report.download);
             fresh.ok_or_else(|| {
                 FetchFailure::Says("the server gives no fresh address for it".to_owned())
             })
         };
-        let fetched = fetch(self.shared.session, self.host, patience, url, renew, &mut part)
+        let fetched = fetch(downloads, url, renew, &mut part)
             .instrument(trace_span!("download", request_id = %row.id()))
             .await;
         let whole = fetched.map_err(|error| match error {

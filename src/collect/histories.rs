@@ -28,10 +28,10 @@ use super::{
     host::ByteRange, names::Names,
 };
 use crate::{
-    api::{Answer, Api, Cause, DownloadUrl, ListQuery, Listed, Notice, OnHead, Outcome, Page},
+    api::{Answer, Api, Cause, DownloadUrl, ListPage, Listed, Notice, OnHead, Outcome, Page},
     ledger::{self, Counts, Disk, Ledger, RecordedHashes, Row, State},
     manifest::{Discover, Limits, Rate, RetryPolicy},
-    run::{BesideOthers, Creates, Event, Finished, Interrupt, Run, RunInput},
+    run::{Creates, Event, Finished, Interrupt, OtherRuns, Run, RunInput},
     sending::{Session, WallClock},
 };
 use request::{Doubt, OrgId, Period, ReportId, ReportType, Request, RequestId};
@@ -192,9 +192,7 @@ impl Api for Server<'_> {
     async fn list(
         &self,
         (): &(),
-        query: &ListQuery,
-        _: usize,
-        _: Option<&url::Url>,
+        ListPage { query, .. }: ListPage<'_>,
         _: &dyn OnHead,
     ) -> Answer<Page<Listed>> {
         let items = || {
@@ -391,7 +389,7 @@ impl History<'_> {
             work,
             doubts: Vec::new(),
             creates: Creates::All,
-            beside_others: BesideOthers::No,
+            other_runs: OtherRuns::None,
             idle,
             max_failures: None,
             concurrency: 4,

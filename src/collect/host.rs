@@ -17,7 +17,7 @@ use reqwest::{
 use tokio_util::io::{ReaderStream, StreamReader};
 use url::Url;
 
-use super::address::{AddressPolicy, Refused};
+use super::address_policy::{AddressPolicy, Refused};
 use crate::{
     api::{DownloadUrl, HttpApiError, announced_wait, download_client},
     manifest::ApiSettings,
@@ -353,16 +353,16 @@ fn has_end(headers: &HeaderMap) -> bool {
 /// `bytes FIRST-LAST/TOTAL`, the unit in any case.
 fn range(text: &str) -> Option<ByteRange> {
     let (unit, range) = text.split_once(' ')?;
-    let (range, total) = range.split_once('/')?;
-    let (first, last) = range.split_once('-')?;
+    let (positions, total) = range.split_once('/')?;
+    let (first, last) = positions.split_once('-')?;
     // Rust's own grammar for numbers also has a sign.
-    let number = |text: &str| {
-        let text = text.trim();
-        let is_number = text.bytes().all(|b| b.is_ascii_digit());
-        is_number.then(|| text.parse().ok()).flatten()
+    let number = |padded: &str| {
+        let digits = padded.trim();
+        let is_number = digits.bytes().all(|b| b.is_ascii_digit());
+        is_number.then(|| digits.parse().ok()).flatten()
     };
-    let range = ByteRange::new(number(first)?, number(last)?, number(total)?);
-    range.filter(|_| unit.eq_ignore_ascii_case("bytes"))
+    ByteRange::new(number(first)?, number(last)?, number(total)?)
+        .filter(|_| unit.eq_ignore_ascii_case("bytes"))
 }
 
 /// Without the address.
@@ -381,7 +381,7 @@ fn trouble(error: &reqwest::Error) -> DownloadError {
 fn broken(error: &io::Error) -> DownloadError {
     let cause = error.get_ref();
     match cause.and_then(|cause| cause.downcast_ref::<reqwest::Error>()) {
-        Some(error) => trouble(error),
+        Some(of_connection) => trouble(of_connection),
         None => DownloadError::Broken(format!(
             "the download broke: its gzip data is damaged: {}",
             innermost(error).0

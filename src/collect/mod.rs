@@ -7,7 +7,7 @@
 //! So a file under a final name is whole. A crash between 2 and 3 leaves a file that no row owns: the next run finds
 //! that its bytes are the report's, and keeps it.
 
-mod address;
+mod address_policy;
 mod collector;
 mod columns;
 mod combine;

@@ -9,7 +9,7 @@ use std::{
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::{ledger::Row, text::is_invisible};
-use request::{Period, ReportType, RequestId};
+use request::{OWN, Period, ReportType, RequestId};
 
 /// Bytes of a label in a name: with all that is added to it, it stays below the 143 bytes of the narrowest file systems
 /// in use (encrypted home folders).
@@ -135,7 +135,7 @@ fn folded(name: &str) -> String {
 fn stem(row: &Row) -> String {
     let request = row.request();
     let whose = match (&request.sub_partner, &row.label) {
-        (None, _) => "own",
+        (None, _) => OWN,
         (Some(_), Some(label)) if !label.trim().is_empty() => label,
         (Some(org), _) => org.as_str(),
     };
@@ -274,7 +274,7 @@ mod tests {
         );
 
         // The second keeps the name that it has, whoever comes first now.
-        rows[1].collected.file = "l.reports/2026-10/USER/strasse.csv".to_owned();
+        rows[1].collected_mut().file = "l.reports/2026-10/USER/strasse.csv".to_owned();
         let named = names(&rows);
         assert_eq!(file(&named, &rows[0]), second(0, "Straße"));
         assert_eq!(file(&named, &rows[1]), "strasse.csv");
@@ -285,7 +285,7 @@ mod tests {
         let names = names(&[]);
         for elsewhere in ["../x.csv", "/etc/x.csv", "l.reports/../../x.csv", "other/x.csv"] {
             let mut row = row("org", "Acme", false);
-            row.collected.file = elsewhere.to_owned();
+            row.collected_mut().file = elsewhere.to_owned();
             assert!(names.place(&row).starts_with("/d/l.reports"), "{elsewhere}");
         }
         assert_eq!(names.spelled(Path::new("/e/f.csv")), "../e/f.csv");

@@ -1,4 +1,4 @@
-//! A file that is being fetched: written beside its place, hashed and checked as it comes.
+//! A file that is being fetched: written next to its place, hashed and checked as it comes.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -14,7 +14,10 @@ use super::{
     content::{Inspector, TableShape},
     disk,
 };
-use crate::{files::open_regular, text::hexadecimal};
+use crate::{
+    files::{HashingReader, open_regular},
+    text::hexadecimal,
+};
 use request::RequestId;
 
 /// Bytes that go to the disk at once, while the next ones come. The files of simulated histories are small.
@@ -139,7 +142,7 @@ impl PartFile {
         let mut writer = self.writer().await?;
         let batch = std::mem::take(&mut self.batch);
         self.batched = 0;
-        self.writing = Some(disk::beside(move || {
+        self.writing = Some(disk::in_background(move || {
             for bytes in batch {
                 writer.take(&bytes)?;
             }
@@ -152,7 +155,7 @@ impl PartFile {
         if let Some(writing) = self.writing.take() {
             return writing.await.map_err(io::Error::other)?;
         }
-        let gone = || io::Error::other("the file was given up after an error");
+        let gone = || io::Error::other("the file was closed after an error");
         self.writer.take().ok_or_else(gone)
     }
 }
@@ -167,26 +170,23 @@ impl Drop for PartFile {
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
-    disk::beside(work).await.map_err(io::Error::other)?
+    disk::in_background(work).await.map_err(io::Error::other)?
 }
 
 pub(super) fn look(path: &Path) -> io::Result<Option<CheckedFile>> {
     use std::io::Read as _;
     let mut file = match open_regular(path) {
-        Ok(file) => file,
+        Ok(file) => HashingReader::new(file),
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(e),
     };
-    let (mut hash, mut inspector) = (Sha256::new(), Inspector::default());
+    let mut inspector = Inspector::default();
     let mut buffer = vec![0; BATCH];
     loop {
         match file.read(&mut buffer)? {
             0 => break,
-            n => {
-                hash.update(&buffer[..n]);
-                inspector.take(&buffer[..n]);
-            }
+            n => inspector.take(&buffer[..n]),
         }
     }
-    Ok(Some(CheckedFile { sha256: hexadecimal(&hash.finalize()), content: inspector.finish() }))
+    Ok(Some(CheckedFile { sha256: hexadecimal(&file.sha256()), content: inspector.finish() }))
 }

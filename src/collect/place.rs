@@ -69,7 +69,7 @@ pub(super) async fn put(
     .await
 }
 
-/// Keeps a file that is no report beside its place: returns where, and whether. Somebody else's file is not replaced.
+/// Keeps a file that is no report next to its place: returns where, and whether. Somebody else's file is not replaced.
 pub(super) async fn reject(
     part: &PartFile,
     place: &Path,
@@ -96,9 +96,7 @@ fn is_as(path: &Path, ours: &Path) -> bool {
 
 /// `PARTNER.csv.rejected`
 fn rejected(place: &Path) -> PathBuf {
-    let mut name = place.as_os_str().to_owned();
-    name.push(".rejected");
-    name.into()
+    files::with_end(place, ".rejected")
 }
 
 /// `None` where there is nothing, or no file. [`io::ErrorKind::IsADirectory`] for a folder.

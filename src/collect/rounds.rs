@@ -18,7 +18,7 @@ use crate::{
     api::{LARGEST_PAGE, ListQuery, Listed},
     ledger::RowIndex,
 };
-use request::{OrgId, ReportId};
+use request::{OrgId, ReportId, ReportStatus};
 
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
@@ -28,11 +28,6 @@ const SHARE: u32 = 16;
 const SLACK: Duration = Duration::from_millis(500);
 /// A younger report may not be listed yet: its absence proves nothing about what lists have.
 const YOUNG: Duration = Duration::from_secs(10);
-pub(super) const IN_PROGRESS: &str = "IN_PROGRESS";
-
-pub(super) fn is_final(status: &str) -> bool {
-    ["COMPLETED", "FAILED"].iter().any(|last| status.eq_ignore_ascii_case(last))
-}
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct ListQuestion {
@@ -164,12 +159,12 @@ impl Rounds {
             let is_early = row.step == WaitingStep::Guess && !self.closing;
             let early = self.estimate(now).saturating_sub(age);
             if !is_early || early.is_zero() {
-                self.rows.change(place, |row| row.step = WaitingStep::UnderWay);
+                self.set_step(place, WaitingStep::UnderWay);
                 return Some(place);
             }
-            self.rows.change(place, |row| {
-                row.step = WaitingStep::Waits;
-                row.due = now + early.min(pause_at(age));
+            self.rows.change(place, |waiting| {
+                waiting.step = WaitingStep::Waits;
+                waiting.due = now + early.min(pause_at(age));
             });
         }
     }
@@ -228,8 +223,8 @@ impl Rounds {
         self.wide_done = false;
         let mut questions = Vec::new();
         for (org, places) in groups {
-            let is_due = |place: &&RowIndex| last || self.rows.is_due(**place, soon);
-            let due: Vec<RowIndex> = places.iter().filter(is_due).copied().collect();
+            let is_asked = |place: &&RowIndex| last || self.rows.is_due(**place, soon);
+            let due: Vec<RowIndex> = places.iter().filter(is_asked).copied().collect();
             match (due.len(), places.len()) {
                 (0, _) => {}
                 // No list would spare us the read.
@@ -287,22 +282,22 @@ impl Rounds {
             let since_made = self.rows.age(row.made, now);
             match shown.get(&row.id) {
                 Some(report) => {
-                    let status = report.status.as_deref().unwrap_or(IN_PROGRESS);
-                    if is_final(status) {
+                    if report.status().is_final() {
                         self.set_step(*place, WaitingStep::Ready);
                     } else {
-                        in_progress.push((*place, status.to_owned()));
+                        let word = report.status.as_deref().unwrap_or(ReportStatus::IN_PROGRESS);
+                        in_progress.push((*place, word.to_owned()));
                         self.still_in_progress(*place, age(report), now, true);
                     }
                 }
                 None if !has_all(&row.org, scope) => {
-                    self.rows.change(*place, |row| row.missed = true);
+                    self.rows.change(*place, |waiting| waiting.missed = true);
                 }
                 None if row.unlisted > 0 && row.due > now => {}
                 // It is not ready so soon: it is not listed yet.
                 None if !closing && since_made < estimate.min(YOUNG) => {
                     let due = now + pause_at(since_made);
-                    self.rows.change(*place, |row| row.due = due);
+                    self.rows.change(*place, |waiting| waiting.due = due);
                 }
                 None => self.set_step(*place, WaitingStep::Ready),
             }
@@ -364,13 +359,13 @@ impl Rounds {
         if !is_listed {
             pause = pause.max(SHORTEST * 2u32.pow(row.unlisted.min(6))).min(LONGEST);
         }
-        let shown = shown_age.map(|age| self.rows.made(age, now));
-        self.rows.change(place, |row| {
-            row.seen = true;
-            row.shown = shown.or(row.shown);
-            row.due = now + pause;
+        let shown = shown_age.map(|shown| self.rows.made(shown, now));
+        self.rows.change(place, |waiting| {
+            waiting.seen = true;
+            waiting.shown = shown.or(waiting.shown);
+            waiting.due = now + pause;
             if is_listed {
-                row.unlisted = 0;
+                waiting.unlisted = 0;
             }
         });
     }
@@ -387,7 +382,7 @@ fn pause_at(age: Duration) -> Duration {
 }
 
 fn query(sub_partner: Option<OrgId>) -> ListQuery {
-    ListQuery { sub_partner, status: Some(IN_PROGRESS), ..ListQuery::default() }
+    ListQuery { sub_partner, status: Some(ReportStatus::IN_PROGRESS), ..ListQuery::default() }
 }
 
 #[cfg(test)]

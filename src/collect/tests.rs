@@ -7,12 +7,12 @@ use tokio::time::Instant;
 
 use super::{
     DownloadError, Head, Host, Resume,
-    download::{HostPauses, NotFetched, Patience, fetch},
+    download::{Downloads, HostPauses, NotFetched, Patience, fetch},
     host::ByteRange,
     part_file::{CheckedFile, PartFile},
 };
 use crate::{
-    api::{Answer, Api, DownloadUrl, ListQuery, Listed, OnHead, Page},
+    api::{Answer, Api, DownloadUrl, ListPage, Listed, OnHead, Page},
     ledger::Row,
     manifest::{Discover, Limits, RetryPolicy},
     sending::{Session, SystemClock},
@@ -29,14 +29,7 @@ impl Api for Nobody {
         unreachable!("nothing is created")
     }
 
-    async fn list(
-        &self,
-        (): &(),
-        _: &ListQuery,
-        _: usize,
-        _: Option<&url::Url>,
-        _: &dyn OnHead,
-    ) -> Answer<Page<Listed>> {
+    async fn list(&self, (): &(), _: ListPage<'_>, _: &dyn OnHead) -> Answer<Page<Listed>> {
         unreachable!("nothing is listed")
     }
 
@@ -205,7 +198,8 @@ async fn fetched_after(pauses: &HostPauses, does: &[Does], url: &str) -> Ended {
     };
     let began = Instant::now();
     let url = url.parse().unwrap();
-    let result = fetch(&session, &host, patience, url, renew, &mut part).await;
+    let result =
+        fetch(Downloads { session: &session, host: &host, patience }, url, renew, &mut part).await;
     let took = began.elapsed();
     let in_part = std::fs::read(part.path()).unwrap();
     let result = result.map_err(|error| match error {

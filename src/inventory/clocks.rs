@@ -259,7 +259,7 @@ mod tests {
 
     /// While a computer sleeps the monotonic clock stands still: what was compared before says nothing after.
     #[test]
-    fn a_suspended_computer_begins_anew() {
+    fn a_suspended_computer_starts_over() {
         let (mut desk, sent, _) = Desk::compared();
         assert_eq!(desk.clocks.age(at(1.2), sent), Age::About);
         assert_eq!(desk.clocks.age(at(0.2), sent), Age::Unknown, "a little older");

@@ -10,14 +10,14 @@ use tokio::time::Instant;
 use super::{
     clocks::{Age, Clocks, Moment},
     judge::Maker,
-    matching::{common_query, is_over},
+    matching::common_query,
     send_times::{Departure, SendTimes},
 };
 use crate::{
     api::{Api, Listed},
     sending::{Generation, ReadError, Session},
 };
-use request::{PersonId, ReportId, Request};
+use request::{PersonId, ReportId, ReportStatus, Request};
 
 /// Reads of a witness at most, where nothing is in doubt that would need it.
 const UNASKED: u32 = 3;
@@ -34,7 +34,7 @@ struct Witness {
     asked: Option<Instant>,
 }
 
-/// What decides whose a report is, beside the report itself. One for each run.
+/// What decides whose a report is, besides the report itself. One for each run.
 #[derive(Debug)]
 pub struct Evidence {
     clocks: RefCell<Clocks>,
@@ -251,7 +251,7 @@ impl Evidence {
         if let Some(sent) = sent {
             clocks.made_after(stamp, sent.at);
         }
-        if report.status.is_some() && !is_over(report) {
+        if matches!(report.status(), ReportStatus::InProgress | ReportStatus::Unknown) {
             self.stamped_when_asked.set(true);
         }
     }
@@ -357,6 +357,25 @@ mod tests {
         Listed {
             created_by: person.map(|person| person.parse().unwrap()),
             ..Listed::bare(id.parse().unwrap())
+        }
+    }
+
+    #[test]
+    fn a_report_that_is_not_ready_proves_when_stamps_are_made() {
+        for (word, proves) in [
+            (None, false),
+            (Some(" "), false),
+            (Some("Completed "), false),
+            (Some("failed"), false),
+            (Some("in_progress"), true),
+        ] {
+            let evidence = Evidence::default();
+            let sent = evidence.leaves(DateTime::<Utc>::UNIX_EPOCH, Generation::FIRST);
+            let mut report = by("x", None);
+            report.created = Some(DateTime::<Utc>::UNIX_EPOCH);
+            report.status = word.map(str::to_owned);
+            evidence.saw(&report, sent.at);
+            assert_eq!(evidence.is_stamped_when_asked(), proves, "{word:?}");
         }
     }
 

@@ -3,11 +3,10 @@ use std::collections::{BTreeSet, HashSet};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Departure, Evidence, Moment,
+    Departure, Evidence, Inventory, Moment,
     clocks::{Age, MARGIN, grain},
     judge::{AttemptOrigin, Candidate, Maker},
     matching::{Fit, common_query, fit},
-    sub_partners::find_sub_partner_reports,
 };
 use crate::{
     api::{Api, Cause, Listed},
@@ -41,93 +40,91 @@ pub enum Ownership {
     By(Option<OrgId>),
 }
 
-/// With one list for several requests of one sub-partner. A report that is `taken` is no candidate; but one that
-/// another sub-partner's row has is named, so that the request is not sent again: a proxy may have given that row this
-/// one's answer.
-pub async fn look_up<A: Api>(
-    session: &Session<'_, A>,
-    evidence: &Evidence,
-    sought: &[LookUpTarget],
-    taken: impl Fn(&ReportId) -> Ownership,
-    known: &BTreeSet<OrgId>,
-    concurrency: usize,
-) -> Result<Vec<Vec<Candidate>>, ReadError> {
-    let requests: Vec<&Request> = sought.iter().map(|sought| &sought.request).collect();
-    let Some(query) = common_query(&requests) else {
-        return Ok(Vec::new());
-    };
-    evidence.ask_witness(session).await?;
-    let listed = session.list(&query).await?;
-    let now = evidence.saw_all(&listed, session.now());
-    let mut told_apart = query.sub_partner.is_some();
-    let mut found = Vec::with_capacity(sought.len());
-    for sought in sought {
-        let mut seen = Vec::new();
-        let mut ids = HashSet::new();
-        let may_be_its = |report: &&Listed| fit(report, &sought.request, &query) != Fit::Other;
-        for report in listed.iter().filter(may_be_its) {
-            let is_candidate = match taken(&report.id) {
-                Ownership::Free => true,
-                Ownership::By(Some(other)) => {
-                    (sought.request.sub_partner.as_ref()).is_some_and(|org| *org != other)
+impl<A: Api> Inventory<'_, A> {
+    /// With one list for several requests of one sub-partner. A report that is `taken` is no candidate; but one that
+    /// another sub-partner's row has is named, so that the request is not sent again: a proxy may have given that row
+    /// this one's answer.
+    pub async fn look_up(
+        &self,
+        targets: &[LookUpTarget],
+        taken: impl Fn(&ReportId) -> Ownership,
+        known: &BTreeSet<OrgId>,
+    ) -> Result<Vec<Vec<Candidate>>, ReadError> {
+        let Inventory { session, evidence, .. } = *self;
+        let requests: Vec<&Request> = targets.iter().map(|target| &target.request).collect();
+        let Some(query) = common_query(&requests) else {
+            return Ok(Vec::new());
+        };
+        evidence.ask_witness(session).await?;
+        let listed = session.list(&query).await?;
+        let now = evidence.saw_all(&listed, session.now());
+        let mut told_apart = query.sub_partner.is_some();
+        let mut found = Vec::with_capacity(targets.len());
+        for target in targets {
+            let mut seen = Vec::new();
+            let mut ids = HashSet::new();
+            let may_be_its = |report: &&Listed| fit(report, &target.request, &query) != Fit::Other;
+            for report in listed.iter().filter(may_be_its) {
+                let is_candidate = match taken(&report.id) {
+                    Ownership::Free => true,
+                    Ownership::By(Some(other)) => {
+                        (target.request.sub_partner.as_ref()).is_some_and(|org| *org != other)
+                    }
+                    Ownership::By(None) => false,
+                };
+                if !is_candidate || !ids.insert(report.id.clone()) {
+                    continue;
                 }
-                Ownership::By(None) => false,
-            };
-            if !is_candidate || !ids.insert(report.id.clone()) {
-                continue;
-            }
-            let mut report = in_full(session, evidence, report).await?;
-            // No single answer rules out a report: the request would be sent again.
-            let shown = seen_as(session, evidence, sought, &report, now);
-            let is_ruled_out = shown.age == Age::Before
-                || matches!(shown.maker, Maker::Other | Maker::Stranger)
-                || report.created.is_some_and(|stamp| grain(stamp) > TimeDelta::seconds(1));
-            if sought.settled && is_ruled_out {
-                report = confirmed(session, evidence, report).await?;
-            }
-            if may_be_its(&&report) {
-                seen.push(report);
-            }
-        }
-        found.push(seen);
-    }
-    if query.sub_partner.is_none() {
-        let mut candidates = Vec::new();
-        for (sought, reports) in sought.iter().zip(&found).filter(|(s, _)| s.settled) {
-            for report in reports {
-                // Whoever made it, an older one needs no further check.
-                if seen_as(session, evidence, sought, report, now).age != Age::Before {
-                    candidates.push(report.id.clone());
+                let mut report = in_full(session, evidence, report).await?;
+                // No single answer rules out a report: the request would be sent again.
+                let shown = seen_as(session, evidence, target, &report, now);
+                let is_ruled_out = shown.age == Age::Before
+                    || matches!(shown.maker, Maker::Other | Maker::Stranger)
+                    || report.created.is_some_and(|stamp| grain(stamp) > TimeDelta::seconds(1));
+                if target.settled && is_ruled_out {
+                    report = confirmed(session, evidence, report).await?;
+                }
+                if may_be_its(&&report) {
+                    seen.push(report);
                 }
             }
+            found.push(seen);
         }
-        let told =
-            find_sub_partner_reports(session, evidence, &query, &candidates, known, concurrency)
-                .await;
-        match told {
-            Ok(()) => told_apart = true,
-            // Without permission to read them the look-up has to do without; other failures may pass.
-            Err(ReadError::Failed(cause)) if is_refusal(&cause) => {}
-            Err(error) => return Err(error),
+        if query.sub_partner.is_none() {
+            let mut candidates = Vec::new();
+            for (target, reports) in targets.iter().zip(&found).filter(|(s, _)| s.settled) {
+                for report in reports {
+                    // Whoever made it, an older one needs no further check.
+                    if seen_as(session, evidence, target, report, now).age != Age::Before {
+                        candidates.push(report.id.clone());
+                    }
+                }
+            }
+            match self.find_sub_partner_reports(&query, &candidates, known).await {
+                Ok(()) => told_apart = true,
+                // Without permission to read them the look-up has to do without; other failures may pass.
+                Err(ReadError::Failed(cause)) if is_refusal(&cause) => {}
+                Err(error) => return Err(error),
+            }
+            for reports in &mut found {
+                reports.retain(|report| !evidence.is_theirs(&report.id));
+            }
         }
-        for reports in &mut found {
-            reports.retain(|report| !evidence.is_theirs(&report.id));
-        }
-    }
-    let judged = sought.iter().zip(found).map(|(sought, reports)| {
-        let reports = reports.iter();
-        let judged = reports.map(|report| {
-            let mut seen = seen_as(session, evidence, sought, report, now);
-            let own = sought.request.sub_partner.is_none();
-            let is_told = told_apart && sought.settled && !sought.has_twins_elsewhere;
-            seen.may_be_theirs = own && (!is_told || seen.maker == Maker::Unknown);
-            seen.is_anothers = taken(&report.id) != Ownership::Free;
-            seen.fit = fit(report, &sought.request, &query);
-            seen
+        let judged = targets.iter().zip(found).map(|(target, reports)| {
+            let reports = reports.iter();
+            let judged = reports.map(|report| {
+                let mut seen = seen_as(session, evidence, target, report, now);
+                let own = target.request.sub_partner.is_none();
+                let is_told = told_apart && target.settled && !target.has_twins_elsewhere;
+                seen.may_be_theirs = own && (!is_told || seen.maker == Maker::Unknown);
+                seen.is_anothers = taken(&report.id) != Ownership::Free;
+                seen.fit = fit(report, &target.request, &query);
+                seen
+            });
+            judged.collect()
         });
-        judged.collect()
-    });
-    Ok(judged.collect())
+        Ok(judged.collect())
+    }
 }
 
 /// Whether a read will never be answered otherwise.

@@ -3,7 +3,6 @@ use request::{Period, Request};
 
 /// The `category` of what a create makes (API reference).
 const RECONCILIATION: &str = "RECONCILIATION";
-const FAILED: &str = "FAILED";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fit {
@@ -72,14 +71,6 @@ fn spelling_of_category(category: &str) -> CategorySpelling {
     } else {
         CategorySpelling::Other
     }
-}
-
-pub(super) fn has_failed(report: &Listed) -> bool {
-    report.status.as_deref() == Some(FAILED)
-}
-
-pub(super) fn is_over(report: &Listed) -> bool {
-    matches!(report.status.as_deref(), Some("COMPLETED" | FAILED))
 }
 
 /// One list that shows the reports of all `requests`, which share their sub-partner.

@@ -13,14 +13,24 @@ mod send_times;
 mod server_reports;
 mod sub_partners;
 
+use crate::{api::Api, sending::Session};
+
 pub use candidates::{ShownCandidate, show_candidates};
 pub use clocks::{Age, Moment};
 pub use evidence::Evidence;
-pub use existing::{Existing, find_existing};
+pub use existing::Existing;
 pub use judge::{
     AttemptOrigin, Candidate, LookUpQuestion, LookUpResult, Maker, QuestionKind, judge,
 };
-pub use look_up::{LookUpTarget, Ownership, look_up};
+pub use look_up::{LookUpTarget, Ownership};
 pub use matching::Fit;
 pub use send_times::Departure;
-pub use server_reports::{AuditedRow, Other, ServerReports, find_held};
+pub use server_reports::{AuditedRow, Other, ServerReports};
+
+/// Reads the server's lists, and learns from them who made which report.
+pub struct Inventory<'a, A: Api> {
+    pub session: &'a Session<'a, A>,
+    pub evidence: &'a Evidence,
+    /// How many lists are requested at once.
+    pub concurrency: usize,
+}

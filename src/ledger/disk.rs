@@ -1,6 +1,8 @@
+#[cfg(unix)]
+use std::os::unix::fs::MetadataExt as _;
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Read as _, Write as _},
+    fs::{self, File, Metadata, OpenOptions},
+    io::{self, Write as _},
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard},
     time::SystemTime,
@@ -8,18 +10,13 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-use crate::files::{NewFile, open_regular, refuse_irregular, without_waiting};
+use crate::files::{HashingReader, NewFile, open_regular, refuse_irregular, without_waiting};
 
 /// Durable storage of one file: the seam at which a simulated disk takes the file system's place.
 #[expect(async_fn_in_trait, reason = "driven on one thread, never as a trait object")]
 pub trait Disk {
     /// Durably replaces the file as a whole: after a crash either the old file or the new one is there.
     async fn replace(&self, contents: Vec<u8>) -> io::Result<()>;
-
-    /// [`Disk::replace`] with contents that come in pieces.
-    async fn replace_with(&self, pieces: &mut dyn Iterator<Item = Vec<u8>>) -> io::Result<()> {
-        self.replace(pieces.collect::<Vec<_>>().concat()).await
-    }
 
     /// Fails where the file is no longer what was last read or written: for a command that has nothing to write.
     async fn look(&self) -> io::Result<()> {
@@ -70,13 +67,12 @@ enum KnownContents {
 }
 
 /// What every write changes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct FileStamp {
     len: u64,
     modified: Option<SystemTime>,
     /// The file's change time (ctime), which nobody can set back; only some file systems have it.
     changed: Option<(i64, i64)>,
-    /// Device and inode, where files have them.
     identity: Option<(u64, u64)>,
 }
 
@@ -88,7 +84,7 @@ enum LookDepth {
 }
 
 impl FileStamp {
-    fn of(metadata: &fs::Metadata) -> Self {
+    fn of(metadata: &Metadata) -> Self {
         FileStamp {
             len: metadata.len(),
             modified: metadata.modified().ok(),
@@ -98,73 +94,46 @@ impl FileStamp {
     }
 }
 
-#[cfg(unix)]
-fn identity(metadata: &fs::Metadata) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt as _;
-    Some((metadata.dev(), metadata.ino()))
+/// Device and inode. An open file cannot be replaced where there are none.
+pub(super) fn identity(metadata: &Metadata) -> Option<(u64, u64)> {
+    #[cfg(unix)]
+    return Some((metadata.dev(), metadata.ino()));
+    #[cfg(not(unix))]
+    return None;
 }
 
-#[cfg(unix)]
-fn changed(metadata: &fs::Metadata) -> Option<(i64, i64)> {
-    use std::os::unix::fs::MetadataExt as _;
-    Some((metadata.ctime(), metadata.ctime_nsec()))
-}
-
-#[cfg(not(unix))]
-fn changed(_: &fs::Metadata) -> Option<(i64, i64)> {
-    None
-}
-
-#[cfg(not(unix))]
-fn identity(_: &fs::Metadata) -> Option<(u64, u64)> {
-    None // an open file cannot be replaced there
-}
-
-fn digest_of(mut file: &File) -> io::Result<Sha256> {
-    let (mut digest, mut piece) = (Sha256::new(), vec![0; 1 << 16]);
-    loop {
-        match file.read(&mut piece) {
-            Ok(0) => return Ok(digest),
-            Ok(read) => digest.update(&piece[..read]),
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
+fn changed(metadata: &Metadata) -> Option<(i64, i64)> {
+    #[cfg(unix)]
+    return Some((metadata.ctime(), metadata.ctime_nsec()));
+    #[cfg(not(unix))]
+    return None;
 }
 
 impl FileDisk {
     /// The file at `path`; `contents` is what was read from it, `None` where it was not there.
     pub fn new(path: PathBuf, contents: Option<&[u8]>) -> Self {
-        FileDisk::of(path, contents.map(Sha256::new_with_prefix))
-    }
-
-    /// As [`FileDisk::new`], with the digest of the contents.
-    pub(super) fn of(path: PathBuf, contents: Option<Sha256>) -> Self {
         let known = contents.map_or(KnownContents::Absent, |contents| KnownContents::Read {
-            contents,
+            contents: Sha256::new_with_prefix(contents),
             compared: None,
         });
         FileDisk(Arc::new(Mutex::new(OpenFile { path, known, file: None })))
     }
 
-    /// Whether the file is exactly these pieces. If so, it is read again only when its stamp changes.
-    pub(super) fn holds(&self, pieces: impl Iterator<Item = Vec<u8>>) -> io::Result<bool> {
+    /// Whether the file is exactly these lines. If so, it is read again only when its stamp changes.
+    pub(super) fn holds(&self, lines: impl Iterator<Item = Vec<u8>>) -> io::Result<bool> {
         let mut inner = lock(&self.0);
-        let mut file = open_regular(&inner.path)?;
-        let trace = FileStamp::of(&file.metadata()?);
-        let mut held = Vec::new();
-        for piece in pieces {
-            held.resize(piece.len(), 0);
-            match file.read_exact(&mut held) {
-                Ok(()) if held == piece => {}
-                _ => return Ok(false),
+        let mut digest = Sha256::new();
+        lines.for_each(|line| digest.update(line));
+        let is_known = match &inner.known {
+            KnownContents::Absent => false,
+            KnownContents::Read { contents, .. } | KnownContents::Written { contents, .. } => {
+                contents.clone().finalize() == digest.finalize()
             }
+        };
+        if is_known {
+            inner.unchanged(LookDepth::Bytes)?;
         }
-        let is_all = file.read(&mut [0])? == 0;
-        if let KnownContents::Read { compared, .. } = &mut inner.known {
-            *compared = is_all.then_some(trace);
-        }
-        Ok(is_all)
+        Ok(is_known)
     }
 
     async fn run<T: Send + 'static>(
@@ -184,12 +153,7 @@ fn lock(inner: &Mutex<OpenFile>) -> MutexGuard<'_, OpenFile> {
 
 impl Disk for FileDisk {
     async fn replace(&self, contents: Vec<u8>) -> io::Result<()> {
-        self.run(move |inner| inner.replace(&mut std::iter::once(contents))).await
-    }
-
-    async fn replace_with(&self, pieces: &mut dyn Iterator<Item = Vec<u8>>) -> io::Result<()> {
-        // Not on another thread: this one has nothing else to do, and holds what the pieces are made of.
-        lock(&self.0).replace(pieces)
+        self.run(move |inner| inner.replace(&contents)).await
     }
 
     async fn look(&self) -> io::Result<()> {
@@ -214,17 +178,13 @@ impl Disk for FileDisk {
 }
 
 impl OpenFile {
-    fn replace(&mut self, pieces: &mut dyn Iterator<Item = Vec<u8>>) -> io::Result<()> {
+    fn replace(&mut self, contents: &[u8]) -> io::Result<()> {
         self.unchanged(LookDepth::Trace)?;
         self.file = None;
         let mut new = NewFile::begin(&self.path)?;
-        let mut digest = Sha256::new();
-        for piece in pieces {
-            digest.update(&piece);
-            new.write_all(&piece)?;
-        }
+        new.write_all(contents)?;
         let new = new.put_in_place_if(|| self.unchanged(LookDepth::Bytes))?;
-        self.open(digest, &FileStamp::of(&new.metadata()?))
+        self.open(Sha256::new_with_prefix(contents), &FileStamp::of(&new.metadata()?))
     }
 
     /// Opens the file that was just put in its place, where its stamp is `written`.
@@ -243,7 +203,8 @@ impl OpenFile {
     fn open_again(&mut self, contents: Sha256) -> io::Result<()> {
         let file = self.append_to()?;
         let trace = FileStamp::of(&file.metadata()?);
-        if digest_of(&file)?.finalize() != contents.clone().finalize() {
+        if HashingReader::new(&file).read_all()?.digest().finalize() != contents.clone().finalize()
+        {
             return Err(tampered("changed"));
         }
         self.known = KnownContents::Written { trace, contents };
@@ -278,7 +239,7 @@ impl OpenFile {
         if let Err(e) = file.write_all(bytes) {
             // Half a line must not stand before the next one.
             if file.set_len(trace.len).is_err() {
-                *contents = digest_of(&open_regular(&self.path)?)?;
+                *contents = HashingReader::new(open_regular(&self.path)?).read_all()?.digest();
             }
             *trace = FileStamp::of(&file.metadata()?);
             return Err(e);
@@ -307,17 +268,18 @@ impl OpenFile {
             Err(e) => return Err(e),
         };
         let holds = |contents: &Sha256| -> io::Result<bool> {
-            let found = open_regular(&self.path).map_err(deleted)?;
-            Ok(digest_of(&found)?.finalize() == contents.clone().finalize())
+            let opened = open_regular(&self.path).map_err(deleted)?;
+            Ok(HashingReader::new(opened).read_all()?.digest().finalize()
+                == contents.clone().finalize())
         };
         let what = match (&mut self.known, found) {
             (KnownContents::Absent, None) => return Ok(()),
             (KnownContents::Absent, Some(_)) => "made",
             (_, None) => "deleted",
             (KnownContents::Read { contents, compared }, Some(found)) => {
-                let found = FileStamp::of(&found);
-                let is_known = look == LookDepth::Trace && *compared == Some(found);
-                if is_known || holds(contents)? {
+                let found = Some(FileStamp::of(&found));
+                if (look == LookDepth::Trace && *compared == found) || holds(contents)? {
+                    *compared = found;
                     return Ok(());
                 }
                 "changed"

@@ -1,9 +1,9 @@
 //! What can be wrong with a ledger. All of it ends a command with exit code 4.
 
-use std::{io, path::PathBuf};
+use std::{fmt, io, path::PathBuf};
 
 use super::{Holder, MergeError, RescueResult, merge_command};
-use crate::text::system_says;
+use crate::text::{one_line, system_says};
 use request::RequestId;
 
 #[derive(Debug, thiserror::Error)]
@@ -64,4 +64,29 @@ pub enum LedgerError {
 fn names(paths: &[PathBuf]) -> String {
     let names: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
     names.join(" and ")
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadCell {
+    pub column: &'static str,
+    /// Shortened.
+    pub text: String,
+    pub why: String,
+}
+
+impl BadCell {
+    pub(super) fn new(column: &'static str, text: &str, why: impl fmt::Display) -> Self {
+        const SHOWN: usize = 60;
+        let mut shown: String = one_line(text).chars().take(SHOWN + 1).collect();
+        if shown.chars().count() > SHOWN {
+            shown = shown.chars().take(SHOWN - 1).chain(['…']).collect();
+        }
+        BadCell { column, text: shown, why: why.to_string() }
+    }
+}
+
+impl fmt::Display for BadCell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is {:?}: {}", self.column, self.text, self.why)
+    }
 }

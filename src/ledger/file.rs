@@ -1,20 +1,90 @@
+//! The file of a ledger: found, read, and held by this process.
+
 use std::{
     cell::RefCell,
-    io,
+    fs::{self, Metadata},
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
 use chrono::{DateTime, Utc};
+use sha2::{Digest as _, Sha256};
 
 use super::{
-    Disk as _, FileDisk, Ledger, LedgerError, LedgerRead, Lock, RescueResult, Row, Tampered,
-    blocks::SIZE,
-    peek::{HashingReader, len_of, open, real_path, refuse_second_name},
-    read::{read, read_from},
+    Disk as _, FileDisk, Ledger, LedgerError, LedgerRead, Lock, RescueResult, Row, Tampered, read,
     refuse_unmerged, save,
 };
-use crate::files::{folder_of, refuse_mounted, try_folder};
+use crate::{
+    files::{folder_of, open_regular, refuse_mounted, try_folder},
+    text::hexadecimal,
+};
 use request::OrgId;
+
+/// Follows a link; the file need not exist yet. A link that leads nowhere is an error: a new ledger in its place would
+/// forget what was created.
+pub fn real_path(path: &Path) -> Result<PathBuf, LedgerError> {
+    match fs::canonicalize(path) {
+        Ok(real) => Ok(real),
+        Err(_) if path.is_symlink() => Err(LedgerError::DeadLink {
+            path: path.to_owned(),
+            target: fs::read_link(path).unwrap_or_default(), // seen just now
+        }),
+        Err(_) => {
+            let folder = fs::canonicalize(folder_of(path));
+            match (folder, path.file_name()) {
+                (Ok(folder), Some(name)) => Ok(folder.join(name)),
+                _ => Ok(path.to_owned()),
+            }
+        }
+    }
+}
+
+/// Refuses a file with hard links: replacing it under one name would make two ledgers of it.
+pub fn refuse_second_name(path: &Path) -> Result<(), LedgerError> {
+    match fs::metadata(path).map_or(1, |found| names_of(&found)) {
+        0 | 1 => Ok(()),
+        names => Err(LedgerError::SecondName { path: path.to_owned(), names }),
+    }
+}
+
+pub(super) fn names_of(found: &Metadata) -> u64 {
+    #[cfg(unix)]
+    return std::os::unix::fs::MetadataExt::nlink(found);
+    #[cfg(not(unix))]
+    return 1; // not to be known there
+}
+
+/// Where to put what belongs next to the ledger, such as the lock. Fails for a link that leads nowhere.
+pub fn real_ledger(path: &Path) -> Result<PathBuf, LedgerError> {
+    if path.is_symlink() { real_path(path) } else { Ok(path.to_owned()) }
+}
+
+/// Takes no lock. `None` where there is no file.
+pub fn read_file(path: &Path) -> Result<Option<LedgerRead>, LedgerError> {
+    bytes_of(path)?.map(|bytes| read(&bytes, path)).transpose()
+}
+
+/// As [`read_file`], with the SHA-256 of the bytes, in hexadecimal digits.
+pub fn read_file_with_hash(path: &Path) -> Result<Option<(LedgerRead, String)>, LedgerError> {
+    let hashed = |bytes: Vec<u8>| Ok((read(&bytes, path)?, hexadecimal(&Sha256::digest(&bytes))));
+    bytes_of(path)?.map(hashed).transpose()
+}
+
+/// `None` where there is no file.
+fn bytes_of(path: &Path) -> Result<Option<Vec<u8>>, LedgerError> {
+    let mut bytes = Vec::new();
+    let read = open_regular(path).and_then(|mut file| file.read_to_end(&mut bytes));
+    match read {
+        Ok(_) => Ok(Some(bytes)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) if e.kind() == io::ErrorKind::InvalidInput => {
+            Err(LedgerError::NotALedger { path: path.to_owned(), why: e.to_string() })
+        }
+        Err(source) => {
+            Err(LedgerError::Io { doing: "read the ledger", path: path.to_owned(), source })
+        }
+    }
+}
 
 /// A ledger that this process has locked.
 #[derive(Debug)]
@@ -24,18 +94,16 @@ pub struct LedgerFile {
     pub reading: Option<LedgerRead>,
     pub disk: FileDisk,
     /// The bytes of `reading`, until the file is written.
-    as_read: RefCell<Option<Vec<u8>>>,
+    as_read: RefCell<Vec<u8>>,
 }
 
 impl LedgerFile {
     /// Replaces the file at the first write, unless it is exactly `ledger`. Where someone else changed it since it was
-    /// read, it stays, and what was read is saved beside it.
+    /// read, it stays, and what was read is saved next to it.
     pub async fn write(&self, ledger: &Ledger, now: DateTime<Utc>) -> Result<(), LedgerError> {
-        if self.disk.holds(ledger.chunks()).unwrap_or(false) {
-            self.as_read.take();
-            return Ok(());
-        }
-        let Err(source) = self.disk.replace_with(&mut ledger.chunks()).await else {
+        let is_same = self.disk.holds(ledger.lines()).unwrap_or(false);
+        let written = if is_same { Ok(()) } else { self.disk.replace(ledger.to_csv()).await };
+        let Err(source) = written else {
             self.as_read.take();
             return Ok(());
         };
@@ -43,7 +111,7 @@ impl LedgerFile {
         match source.get_ref().and_then(|e| e.downcast_ref::<Tampered>()) {
             None => Err(LedgerError::Io { doing: "write the ledger", path, source }),
             Some(Tampered(what)) => {
-                let known = self.as_read.take().unwrap_or_default();
+                let known = self.as_read.take();
                 let rows = read(&known, &path).map(|reading| reading.ledger);
                 let rows = rows.unwrap_or_default(); // it was read before
                 let saved = if known.is_empty() {
@@ -75,16 +143,11 @@ impl LedgerFile {
     pub fn hold(path: &Path, now: DateTime<Utc>) -> Result<(Self, Lock), LedgerError> {
         let (held, lock) = LedgerFile::take(path, now)?;
         let ledger = held.reading.as_ref().map(|reading| &reading.ledger);
-        match refuse_unmerged(&held.path, ledger) {
-            Ok(()) => Ok((held, lock)),
-            Err(e) => {
-                lock.release(now);
-                Err(e)
-            }
-        }
+        let checked = refuse_unmerged(&held.path, ledger);
+        or_release(checked.map(|()| held), lock, now)
     }
 
-    /// As [`LedgerFile::hold`], but for merging: a rescued ledger may lie beside it.
+    /// As [`LedgerFile::hold`], but for merging: a rescued ledger may lie next to it.
     pub fn take(path: &Path, now: DateTime<Utc>) -> Result<(Self, Lock), LedgerError> {
         let path = real_path(path)?;
         refuse_mounted(&path).map_err(|source| LedgerError::Io {
@@ -93,48 +156,33 @@ impl LedgerFile {
             source,
         })?;
         let lock = Lock::take(&path, now)?;
-        match LedgerFile::read(path) {
-            Ok(held) => Ok((held, lock)),
-            Err(e) => {
-                lock.release(now);
-                Err(e)
-            }
-        }
+        or_release(LedgerFile::read(path), lock, now)
     }
 
     /// Reads the file at `path`, which nobody else may write.
     fn read(path: PathBuf) -> Result<Self, LedgerError> {
-        let Some(file) = open(&path)? else {
-            return Ok(LedgerFile {
-                disk: FileDisk::new(path.clone(), None),
-                path,
-                reading: None,
-                as_read: RefCell::default(),
-            });
-        };
-        refuse_second_name(&path)?;
-        let len = len_of(&file);
-        let mut file = Kept { source: HashingReader::new(file), bytes: Vec::with_capacity(len) };
-        let reading = read_from(&mut file, len, &path, SIZE)?;
-        Ok(LedgerFile {
-            disk: FileDisk::of(path.clone(), Some(file.source.digest)),
-            path,
-            reading: Some(reading),
-            as_read: RefCell::new(Some(file.bytes)),
-        })
+        let bytes = bytes_of(&path)?;
+        let disk = FileDisk::new(path.clone(), bytes.as_deref());
+        if bytes.is_some() {
+            refuse_second_name(&path)?;
+        }
+        let reading = bytes.as_ref().map(|bytes| read(bytes, &path)).transpose()?;
+        let as_read = RefCell::new(bytes.unwrap_or_default());
+        Ok(LedgerFile { path, reading, disk, as_read })
     }
 }
 
-struct Kept<R> {
-    source: R,
-    bytes: Vec<u8>,
-}
-
-impl<R: io::Read> io::Read for Kept<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let read = self.source.read(into)?;
-        self.bytes.extend_from_slice(&into[..read]);
-        Ok(read)
+fn or_release(
+    file: Result<LedgerFile, LedgerError>,
+    lock: Lock,
+    now: DateTime<Utc>,
+) -> Result<(LedgerFile, Lock), LedgerError> {
+    match file {
+        Ok(file) => Ok((file, lock)),
+        Err(e) => {
+            lock.release(now);
+            Err(e)
+        }
     }
 }
 

@@ -1,20 +1,21 @@
 use std::{borrow::Cow, path::Path};
 
+use memchr::memchr_iter;
+
 use super::{
     BadCell, Column, LedgerError, Row, column,
-    lines::{LineEnding, RawLine, Separator, cells},
-    row_fields::RowFields,
-    spreadsheet_format::RowFormat,
-    texts::SharedTexts,
-    written::{SheetDay, SheetTime},
+    csv::{LineEnding, RawLine, RawLines, Separator, cells},
+    parse::{RowFields, SharedTexts},
+    spreadsheet::{RowFormat, SheetDay, SheetTime},
 };
+use crate::text::is_before_header;
 
 pub(super) struct Header {
     pub(super) separator: Separator,
     /// `None` where an older version did not write the column.
     ours: [Option<usize>; Column::ALL.len()],
     extra: Vec<(usize, String)>,
-    pub(super) len: usize,
+    len: usize,
 }
 
 fn missing_columns(line: &str, separator: Separator) -> Vec<&'static str> {
@@ -31,7 +32,24 @@ pub fn is_header(line: &[u8]) -> bool {
 }
 
 impl Header {
-    pub(super) fn read(line: Option<RawLine<'_>>, path: &Path) -> Result<Self, LedgerError> {
+    /// Reads the header of `bytes`. The second value is the lines after it.
+    pub(super) fn read<'a>(
+        bytes: &'a [u8],
+        path: &Path,
+    ) -> Result<(Self, RawLines<'a>), LedgerError> {
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let is_before = |line: &RawLine<'_>| {
+            let text = std::str::from_utf8(line.bytes);
+            line.end == LineEnding::LineFeed && text.is_ok_and(is_before_header)
+        };
+        let mut lines = RawLines::new(bytes, Separator::Comma, 1);
+        let first = lines.by_ref().find(|line| !is_before(line));
+        let header = Header::of(first, path)?;
+        let rest = RawLines::new(lines.rest(), header.separator, lines.number());
+        Ok((header, rest))
+    }
+
+    fn of(line: Option<RawLine<'_>>, path: &Path) -> Result<Self, LedgerError> {
         let not_a_ledger = |why: String| LedgerError::NotALedger { path: path.to_owned(), why };
         let line = line.ok_or_else(|| {
             not_a_ledger(
@@ -79,7 +97,7 @@ impl Header {
     }
 
     /// The fewest cells a whole line has: spreadsheets may leave out empty ones after these columns.
-    pub(super) fn fewest(&self) -> usize {
+    fn fewest(&self) -> usize {
         [Column::Status, Column::ReportId, Column::Attempts]
             .into_iter()
             .filter_map(|c| self.ours[c as usize])
@@ -103,6 +121,29 @@ impl Header {
 
     pub(super) fn row(
         &self,
+        line: &RawLine<'_>,
+        texts: &mut SharedTexts,
+    ) -> Result<(Row, RowFormat), String> {
+        let text = std::str::from_utf8(line.bytes)
+            .map_err(|_| "not UTF-8; save the file as CSV with commas (UTF-8)".to_owned())?;
+        let cells = self.cells(text);
+        // In a torn line with fewer cells the last one may be cut, and still look right.
+        let fewest = match line.end {
+            LineEnding::LineFeed => self.fewest(),
+            LineEnding::Torn | LineEnding::Zeros => self.len,
+        };
+        if cells.len() > self.len || cells.len() < fewest {
+            return Err(format!(
+                "{} cells where the header has {}; restore the line from a copy",
+                cells.len(),
+                self.len
+            ));
+        }
+        self.row_of(&cells, texts).map_err(|bad| bad.to_string())
+    }
+
+    pub(super) fn row_of(
+        &self,
         cells: &[Cow<'_, str>],
         texts: &mut SharedTexts,
     ) -> Result<(Row, RowFormat), BadCell> {
@@ -117,6 +158,23 @@ impl Header {
         Ok((draft.into_row(extra.collect())?, spelled))
     }
 
+    /// Whether another row's line stands within a cell of this record: no crash leaves that, and the row would be lost.
+    pub(super) fn swallows(&self, line: &RawLine<'_>, texts: &mut SharedTexts) -> Option<String> {
+        // Where a note is the first column, what follows its line breaks looks like the same row.
+        let mut own = None;
+        for (at, number) in memchr_iter(b'\n', line.bytes).zip(line.number + 1..) {
+            let own =
+                *own.get_or_insert_with(|| self.row(line, texts).ok().map(|(row, _)| row.id()));
+            let inner = RawLines::new(&line.bytes[at + 1..], self.separator, number).next()?;
+            if self.row(&inner, texts).is_ok_and(|(row, _)| Some(row.id()) != own) {
+                return Some(format!(
+                    "a quote is open and takes in the row on line {number}; close it"
+                ));
+            }
+        }
+        None
+    }
+
     pub(super) fn has(&self, cells: &[Cow<'_, str>], column: Column) -> bool {
         self.ours[column as usize].is_some_and(|place| place < cells.len())
     }
@@ -128,7 +186,7 @@ impl Header {
 
 /// The first column whose cell a spreadsheet has written in its own way.
 fn spelled(draft: &RowFields<'_>) -> Option<Column> {
-    let is_sheet_day = |day: &Option<SheetDay>| day.as_ref().is_some_and(|d| d.text().is_some());
+    let is_sheet_day = |day: &Option<SheetDay>| !matches!(day, None | Some(SheetDay::Exact(_)));
     let is_sheet_time = |time: &Option<SheetTime>| matches!(time, Some(SheetTime::Sheet(_)));
     [
         (Column::BillingStartDate, is_sheet_day(&draft.start)),

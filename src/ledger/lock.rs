@@ -1,17 +1,18 @@
-//! The lock beside the ledger, and what it remembers for the next process.
+//! The lock next to the ledger, and what it remembers for the next process.
 
 use std::{
-    fs::{File, Metadata, OpenOptions, TryLockError},
+    fmt,
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read as _, Seek as _, Write as _},
     path::{Path, PathBuf},
 };
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Holder, LedgerError};
+use super::{LedgerError, disk::identity, file::names_of};
 use crate::{
-    files::{refuse_irregular, without_links},
+    files::{refuse_irregular, with_end, without_links},
     text::read_moment,
 };
 
@@ -64,9 +65,7 @@ pub struct Lock {
 
 impl Lock {
     pub fn path_of(ledger: &Path) -> PathBuf {
-        let mut path = ledger.as_os_str().to_owned();
-        path.push(".lock");
-        path.into()
+        with_end(ledger, ".lock")
     }
 
     /// Takes the lock at once or not at all.
@@ -119,15 +118,13 @@ impl Lock {
     /// As [`Lock::pause`], for a command that only reads and so takes no lock.
     pub fn peek_pause(ledger: &Path, server: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let mut file = open(&Self::path_of(ledger), OpenOptions::new().read(true)).ok()?;
-        let pauses = read(&mut file)?.pauses.into_iter();
-        let pauses = pauses.map(|pause| pause.seen_at(now));
+        let pauses = read(&mut file)?.pauses.into_iter().map(|pause| pause.seen_at(now));
         pauses.filter(|p| p.server == server).map(|p| p.until).max()
     }
 
     /// The end of the pause that `server` announced to an earlier process.
     pub fn pause(&self, server: &str) -> Option<DateTime<Utc>> {
-        let pauses = self.contents.pauses.iter();
-        pauses.filter(|p| p.server == server).map(|p| p.until).max()
+        self.contents.pauses.iter().filter(|p| p.server == server).map(|p| p.until).max()
     }
 
     pub fn remember(&mut self, pause: Pause) -> io::Result<()> {
@@ -191,16 +188,6 @@ fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     Ok(file)
 }
 
-#[cfg(unix)]
-fn names_of(found: &Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::nlink(found)
-}
-
-#[cfg(not(unix))]
-fn names_of(_: &Metadata) -> u64 {
-    1
-}
-
 /// Whether a file is a lock, or what a crash made of one: it is written over and deleted.
 fn is_ours(file: &mut File) -> io::Result<bool> {
     const BEGINS: &[u8] = b"{\"holder\":";
@@ -226,16 +213,26 @@ fn holder(file: &mut File, now: DateTime<Utc>) -> Holder {
     read(file).and_then(|contents| contents.holder).unwrap_or(Holder { pid: 0, since: now })
 }
 
-#[cfg(unix)]
 fn still_there(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    match (file.metadata(), std::fs::metadata(path)) {
-        (Ok(ours), Ok(theirs)) => (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino()),
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(ours), Ok(theirs)) => identity(&ours) == identity(&theirs),
         _ => false,
     }
 }
 
-#[cfg(not(unix))]
-fn still_there(_: &File, path: &Path) -> bool {
-    path.exists()
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    pub pid: u32,
+    #[serde(deserialize_with = "read_moment")]
+    pub since: DateTime<Utc>,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since = self.since.to_rfc3339_opts(SecondsFormat::Secs, true);
+        match self.pid {
+            0 => write!(f, "a process that the lock does not name"),
+            pid => write!(f, "process {pid}, since {since}"),
+        }
+    }
 }

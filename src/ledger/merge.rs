@@ -4,10 +4,11 @@
 use std::{
     cmp::Ordering,
     collections::{BTreeMap, BTreeSet, HashMap},
+    fmt,
     path::{Path, PathBuf},
 };
 
-use super::{Conflict, Ledger, MergeError, Row, State};
+use super::{Ledger, Row, State};
 use request::{Doubt, ReportId, RequestId};
 
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +36,7 @@ pub fn merge(parts: &[MergeInput<'_>], prefer: Option<usize>) -> Result<Ledger, 
     for group in &groups {
         match merge_row(group, prefer) {
             Ok(mut row) => {
-                row.extra = columns.notes(group).into();
+                row.extra = columns.notes(group);
                 ledger.fold(row);
             }
             Err(held) => conflicts.push(Conflict::Reports {
@@ -43,7 +44,7 @@ pub fn merge(parts: &[MergeInput<'_>], prefer: Option<usize>) -> Result<Ledger, 
                 what: group[0].row.request().to_string(),
                 held: held
                     .into_iter()
-                    .map(|owner| (owner.id.clone(), parts[owner.part].name.to_owned()))
+                    .map(|(known, id)| (id.clone(), parts[known.part].name.to_owned()))
                     .collect(),
             }),
         }
@@ -58,57 +59,45 @@ struct SourceRow<'a> {
     row: &'a Row,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct ReportOwner<'a> {
-    part: usize,
-    row: &'a Row,
-    id: &'a ReportId,
-}
-
 /// The user's own cells are left out. The error is the rows that hold different reports.
 fn merge_row<'a>(
     group: &[SourceRow<'a>],
     prefer: Option<usize>,
-) -> Result<Row, Vec<ReportOwner<'a>>> {
+) -> Result<Row, Vec<(SourceRow<'a>, &'a ReportId)>> {
     let standing: Vec<SourceRow<'_>> = group
         .iter()
         .copied()
         .filter(|known| !group.iter().any(|other| gives_up(other.row, known.row)))
         .collect();
-    let owners: Vec<ReportOwner<'_>> = standing
-        .iter()
-        .filter_map(|known| {
-            let id = known.row.state.report_id()?;
-            Some(ReportOwner { part: known.part, row: known.row, id })
-        })
-        .collect();
-    let reports: BTreeSet<&ReportId> = owners.iter().map(|owner| owner.id).collect();
-    let preferred = owners.iter().find(|owner| Some(owner.part) == prefer);
+    let owners: Vec<(SourceRow<'_>, &ReportId)> =
+        standing.iter().filter_map(|known| Some((*known, known.row.state.report_id()?))).collect();
+    let reports: BTreeSet<&ReportId> = owners.iter().map(|(_, id)| *id).collect();
+    let preferred = owners.iter().find(|(known, _)| Some(known.part) == prefer);
     let best = match (reports.len() > 1, preferred) {
         (false, _) => standing.iter().map(|k| k.row).max_by(|a, b| precedence(a, b)),
-        (true, Some(owner)) => Some(owner.row),
+        (true, Some((known, _))) => Some(known.row),
         (true, None) => {
             let mut seen = BTreeSet::new();
-            return Err(owners.into_iter().filter(|owner| seen.insert(owner.id)).collect());
+            return Err(owners.into_iter().filter(|(_, id)| seen.insert(*id)).collect());
         }
     };
     // Rows cannot give each other up in a circle, so one stands: see `gives_up`.
     let best = best.unwrap_or(group[0].row);
-    let mut row = best.clone();
+    let mut merged = best.clone();
     let rows = || group.iter().map(|known| known.row);
-    row.attempts = rows().map(|row| row.attempts).max().unwrap_or(0);
+    merged.attempts = rows().map(|row| row.attempts).max().unwrap_or(0);
     let intent = rows().filter_map(|row| row.state.intent()).min();
-    match &mut row.state {
+    match &mut merged.state {
         State::Failed { intent: kept, .. } => *kept = intent,
         state => state.set_intent(intent),
     }
-    let own = row.state.report_id().filter(|id| !best.replaces.contains(id)).cloned();
+    let own = merged.state.report_id().filter(|id| !best.replaces.contains(id)).cloned();
     let beaten: Vec<ReportId> =
         reports.into_iter().filter(|id| Some(*id) != own.as_ref()).cloned().collect();
     let replaces = rows().map(|row| row.replaces.to_vec());
-    row.replaces = all_of(replaces.chain([beaten])).into();
-    row.replaces.retain(|id| Some(id) != own.as_ref());
-    Ok(row)
+    merged.replaces = all_of(replaces.chain([beaten]));
+    merged.replaces.retain(|id| Some(id) != own.as_ref());
+    Ok(merged)
 }
 
 /// Whether `later` says that a person gave up the report of `row`, and not the other way round. Each step leads to a
@@ -153,17 +142,13 @@ fn precedence(a: &Row, b: &Row) -> Ordering {
 
 /// The list itself where all that are not empty are the same, else the sorted union.
 fn all_of<T: Ord>(lists: impl IntoIterator<Item = Vec<T>>) -> Vec<T> {
-    let mut lists = lists.into_iter().filter(|list| !list.is_empty());
-    let Some(first) = lists.next() else {
-        return Vec::new();
-    };
-    let others: Vec<Vec<T>> = lists.filter(|list| *list != first).collect();
-    if others.is_empty() {
-        first
-    } else {
-        let all: BTreeSet<T> = first.into_iter().chain(others.into_iter().flatten()).collect();
-        all.into_iter().collect()
+    let mut lists: Vec<Vec<T>> = lists.into_iter().filter(|list| !list.is_empty()).collect();
+    lists.dedup();
+    if lists.len() < 2 {
+        return lists.pop().unwrap_or_default();
     }
+    let all: BTreeSet<T> = lists.into_iter().flatten().collect();
+    all.into_iter().collect()
 }
 
 /// The user's columns of all inputs.
@@ -212,14 +197,11 @@ impl MergedColumns {
     }
 }
 
-/// Counts reports that were given up and candidates, too.
+/// Counts replaced reports and candidates, too.
 fn rehearsal(parts: &[MergeInput<'_>]) -> Option<Conflict> {
     let holding = |sandbox: bool| -> Vec<PathBuf> {
-        let is_such = |part: &&MergeInput<'_>| {
-            let mut ids = part.ledger.rows().flat_map(ids);
-            ids.any(|id| id.is_from_sandbox() == sandbox)
-        };
-        let parts = parts.iter().filter(is_such);
+        let is_such = |id: &ReportId| id.is_from_sandbox() == sandbox;
+        let parts = parts.iter().filter(|part| part.ledger.rows().flat_map(ids).any(is_such));
         parts.map(|part| part.name.to_owned()).collect()
     };
     let (sandbox, real) = (holding(true), holding(false));
@@ -268,4 +250,73 @@ fn shared(parts: &[MergeInput<'_>], ledger: &Ledger) -> Vec<Conflict> {
         rows: named(rows, &|row| row.collected.file == file),
     });
     owners.chain(files).collect()
+}
+
+/// All conflicts, in the order in which they were found.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the ledgers cannot be merged, and nothing was written{}", lines(.0))]
+pub struct MergeError(pub Vec<Conflict>);
+
+/// Only a person can decide these.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Conflict {
+    /// A request has two reports.
+    Reports { request: RequestId, what: String, held: Vec<(ReportId, PathBuf)> },
+    /// Two requests have the same report.
+    Owners { report: ReportId, rows: Vec<(RequestId, PathBuf)> },
+    /// Two requests have the same file.
+    Files { file: String, rows: Vec<(RequestId, PathBuf)> },
+    /// Some ledgers are rehearsals, others are not.
+    Rehearsal { sandbox: Vec<PathBuf>, real: Vec<PathBuf> },
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Conflict::Reports { request, what, held } => {
+                write!(f, "{request} ({what}) has different reports: ")?;
+                list(f, held, "in")?;
+                write!(f, "; --prefer LEDGER says whose counts")
+            }
+            Conflict::Owners { report, rows } => {
+                write!(f, "report {report} belongs to more than one request: ")?;
+                list(f, rows, "in")?;
+                write!(f, "; empty the wrong row, or decide it with --prefer")
+            }
+            Conflict::Files { file, rows } => {
+                write!(f, "the file {file} belongs to more than one request: ")?;
+                list(f, rows, "in")
+            }
+            Conflict::Rehearsal { sandbox, real } => {
+                let names = |paths: &[PathBuf]| {
+                    let names: Vec<String> =
+                        paths.iter().map(|p| p.display().to_string()).collect();
+                    names.join(", ")
+                };
+                write!(
+                    f,
+                    "reports of the sandbox are in {}, those of a real server in {}; a rehearsal is never merged with \
+                     a real ledger",
+                    names(sandbox),
+                    names(real)
+                )
+            }
+        }
+    }
+}
+
+fn list<T: fmt::Display>(
+    f: &mut fmt::Formatter<'_>,
+    items: &[(T, PathBuf)],
+    between: &str,
+) -> fmt::Result {
+    for (n, (item, path)) in items.iter().enumerate() {
+        let comma = if n == 0 { "" } else { ", " };
+        write!(f, "{comma}{item} {between} {}", path.display())?;
+    }
+    Ok(())
+}
+
+fn lines(conflicts: &[Conflict]) -> String {
+    conflicts.iter().map(|c| format!("\n  {c}")).collect()
 }

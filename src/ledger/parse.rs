@@ -1,13 +1,64 @@
+use std::sync::Arc;
+
 use chrono::{Datelike as _, NaiveDate};
 
 use super::{
-    BadCell, Column, LastAnswer, Rare, Reason, Row, State,
-    row_fields::RowFields,
+    BadCell, Collected, Column, LastAnswer, Reason, Row, State,
+    spreadsheet::{SheetDay, SheetTime},
     state::{IN_DOUBT, read_candidates, read_error},
-    written::{SheetDay, SheetTime},
 };
-use request::{Doubt, page_code};
-use request::{Period, Request, RequestId};
+use request::{
+    Doubt, OrgId, OrgIdError, Period, ReportId, ReportType, Request, RequestId, page_code,
+};
+
+/// What the line before had: neighbours mostly have the same job, label and organisation, and share one copy of each.
+#[derive(Debug, Default)]
+pub(super) struct SharedTexts {
+    pub(super) job: Arc<str>,
+    pub(super) label: Arc<str>,
+    org: Option<OrgId>,
+}
+
+impl SharedTexts {
+    pub(super) fn word(last: &mut Arc<str>, text: &str) -> Arc<str> {
+        if **last != *text {
+            *last = text.into();
+        }
+        Arc::clone(last)
+    }
+
+    pub(super) fn org(&mut self, text: &str) -> Result<OrgId, OrgIdError> {
+        match &self.org {
+            Some(last) if last.as_str() == text => Ok(last.clone()),
+            _ => Ok(self.org.insert(text.parse()?).clone()),
+        }
+    }
+}
+
+/// The parts of a row while its cells are read; texts still borrow from the cells.
+#[derive(Debug, Default)]
+pub(super) struct RowFields<'t> {
+    pub(super) id: Option<RequestId>,
+    pub(super) job: Arc<str>,
+    pub(super) label: Option<Arc<str>>,
+    pub(super) org: Option<OrgId>,
+    pub(super) report_type: Option<ReportType>,
+    pub(super) start: Option<SheetDay>,
+    pub(super) end: Option<SheetDay>,
+    pub(super) internal: Option<bool>,
+    pub(super) status: &'t str,
+    pub(super) report_id: Option<ReportId>,
+    pub(super) http_status: Option<u16>,
+    pub(super) code: &'t str,
+    pub(super) error: &'t str,
+    pub(super) tracking_id: &'t str,
+    pub(super) attempts: Option<u32>,
+    pub(super) updated_at: Option<SheetTime>,
+    pub(super) collected: Collected,
+    pub(super) intent_at: Option<SheetTime>,
+    /// `updated_at`, which is not needed, holds something that is no time.
+    pub(super) lost_time: bool,
+}
 
 impl RowFields<'_> {
     pub(super) fn request(&self) -> Result<(RequestId, Request), BadCell> {
@@ -44,11 +95,7 @@ impl RowFields<'_> {
         match fitting.pop() {
             Some(request) if fitting.is_empty() => Ok((id, request)),
             _ => {
-                let written = |day: &SheetDay| match day {
-                    SheetDay::Exact(day) => day.to_string(),
-                    SheetDay::Sheet { text, .. } | SheetDay::Yearless { text, .. } => text.clone(),
-                };
-                let days = format!("{} to {}", written(start), written(end));
+                let days = format!("{} to {}", start.written(), end.written());
                 let why = "no way to read these dates fits the row's request_id; in the spreadsheet, give both columns of \
                            dates the format yyyy-mm-dd and correct this row, or restore the line from a copy";
                 Err(BadCell::new(Column::BillingStartDate.name(), &days, why))
@@ -67,10 +114,10 @@ impl RowFields<'_> {
         let allowed = std::array::from_fn(|n| first[n] && last[n]);
         let time = |time: Option<SheetTime>| time?.earliest(allowed, period.end());
         let (replaces, text) = read_error(self.error);
-        let reason = Rare::from(Reason { code: self.code.to_owned(), text: text.to_owned() });
+        let reason = Reason { code: self.code.to_owned(), text: text.to_owned() };
         let intent = time(self.intent_at);
         let state = match (self.status, self.report_id) {
-            ("created", Some(id)) => State::Created(id),
+            ("created", Some(report)) => State::Created(report),
             ("created", None) => {
                 let why = "a created row needs the report's id";
                 return Err(BadCell::new(Column::ReportId.name(), "", why));
@@ -87,15 +134,17 @@ impl RowFields<'_> {
                 intent,
             },
             ("failed", None) if reason.code == IN_DOUBT => {
-                let (text, candidates) = read_candidates(&reason.text);
-                State::InDoubt { text: text.into(), candidates: candidates.into(), intent }
+                let (why, candidates) = read_candidates(&reason.text);
+                State::InDoubt { text: why, candidates, intent }
             }
             ("failed", None) => State::Failed { reason, intent },
-            (word @ ("failed" | "pending" | "sending"), Some(id)) => {
+            (word @ ("failed" | "pending" | "sending"), Some(report)) => {
                 return Err(BadCell::new(
                     Column::Status.name(),
                     word,
-                    format_args!("the row has the report id {id}: its status can only be created"),
+                    format_args!(
+                        "the row has the report id {report}: its status can only be created"
+                    ),
                 ));
             }
             (word, _) => {
@@ -104,19 +153,20 @@ impl RowFields<'_> {
             }
         };
         Ok(Row {
+            id,
+            request,
             job: self.job,
             label: self.label,
             state,
-            replaces: replaces.into(),
+            replaces,
             last_answer: LastAnswer {
                 http_status: self.http_status,
                 tracking_id: (!self.tracking_id.is_empty()).then(|| self.tracking_id.into()),
             },
             attempts: self.attempts.unwrap_or(0),
             updated_at: time(self.updated_at),
-            collected: self.collected.into(),
-            extra: extra.into(),
-            ..Row::read_as(id, request)
+            collected: self.collected.shared(),
+            extra,
         })
     }
 }
@@ -126,10 +176,9 @@ fn periods(start: &SheetDay, end: &SheetDay) -> impl Iterator<Item = Period> {
     let ends = end.days();
     // A day without a year is that of the year of the first, or of the next.
     let yearless = matches!(end, SheetDay::Yearless { .. });
-    start.days().into_iter().flat_map(move |start| {
-        let is_meant = move |end: &NaiveDate| !yearless || end.year() - start.year() <= 1;
-        let periods = ends.iter().filter(|end| is_meant(end));
-        let periods = periods.filter_map(|end| Period::new(start, *end).ok());
-        periods.collect::<Vec<_>>()
+    start.days().into_iter().flat_map(move |first| {
+        let is_meant = |last: &&NaiveDate| !yearless || last.year() - first.year() <= 1;
+        let meant = ends.iter().filter(is_meant);
+        meant.filter_map(|last| Period::new(first, *last).ok()).collect::<Vec<_>>()
     })
 }

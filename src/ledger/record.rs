@@ -1,66 +1,20 @@
+//! The rows of a run and the lines that make them durable. Lines are appended in groups: one flush makes all lines durable
+//! that came in meanwhile.
+
 use std::{
     cell::{Cell, Ref, RefCell},
     collections::HashSet,
+    io,
     mem::discriminant,
+    sync::Arc,
 };
 
 use chrono::{DateTime, Utc};
+use tokio::sync::{mpsc, oneshot};
 
-use super::{Journal, JournalError, Ledger, Row, RowIndex, State};
+use super::{Counts, Disk, Ledger, Row, RowIndex};
+use crate::text::system_says;
 use request::RequestId;
-
-/// The selected rows by what became of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
-    /// Created before this run.
-    pub skipped: usize,
-    /// Created by somebody else before this run (`--existing adopt`).
-    pub adopted: usize,
-    /// Created in this run.
-    pub created: usize,
-    /// Failed, or `in_doubt`.
-    pub failed: usize,
-    /// Not sent, or known not to have been processed.
-    pub pending: usize,
-    /// In doubt.
-    pub sending: usize,
-    /// Created rows with a file; 0 where nothing is collected.
-    pub collected: usize,
-    /// Collected rows whose file has a header only.
-    pub empty: usize,
-    /// Collected rows whose file lay there before this run.
-    pub kept: usize,
-    /// Created rows that are to be collected and are not yet.
-    pub uncollected: usize,
-    /// Uncollected rows whose report was not ready in time.
-    pub in_progress: usize,
-    /// Uncollected rows whose report the server could not generate.
-    pub server_failed: usize,
-    /// Other uncollected rows; the row says why.
-    pub refused: usize,
-}
-
-impl Counts {
-    /// All selected rows.
-    pub fn total(&self) -> usize {
-        self.done() + self.pending + self.sending
-    }
-
-    /// Rows that this run is done with.
-    pub fn done(&self) -> usize {
-        self.skipped + self.adopted + self.created + self.failed
-    }
-
-    /// The count for `state`, of a row that was not created before this run.
-    pub fn of(&mut self, state: &State) -> &mut usize {
-        match state {
-            State::Created(_) => &mut self.created,
-            State::Failed { .. } | State::InDoubt { .. } => &mut self.failed,
-            State::Pending { .. } => &mut self.pending,
-            State::Sending { .. } => &mut self.sending,
-        }
-    }
-}
 
 /// Keeps a ledger in memory and its file in step, on one thread. An effect is announced before it
 /// ([`Record::announce`]), its result recorded after it ([`Record::conclude`]).
@@ -159,5 +113,64 @@ impl Record {
             self.counts.set(counts);
         }
         ledger.fold(row.clone());
+    }
+}
+
+/// Why a line is not durable. Shared by all lines of its group.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{}", system_says(.0))]
+pub struct JournalError(pub Arc<io::Error>);
+
+impl JournalError {
+    pub(super) fn closed() -> Self {
+        JournalError(Arc::new(io::Error::other("the ledger is closed")))
+    }
+}
+
+struct JournalLine {
+    line: Vec<u8>,
+    durable: oneshot::Sender<Result<(), JournalError>>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Journal(mpsc::UnboundedSender<JournalLine>);
+
+#[derive(Debug)]
+pub struct JournalWriter<'d, D> {
+    disk: &'d D,
+    lines: mpsc::UnboundedReceiver<JournalLine>,
+}
+
+/// A journal that appends to `disk`, and its writer.
+pub fn journal<D: Disk>(disk: &D) -> (Journal, JournalWriter<'_, D>) {
+    let (sender, lines) = mpsc::unbounded_channel();
+    (Journal(sender), JournalWriter { disk, lines })
+}
+
+impl Journal {
+    /// Lines are written in the order of the calls; returns once `line` is durable. After an error it may be in the
+    /// file.
+    pub async fn append(&self, line: Vec<u8>) -> Result<(), JournalError> {
+        let (durable, done) = oneshot::channel();
+        self.0.send(JournalLine { line, durable }).map_err(|_| JournalError::closed())?;
+        done.await.map_err(|_| JournalError::closed())?
+    }
+}
+
+impl<D: Disk> JournalWriter<'_, D> {
+    /// Works until every [`Journal`] is dropped. Returns whether there was any line.
+    pub async fn run(mut self) -> bool {
+        let (mut group, mut has_written) = (Vec::new(), false);
+        while self.lines.recv_many(&mut group, usize::MAX).await > 0 {
+            has_written = true;
+            let lines: Vec<&[u8]> = group.iter().map(|e: &JournalLine| &e.line[..]).collect();
+            let written = self.disk.append_and_sync(lines.concat()).await;
+            let result = written.map_err(|e| JournalError(Arc::new(e)));
+            for entry in group.drain(..) {
+                // The receiver may have stopped waiting.
+                let _ = entry.durable.send(result.clone());
+            }
+        }
+        has_written
     }
 }

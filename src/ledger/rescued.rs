@@ -1,16 +1,19 @@
-//! Rescued ledgers: a run's rows, saved beside a ledger that someone else has changed.
+//! Rescued ledgers: a run's rows, saved next to a ledger that someone else has changed.
 
 use std::{
-    fs, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
 use chrono::{DateTime, Utc};
 
-use super::{Ledger, LedgerError, MergeInput, RescueResult, Row, merge, peek::read_file};
-use crate::{files, text::system_says};
+use super::{Ledger, LedgerError, MergeInput, Row, merge, read_file};
+use crate::{
+    files,
+    text::{shell_path, system_says},
+};
 
-/// Saves our ledger at `path` where someone deleted it; else beside it, unless the ledger there lacks nothing.
+/// Saves our ledger at `path` where someone deleted it; else next to it, unless the ledger there lacks nothing.
 /// `contents` and `known` are the same as bytes and as rows.
 pub fn save(path: &Path, contents: &[u8], known: &Ledger, now: DateTime<Utc>) -> RescueResult {
     let put = |to: &Path| -> io::Result<()> {
@@ -22,7 +25,7 @@ pub fn save(path: &Path, contents: &[u8], known: &Ledger, now: DateTime<Utc>) ->
         true => {
             let rescued = free_name(path, now);
             let ledger = path.to_owned();
-            (rescued.clone(), RescueResult::Beside { ledger, rescued })
+            (rescued.clone(), RescueResult::NextTo { ledger, rescued })
         }
         false => (path.to_owned(), RescueResult::There),
     };
@@ -39,7 +42,7 @@ fn lacks_nothing(path: &Path, known: &Ledger) -> bool {
     };
     let name = path;
     let parts = [&theirs.ledger, known].map(|ledger| MergeInput { name, ledger });
-    merge(&parts, None).is_ok_and(|united| united.to_csv() == theirs.ledger.to_csv())
+    merge(&parts, None).is_ok_and(|merged| merged.to_csv() == theirs.ledger.to_csv())
 }
 
 fn free_name(path: &Path, now: DateTime<Utc>) -> PathBuf {
@@ -75,7 +78,7 @@ fn after_prefix<'n>(path: &Path, name: &'n str) -> Option<&'n str> {
 }
 
 /// Oldest first.
-fn beside(path: &Path) -> io::Result<Vec<PathBuf>> {
+fn rescued_next_to(path: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(files::folder_of(path)) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
@@ -91,10 +94,10 @@ fn beside(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Refuses a ledger while a rescued one beside it has a row, status, report id or intent that it lacks.
+/// Refuses a ledger while a rescued one next to it has a row, status, report id or intent that it lacks.
 pub fn refuse_unmerged(path: &Path, ledger: Option<&Ledger>) -> Result<(), LedgerError> {
-    let files = beside(path).map_err(|source| LedgerError::Io {
-        doing: "look for rescued ledgers beside",
+    let files = rescued_next_to(path).map_err(|source| LedgerError::Io {
+        doing: "look for rescued ledgers next to",
         path: path.to_owned(),
         source,
     })?;
@@ -123,7 +126,7 @@ pub fn refuse_unmerged(path: &Path, ledger: Option<&Ledger>) -> Result<(), Ledge
 fn adds(ledger: &Ledger, rescued: &Ledger) -> bool {
     let name = Path::new("");
     let parts = [ledger, rescued].map(|ledger| MergeInput { name, ledger });
-    let Ok(united) = merge(&parts, None) else {
+    let Ok(merged) = merge(&parts, None) else {
         return true;
     };
     let what_counts = |row: &Row| {
@@ -131,8 +134,48 @@ fn adds(ledger: &Ledger, rescued: &Ledger) -> bool {
         // `in_doubt` is a failure by its status, and yet never sent again.
         (state.word(), state.is_in_doubt(), state.report_id().cloned(), state.intent())
     };
-    united.rows().any(|row| {
+    merged.rows().any(|row| {
         let known = ledger.get(row.request().id());
         known.map(what_counts) != Some(what_counts(row))
     })
+}
+
+/// What became of our rows where someone else has changed the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RescueResult {
+    /// The ledger there has all of it.
+    Nothing,
+    /// The ledger was deleted, so ours took its place.
+    There,
+    NextTo {
+        ledger: PathBuf,
+        rescued: PathBuf,
+    },
+    /// It could not be written.
+    Nowhere(String),
+}
+
+impl fmt::Display for RescueResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RescueResult::Nothing => write!(f, "the file was left alone; nothing is lost"),
+            RescueResult::There => write!(f, "what this run knew was written there again"),
+            RescueResult::NextTo { ledger, rescued } => write!(
+                f,
+                "the file was left alone. What this run knew is in {}; merge them with\n  {}",
+                rescued.display(),
+                merge_command(ledger, std::slice::from_ref(rescued))
+            ),
+            RescueResult::Nowhere(why) => {
+                write!(f, "the file was left alone; what this run knew could not be saved: {why}")
+            }
+        }
+    }
+}
+
+pub fn merge_command(path: &Path, rescued: &[PathBuf]) -> String {
+    let ledger = path.exists().then_some(path);
+    let parts = ledger.into_iter().chain(rescued.iter().map(PathBuf::as_path));
+    let parts: Vec<String> = parts.map(shell_path).collect();
+    format!("monthend merge {} -o {}", parts.join(" "), shell_path(path))
 }

@@ -1,13 +1,17 @@
-use std::{borrow::Cow, collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
+};
 
 use chrono::{DateTime, Utc};
 
-use super::{Empty, LastAnswer, Rare, Reason, State, state::spell_error};
-use request::{Doubt, ReportId, Request, RequestId};
+use super::{LastAnswer, Reason, State, state::spell_error};
+use request::{Doubt, ReportId, ReportStatus, Request, RequestId};
 
 /// A request's line; [`super::Column`] spells its cells.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
+    /// As the file has it: an older version may have hashed another spelling of the organisation.
     pub(super) id: RequestId,
     pub(super) request: Request,
     /// The first job that named it.
@@ -17,22 +21,22 @@ pub struct Row {
     /// What became of it.
     pub state: State,
     /// Reports that a person gave up for it: no longer candidates of any row.
-    pub replaces: Rare<Vec<ReportId>>,
+    pub replaces: Vec<ReportId>,
     /// The last answer to a create; none while one is in flight.
     pub last_answer: LastAnswer,
     /// Creates sent, all runs together.
     pub attempts: u32,
     /// By the local clock.
     pub updated_at: Option<DateTime<Utc>>,
-    /// The columns `report_…`.
-    pub collected: Rare<Collected>,
+    /// The columns `report_…`; one for all rows of which nothing is known.
+    pub collected: Arc<Collected>,
     /// Cells of columns that are not ours, in [`super::Ledger::extra_columns`]' order.
-    pub extra: Rare<Vec<String>>,
+    pub extra: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Collected {
-    /// The report status; empty where it was never read.
+    /// The report status in the server's own word; empty where it was never read.
     pub status: String,
     /// Relative to the ledger's folder, with `/`; empty until the file is whole under that name.
     pub file: String,
@@ -48,23 +52,20 @@ pub struct Collected {
 pub type RecordedHashes = HashMap<RequestId, String>;
 
 impl Collected {
+    pub(super) fn shared(self) -> Arc<Self> {
+        static NOTHING: LazyLock<Arc<Collected>> = LazyLock::new(Arc::default);
+        if self == **NOTHING { Arc::clone(&NOTHING) } else { Arc::new(self) }
+    }
+
     /// Whether SHA-256 `found` is that of the collected file, also by what the history has `recorded`.
     pub fn is_file(&self, found: &str, recorded: Option<&String>) -> bool {
         let is_found = |known: &str| known.eq_ignore_ascii_case(found);
         is_found(&self.sha256) && recorded.is_none_or(|known| is_found(known))
     }
 
-    pub fn is_in_progress(&self) -> bool {
-        self.is_one_of(["", "IN_PROGRESS", "REQUESTED"])
-    }
-
-    /// Whether the API reference does not have the status. It may be final.
-    pub fn is_unknown(&self) -> bool {
-        !self.is_in_progress() && !self.is_one_of(["COMPLETED", "FAILED"])
-    }
-
-    fn is_one_of<const N: usize>(&self, words: [&str; N]) -> bool {
-        words.iter().any(|word| self.status.eq_ignore_ascii_case(word))
+    /// What the server's last word on the report means.
+    pub fn status(&self) -> ReportStatus {
+        ReportStatus::of(&self.status)
     }
 
     /// How [`Collected::error`] ends where the report is only not ready yet.
@@ -81,50 +82,32 @@ impl Collected {
     }
 }
 
-impl Empty for Collected {
-    fn empty() -> &'static Self {
-        static EMPTY: Collected = Collected {
-            status: String::new(),
-            file: String::new(),
-            sha256: String::new(),
-            error: String::new(),
-            rows: None,
-        };
-        &EMPTY
-    }
-
-    fn is_empty(&self) -> bool {
-        let texts = [&self.status, &self.file, &self.sha256, &self.error];
-        self.rows.is_none() && texts.iter().all(|text| text.is_empty())
-    }
-}
-
 impl Row {
     /// A request that is planned and not sent.
     pub fn planned(request: Request, job: Arc<str>, label: Option<Arc<str>>) -> Self {
-        Row { job, label, ..Row::read_as(request.id(), request) }
-    }
-
-    /// `id` as the file has it: an older version may have hashed another spelling of the organisation.
-    pub(super) fn read_as(id: RequestId, request: Request) -> Self {
         Row {
-            id,
+            id: request.id(),
             request,
-            job: Arc::default(),
-            label: None,
+            job,
+            label,
             state: State::planned(),
-            replaces: Rare::default(),
+            replaces: Vec::new(),
             last_answer: LastAnswer::default(),
             attempts: 0,
             updated_at: None,
-            collected: Rare::default(),
-            extra: Rare::default(),
+            collected: Collected::default().shared(),
+            extra: Vec::new(),
         }
     }
 
     /// What is asked for.
     pub fn request(&self) -> &Request {
         &self.request
+    }
+
+    /// Whose report it is, for people.
+    pub fn who(&self) -> &str {
+        self.request.who(self.label.as_deref())
     }
 
     /// The id as the file spells it: an older version hashed the organisation's id as it was written.
@@ -140,6 +123,11 @@ impl Row {
         }
     }
 
+    /// What is known of the report and its file, to be changed.
+    pub fn collected_mut(&mut self) -> &mut Collected {
+        Arc::make_mut(&mut self.collected)
+    }
+
     /// Whether its file is in place, and nothing was found wrong with it since.
     pub fn is_collected(&self) -> bool {
         let Collected { file, error, .. } = &*self.collected;
@@ -147,17 +135,8 @@ impl Row {
     }
 
     /// `error`: what went wrong, one line, and which reports the row gave up.
-    pub fn error(&self) -> Cow<'_, str> {
-        match &self.state {
-            State::Failed { reason, .. }
-            | State::Pending { reason, .. }
-            | State::Sending { reason, .. }
-                if self.replaces.is_empty() =>
-            {
-                Cow::Borrowed(&reason.text)
-            }
-            state => Cow::Owned(spell_error(&self.replaces, state.text())),
-        }
+    pub fn error(&self) -> String {
+        spell_error(&self.replaces, self.state.text())
     }
 }
 
@@ -167,14 +146,9 @@ impl Row {
     /// stays.
     pub fn sent(&self, now: DateTime<Utc>) -> Row {
         Row {
-            state: State::Sending {
-                doubt: Doubt::Open,
-                reason: Rare::default(),
-                intent: self.state.intent().or(Some(now)),
-            },
             last_answer: LastAnswer::default(),
             attempts: self.attempts.saturating_add(1),
-            ..self.clone()
+            ..self.clone().doubted(Some(now))
         }
     }
 
@@ -185,29 +159,26 @@ impl Row {
 
     /// The request failed.
     pub fn failed(self, reason: Reason) -> Row {
-        Row { state: State::Failed { reason: reason.into(), intent: None }, ..self }
+        Row { state: State::Failed { reason, intent: None }, ..self }
     }
 
     /// It was certainly not processed this time, and will be sent again. An earlier create may still be, so `intent` is
     /// that of the row before it was sent.
-    pub fn waiting(self, reason: impl Into<Rare<Reason>>, intent: Option<DateTime<Utc>>) -> Row {
-        Row { state: State::Pending { reason: reason.into(), intent }, ..self }
+    pub fn waiting(self, reason: Reason, intent: Option<DateTime<Utc>>) -> Row {
+        Row { state: State::Pending { reason, intent }, ..self }
     }
 
     /// The answer to its create was lost.
     pub fn lost(self, doubt: Doubt, reason: Reason) -> Row {
-        Row {
-            state: State::Sending { doubt, reason: reason.into(), intent: self.state.intent() },
-            ..self
-        }
+        Row { state: State::Sending { doubt, reason, intent: self.state.intent() }, ..self }
     }
 
-    /// In doubt because the file was damaged: a create may have left at `intent` or later.
+    /// In doubt: a create may have left at `intent` or later.
     pub fn doubted(self, intent: Option<DateTime<Utc>>) -> Row {
         Row {
             state: State::Sending {
                 doubt: Doubt::Open,
-                reason: Rare::default(),
+                reason: Reason::default(),
                 intent: self.state.intent().or(intent),
             },
             ..self
@@ -219,7 +190,7 @@ impl Row {
         let intent = self.state.intent();
         let reason = match &self.state {
             State::Sending { reason, .. } => reason.clone(),
-            _ => Rare::default(),
+            _ => Reason::default(),
         };
         self.waiting(reason, intent)
     }
@@ -238,14 +209,7 @@ impl Row {
 
     /// A person has to decide.
     pub fn undecided(self, text: String, candidates: Vec<ReportId>) -> Row {
-        Row {
-            state: State::InDoubt {
-                text: text.into(),
-                candidates: candidates.into(),
-                intent: self.state.intent(),
-            },
-            ..self
-        }
+        Row { state: State::InDoubt { text, candidates, intent: self.state.intent() }, ..self }
     }
 
     /// A person gives its report up: it is to be recreated, and its file stays known by its hash.
@@ -255,7 +219,7 @@ impl Row {
         let sha256 = self.collected.sha256.clone();
         Row {
             replaces,
-            collected: Rare::from(Collected { sha256, ..Collected::default() }),
+            collected: Collected { sha256, ..Collected::default() }.shared(),
             ..self.to_be_sent()
         }
     }
@@ -267,13 +231,43 @@ impl Row {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Why a created report has no file, as far as it decides what helps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Obstacle {
+    /// The report has to be recreated.
+    ServerFailed,
+    /// A person has to say that the report is recreated.
+    Gone,
+    /// The status may be final: a person has to say whether the report is recreated.
+    UnknownStatus,
+    OtherFile,
+    /// Collecting again may help.
+    Other,
+}
 
-    /// docs/performance.md says it.
-    #[test]
-    fn a_row_is_small() {
-        assert!(size_of::<Row>() <= 160, "{}", size_of::<Row>());
+impl Obstacle {
+    /// How `report_error` begins where the report is gone.
+    pub const GONE: &str = "the server does not have this report any more";
+    /// How `report_error` begins where a folder, which nothing replaces, is in the place of the file.
+    pub const FOLDER: &str = "a folder is in the place of";
+    const FORCE: &str = "--force";
+
+    pub fn of(row: &Row) -> Option<Self> {
+        let collected = &row.collected;
+        let is_failed = collected.status() == ReportStatus::Failed;
+        if !matches!(row.state, State::Created(_)) || (collected.error.is_empty() && !is_failed) {
+            return None;
+        }
+        Some(if is_failed {
+            Obstacle::ServerFailed
+        } else if collected.error.starts_with(Obstacle::GONE) {
+            Obstacle::Gone
+        } else if collected.status() == ReportStatus::Unknown {
+            Obstacle::UnknownStatus
+        } else if collected.error.contains(Obstacle::FORCE) {
+            Obstacle::OtherFile
+        } else {
+            Obstacle::Other
+        })
     }
 }

@@ -1,6 +1,5 @@
 use chrono::{DateTime, Utc};
 
-use super::{Empty, Rare};
 use request::{Doubt, ReportId};
 
 /// What became of a request so far; `docs/ledger.md` describes the columns that spell it.
@@ -9,7 +8,7 @@ pub enum State {
     /// Not sent, or safely known not to have been processed.
     Pending {
         /// Why it waits, where it was sent before.
-        reason: Rare<Reason>,
+        reason: Reason,
         /// By the server's clock: when an earlier create left whose report may still appear.
         intent: Option<DateTime<Utc>>,
     },
@@ -18,7 +17,7 @@ pub enum State {
         /// Why it is in doubt.
         doubt: Doubt,
         /// How the answer was lost; empty while the create is in flight.
-        reason: Rare<Reason>,
+        reason: Reason,
         /// When the earliest create in doubt left, by the server's clock. Only damage to the file takes it away.
         intent: Option<DateTime<Utc>>,
     },
@@ -27,16 +26,16 @@ pub enum State {
     /// It came to nothing.
     Failed {
         /// What went wrong.
-        reason: Rare<Reason>,
+        reason: Reason,
         /// Set only by a merge: another ledger has a create whose report may still appear.
         intent: Option<DateTime<Utc>>,
     },
     /// A person has to decide whether a report was made for it, or which.
     InDoubt {
         /// One sentence.
-        text: Rare<String>,
+        text: String,
         /// The reports that could be its own.
-        candidates: Rare<Vec<ReportId>>,
+        candidates: Vec<ReportId>,
         /// As in [`State::Sending`].
         intent: Option<DateTime<Utc>>,
     },
@@ -56,17 +55,6 @@ pub struct LastAnswer {
     pub http_status: Option<u16>,
     /// For the server's support desk.
     pub tracking_id: Option<Box<str>>,
-}
-
-impl Empty for Reason {
-    fn empty() -> &'static Self {
-        static EMPTY: Reason = Reason { code: String::new(), text: String::new() };
-        &EMPTY
-    }
-
-    fn is_empty(&self) -> bool {
-        self.code.is_empty() && self.text.is_empty()
-    }
 }
 
 /// The `error_code` of a row that only a person can decide.
@@ -90,7 +78,7 @@ impl State {
 
     /// A request that is planned and was never sent.
     pub fn planned() -> Self {
-        State::Pending { reason: Rare::default(), intent: None }
+        State::Pending { reason: Reason::default(), intent: None }
     }
 
     /// The report that the row holds.
@@ -126,21 +114,24 @@ impl State {
         matches!(self, State::InDoubt { .. })
     }
 
-    /// `error_code`
-    pub fn error_code(&self) -> &str {
+    fn reason(&self) -> Option<&Reason> {
         match self {
             State::Pending { reason, .. }
             | State::Sending { reason, .. }
-            | State::Failed { reason, .. } => &reason.code,
-            State::InDoubt { .. } => IN_DOUBT,
-            State::Created(_) => "",
+            | State::Failed { reason, .. } => Some(reason),
+            State::Created(_) | State::InDoubt { .. } => None,
         }
+    }
+
+    /// `error_code`
+    pub fn error_code(&self) -> &str {
+        if self.is_in_doubt() { IN_DOUBT } else { self.reason().map_or("", |reason| &reason.code) }
     }
 
     /// `error` without the reports that a person has to decide between.
     pub fn why(&self) -> String {
         match self {
-            State::InDoubt { text, .. } => String::clone(text),
+            State::InDoubt { text, .. } => text.clone(),
             state => state.text(),
         }
     }
@@ -156,16 +147,13 @@ impl State {
     /// `error` without what a row replaces.
     pub fn text(&self) -> String {
         match self {
-            State::Pending { reason, .. }
-            | State::Sending { reason, .. }
-            | State::Failed { reason, .. } => reason.text.clone(),
             State::InDoubt { text, candidates, .. } if candidates.is_empty() => {
                 format!("{text}{NO_CANDIDATES}")
             }
             State::InDoubt { text, candidates, .. } => {
                 format!("{text}{CANDIDATES}{}", list(candidates))
             }
-            State::Created(_) => String::new(),
+            state => state.reason().map_or_else(String::new, |reason| reason.text.clone()),
         }
     }
 }

@@ -1,30 +1,38 @@
-use std::collections::HashMap;
+use std::borrow::Cow;
 
-use super::{Column, Row, RowIndex, State, column, index::Index, line::LineWriter};
+use foldhash::HashMap;
+
+use super::{
+    Column, Row,
+    csv::{end_line, neutralise, push_cell},
+};
 use request::{ReportId, RequestId};
 
+/// Where a row stands in one [`Ledger`]; valid until its rows are put in another order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RowIndex(u32);
+
+impl RowIndex {
+    #[expect(clippy::expect_used, reason = "four thousand million rows")]
+    fn at(n: usize) -> Self {
+        RowIndex(u32::try_from(n).expect("fewer rows than that"))
+    }
+
+    /// From 0.
+    pub(super) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// Rows in order, one per request.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Ledger {
     extra_columns: Vec<String>,
     rows: Vec<Row>,
-    places: Index<RequestId>,
+    /// By every id under which a line has named the request: an older version spelled organisations otherwise.
+    by_request: HashMap<RequestId, RowIndex>,
     /// By the report that a row holds.
-    holders: Index<ReportId>,
-    /// Other ids of requests than their rows have: the file spells the organisation otherwise.
-    respelled: HashMap<RequestId, RowIndex>,
-}
-
-impl Default for Ledger {
-    fn default() -> Self {
-        Ledger {
-            extra_columns: Vec::new(),
-            rows: Vec::new(),
-            places: Index::new(|row| Some(&row.id)),
-            holders: Index::new(|row| row.state.report_id()),
-            respelled: HashMap::new(),
-        }
-    }
+    by_report: HashMap<ReportId, RowIndex>,
 }
 
 impl PartialEq for Ledger {
@@ -80,40 +88,17 @@ impl Ledger {
 
     /// Panics where `place` is not of this ledger.
     pub fn row(&self, place: RowIndex) -> &Row {
-        place.of(&self.rows)
+        &self.rows[place.index()]
     }
 
     /// Where the row of this request stands.
     pub fn place(&self, id: RequestId) -> Option<RowIndex> {
-        (self.places.find(&id, &self.rows)).or_else(|| self.respelled.get(&id).copied())
+        self.by_request.get(&id).copied()
     }
 
     /// By either id of the row.
     pub(super) fn place_of(&self, row: &Row) -> Option<RowIndex> {
-        let (id, key) = (row.id(), row.key());
-        (self.place(id)).or_else(|| (key != id).then(|| self.place(key)).flatten())
-    }
-
-    /// As [`Ledger::place`], looking first at the row after `last`: rows mostly stand in the order of the plan.
-    pub fn place_after(&self, last: Option<RowIndex>, id: RequestId) -> Option<RowIndex> {
-        let next = last.map_or(0, |last| last.index() + 1);
-        match self.rows.get(next) {
-            Some(row) if row.id == id => Some(RowIndex::at(next)),
-            _ => self.place(id),
-        }
-    }
-
-    /// Where the rows of these requests stand, of those that have one.
-    pub fn places_of(
-        &self,
-        ids: impl IntoIterator<Item = RequestId>,
-    ) -> impl Iterator<Item = RowIndex> {
-        let places = ids.into_iter().scan(None, |last, id| {
-            let place = self.place_after(*last, id);
-            *last = place.or(*last);
-            Some(place)
-        });
-        places.flatten()
+        self.place(row.id()).or_else(|| self.place(row.key()))
     }
 
     /// The row of this request.
@@ -128,14 +113,13 @@ impl Ledger {
 
     /// Where the row stands that holds this report.
     pub fn holder(&self, report: &ReportId) -> Option<RowIndex> {
-        self.holders.find(report, &self.rows)
+        self.by_report.get(report).copied()
     }
 
-    /// Reserves room.
-    pub fn reserve(&mut self, more: usize) {
-        self.rows.reserve_exact(more);
-        self.places.reserve(more, &self.rows);
-        self.holders.reserve(more, &self.rows);
+    pub(super) fn reserve(&mut self, rows: usize) {
+        self.rows.reserve_exact(rows);
+        self.by_request.reserve(rows);
+        self.by_report.reserve(rows);
     }
 
     /// Takes a later line: it replaces the request's row, else it comes last. A report id is never emptied this way; to
@@ -145,51 +129,38 @@ impl Ledger {
     }
 
     /// As [`Ledger::fold`], where [`Ledger::place_of`] is already known.
-    pub(super) fn fold_at(&mut self, place: Option<RowIndex>, mut row: Row) -> RowIndex {
+    pub(super) fn fold_at(&mut self, place: Option<RowIndex>, mut row: Row) {
         let Some(place) = place else {
-            let place = RowIndex::at(self.rows.len());
             self.rows.push(row);
-            self.note(place);
-            return place;
+            return self.note(RowIndex::at(self.rows.len() - 1));
         };
         let earlier = &mut self.rows[place.index()];
-        let (before, after) = (&earlier.state, &row.state);
-        if matches!(before, State::Created(_)) && after.report_id().is_none() {
-            return place;
+        if earlier.state.report_id().is_some() && row.state.report_id().is_none() {
+            return;
         }
         if row.extra.iter().all(String::is_empty) {
             row.extra = std::mem::take(&mut earlier.extra);
         }
         self.replace(place, row);
-        place
     }
 
     /// Replaces the row at `place` even where that loses a report id: a person said so.
     pub fn replace(&mut self, place: RowIndex, row: Row) {
-        let before = self.row(place);
-        let (id, same_id) = (before.id(), before.id() == row.id());
-        let same_report = before.state.report_id() == row.state.report_id();
-        if !same_id {
-            self.places.remove(place, &self.rows);
-            self.respelled.insert(id, place);
+        let before = std::mem::replace(&mut self.rows[place.index()], row);
+        if let Some(report) = before.state.report_id()
+            && self.holder(report) == Some(place)
+        {
+            self.by_report.remove(report);
         }
-        if !same_report {
-            self.holders.remove(place, &self.rows);
-        }
-        self.rows[place.index()] = row;
-        if !same_id {
-            self.note(place);
-        } else if !same_report {
-            self.holders.insert(place, &self.rows);
-        }
+        self.note(place);
     }
 
     fn note(&mut self, place: RowIndex) {
-        self.places.insert(place, &self.rows);
-        self.holders.insert(place, &self.rows);
-        let row = place.of(&self.rows);
-        if row.key() != row.id() {
-            self.respelled.insert(row.key(), place);
+        let row = &self.rows[place.index()];
+        self.by_request.insert(row.id(), place);
+        self.by_request.insert(row.key(), place);
+        if let Some(report) = row.state.report_id() {
+            self.by_report.entry(report.clone()).or_insert(place);
         }
     }
 
@@ -197,7 +168,8 @@ impl Ledger {
     pub fn reorder(&mut self, order: impl IntoIterator<Item = RequestId>) {
         let mut is_placed = vec![false; self.rows.len()];
         let mut places = Vec::with_capacity(self.rows.len());
-        for place in (self.places_of(order)).chain(RowIndex::all(self.rows.len())) {
+        let first = order.into_iter().filter_map(|id| self.place(id));
+        for place in first.chain((0..self.rows.len()).map(RowIndex::at)) {
             if !std::mem::replace(&mut is_placed[place.index()], true) {
                 places.push(place);
             }
@@ -212,37 +184,33 @@ impl Ledger {
         for (n, before) in places.iter().enumerate() {
             now_at[before.index()] = RowIndex::at(n);
         }
-        for place in self.respelled.values_mut() {
+        for place in self.by_request.values_mut().chain(self.by_report.values_mut()) {
             *place = now_at[place.index()];
         }
-        self.places.rebuild(&self.rows);
-        self.holders.rebuild(&self.rows);
     }
 
     /// The file at rest: header and one line per row.
     pub fn to_csv(&self) -> Vec<u8> {
-        self.chunks().collect::<Vec<_>>().concat()
+        let mut out = self.header();
+        for row in &self.rows {
+            self.write(row, &mut out);
+        }
+        out
     }
 
-    /// [`Ledger::to_csv`] in pieces.
-    pub fn chunks(&self) -> impl Iterator<Item = Vec<u8>> {
+    /// The lines of [`Ledger::to_csv`].
+    pub(super) fn lines(&self) -> impl Iterator<Item = Vec<u8>> {
+        std::iter::once(self.header()).chain(self.rows.iter().map(|row| self.line(row)))
+    }
+
+    fn header(&self) -> Vec<u8> {
         let mut out = Vec::new();
-        let mut header = LineWriter::new(&mut out);
-        for column in Column::ALL {
-            header.word(column.name());
+        let ours = Column::ALL.iter().map(|column| column.name());
+        for name in ours.chain(self.extra_columns.iter().map(String::as_str)) {
+            push_cell(&mut out, name);
         }
-        for name in &self.extra_columns {
-            header.raw(name);
-        }
-        header.end();
-        let rows = self.rows.chunks(CHUNK).map(|rows| {
-            let mut out = Vec::with_capacity(LINE * rows.len());
-            for row in rows {
-                self.write(row, &mut out);
-            }
-            out
-        });
-        std::iter::once(out).chain(rows)
+        end_line(&mut out);
+        out
     }
 
     /// With its line feed.
@@ -253,15 +221,15 @@ impl Ledger {
     }
 
     fn write(&self, row: &Row, out: &mut Vec<u8>) {
-        let mut line = LineWriter::new(out);
-        column::write(row, &mut line);
-        for _ in row.extra.len()..self.extra_columns.len() {
-            line.word("");
+        let ours = Column::ALL.iter().map(|column| column.text(row));
+        let missing = row.extra.len()..self.extra_columns.len();
+        let notes = row.extra.iter().map(Cow::from).chain(missing.map(|_| "".into()));
+        for text in ours.chain(notes) {
+            push_cell(out, &neutralise(&text));
         }
-        line.end();
+        end_line(out);
     }
 }
 
-/// Bytes of a usual line.
+/// Bytes of a usual line, or more.
 const LINE: usize = 384;
-const CHUNK: usize = 512;

@@ -1,4 +1,3 @@
-mod blocks;
 mod damage;
 mod file;
 mod foreign;
@@ -34,8 +33,7 @@ fn pending(number: u32) -> Row {
         "own \"job\"".into(),
         labels[number as usize % 4].map(Into::into),
     );
-    row.extra =
-        vec![["", "a note", "a \"note\",\nof two lines"][number as usize % 3].to_owned()].into();
+    row.extra = vec![["", "a note", "a \"note\",\nof two lines"][number as usize % 3].to_owned()];
     row
 }
 
@@ -54,20 +52,20 @@ fn created(row: Row, id: &str, second: i64) -> Row {
 }
 
 fn failed(row: Row, second: i64) -> Row {
-    let reason = Rare::from(Reason { code: "1001".to_owned(), text: "no, \"never\"".to_owned() });
+    let reason = Reason { code: "1001".to_owned(), text: "no, \"never\"".to_owned() };
     let intent = None;
     with(row, State::Failed { reason, intent }, second)
 }
 
 fn sending(row: Row, second: i64) -> Row {
     let state =
-        State::Sending { doubt: Doubt::Open, reason: Rare::default(), intent: Some(at(second)) };
+        State::Sending { doubt: Doubt::Open, reason: Reason::default(), intent: Some(at(second)) };
     with(row, state, second)
 }
 
 fn in_doubt(row: Row, intent: i64, second: i64) -> Row {
     let state = State::InDoubt {
-        text: "the answer was lost, \"who knows\"".to_owned().into(),
+        text: "the answer was lost, \"who knows\"".to_owned(),
         candidates: ["Y2lzA", "=Y2lzB"].iter().map(|id| id.parse().unwrap()).collect(),
         intent: Some(at(intent)),
     };

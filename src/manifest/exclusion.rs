@@ -2,34 +2,31 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{
     model::{Exclusion, Labels, SubPartnerSource, SubPartners},
-    names::{OWN, checked_id, report_type},
+    names::{checked_id, report_type},
     options::LoadOptions,
     period::{PeriodText, period},
 };
-use crate::manifest::yaml::{
-    Field, Located, Mistake, Quoted, Sink, at, keys, line, nearest, optional,
-};
-use request::{OrgId, ReportType};
+use crate::manifest::yaml::{Located, Mistake, Quoted, Sink, keys, line, nearest, or_none};
+use request::{OWN, OrgId, ReportType};
 
 /// In a longer list, searching for similar labels takes too long.
 const MAX_SUGGESTIONS: usize = 1000;
 
 keys! {
     /// Requests that are left out: those that match every key that is given.
-    #[derive(Debug, Clone)]
     pub(super) struct ExclusionText: "an exclusion", "a mapping such as { sub_partner: Acme GmbH, type: USER }",
         not empty: "this exclusion names nothing"
     {
         /// The id or the label of a sub-partner of this job.
-        sub_partner: Field<Located<String>> = optional(at(line("an id or a label"))),
+        sub_partner: Option<Located<String>> = or_none(line("an id or a label").located()),
         /// A report type.
-        r#type: Field<ReportType> = optional(report_type()),
+        r#type: Option<ReportType> = or_none(report_type()),
         /// Exactly this period.
-        period: Field<PeriodText> = optional(period(false)),
+        period: Option<PeriodText> = or_none(period()),
     }
 }
 
-pub(super) struct Billed<'a> {
+pub(super) struct JobSubPartners<'a> {
     own: bool,
     ids: HashSet<&'a str>,
     labels: BTreeMap<&'a str, &'a OrgId>,
@@ -42,35 +39,35 @@ impl ExclusionText {
     /// `billed`: `None` if the job's sub-partners could not be read; then no name is reported as missing.
     pub(super) fn read(
         self,
-        billed: Option<&Billed<'_>>,
+        billed: Option<&JobSubPartners<'_>>,
         options: &LoadOptions,
         sink: &Sink,
-    ) -> Option<Exclusion> {
-        let sub_partner = self.sub_partner.ok()?.map(|name| {
+    ) -> Exclusion {
+        let find = |name: Located<String>| {
             let found = billed?.find(&name.value);
             found.map_err(|mistake| name.report::<()>(sink, mistake)).ok()
-        });
-        let period = self.period.ok()?.map(|period| period.single(options, sink));
-        Some(Exclusion {
-            sub_partner: known(sub_partner)?,
-            report_type: self.r#type.ok()?,
-            period: known(period)?,
-        })
+        };
+        Exclusion {
+            sub_partner: self.sub_partner.and_then(find),
+            report_type: self.r#type,
+            period: self.period.and_then(|period| period.single(options, sink)),
+        }
     }
 }
 
-fn known<T>(part: Option<Option<T>>) -> Option<Option<T>> {
-    part.map_or(Some(None), |part| part.map(Some))
-}
-
-impl<'a> Billed<'a> {
+impl<'a> JobSubPartners<'a> {
     pub(super) fn new(sub_partners: &'a SubPartners, all: &'a Labels) -> Self {
         let (own, sources) = match sub_partners {
             SubPartners::Own => (true, [].as_slice()),
             SubPartners::Listed(sources) => (false, sources.as_slice()),
         };
-        let mut billed =
-            Billed { own, ids: HashSet::new(), labels: BTreeMap::new(), discovers: false, all };
+        let mut billed = JobSubPartners {
+            own,
+            ids: HashSet::new(),
+            labels: BTreeMap::new(),
+            discovers: false,
+            all,
+        };
         for source in sources {
             match source {
                 SubPartnerSource::Named(sub_partner) => {

@@ -1,81 +1,62 @@
 use std::{
-    cell::Cell,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
 use super::{
-    exclusion::{Billed, ExclusionText},
+    exclusion::{ExclusionText, JobSubPartners},
     labels::LabelBook,
     model::{Job, SubPartners},
     names::report_type,
     options::LoadOptions,
     partners::PartnersFiles,
-    period::{PeriodText, period},
-    sub_partner::{SubPartnerForm, SubPartnerText},
+    period::{PeriodText, periods},
+    sub_partner::{SubPartnerText, sub_partners},
 };
 use crate::manifest::yaml::{
-    Field, Form, Located, Mapping, Mistake, Quoted, Sink, SourcePlace, at, keys, line, list,
-    mapping, missing, optional, required, truth,
+    Field, Form, Located, Mapping, Mistake, Quoted, Sink, SourcePlace, Wrong, keys, line, list,
+    mapping, missing, optional, or, or_none, required, truth,
 };
 use request::{Period, ReportType};
 
+/// A key of a job, and an example.
+const TYPES: (&str, &str) = ("types", "types: [PARTNER, CUSTOMER, USER]");
+const PERIODS: (&str, &str) = ("periods", "periods: [previous-month]");
+
 keys! {
     /// Used by every job that does not say otherwise.
-    #[derive(Debug, Clone)]
     pub(super) struct Defaults: "`defaults`", "a mapping such as { types: [PARTNER] }" {
         /// Report types.
         types: Field<Vec<ReportType>> = optional(types()),
         /// Date ranges.
         periods: Field<Vec<PeriodText>> = optional(periods()),
         /// Include internal organisations.
-        internal: Field<bool> = optional(truth()),
+        internal: bool = or(truth(), false),
     }
-}
 
-keys! {
     /// A product of sub-partners, periods and types.
-    #[derive(Debug, Clone)]
     pub(super) struct JobText: "a job", "a job such as { name: own, types: [PARTNER], periods: [previous-month] }" {
         /// Unique in the manifest.
-        name: Option<Located<String>> = required(at(line("the name of a job")), "name: resellers"),
+        name: Option<Located<String>> = required(line("the name of a job").located(), "name: resellers"),
         /// The sub-partners to bill; if it is left out, the partner itself.
-        sub_partners: Field<Vec<SubPartnerText>> = optional(list(
-            "a list of sub-partners",
-            "name a sub-partner, or leave `sub_partners` out to bill the partner itself",
-            SubPartnerForm,
-        )),
+        sub_partners: Field<Vec<SubPartnerText>> = optional(sub_partners()),
         /// Report types; if it is left out, those of `defaults`.
         types: Field<Vec<ReportType>> = optional(types()),
         /// Include internal organisations.
-        internal: Field<bool> = optional(truth()),
+        internal: Option<bool> = or_none(truth()),
         /// Date ranges; if it is left out, those of `defaults`.
         periods: Field<Vec<PeriodText>> = optional(periods()),
         /// What to leave out.
-        exclude: Field<Vec<ExclusionText>> = optional(list(
-            "a list of exclusions",
-            "leave `exclude` out to exclude nothing",
-            mapping(),
-        )),
+        exclude: Vec<ExclusionText> = or(
+            list("a list of exclusions", "leave `exclude` out to exclude nothing", mapping()),
+            Vec::new(),
+        ),
     }
 }
 
-pub(super) fn lines(jobs: &[Located<JobText>]) -> BTreeMap<Arc<str>, usize> {
-    let lines = jobs.iter().filter_map(|job| {
-        let name = job.value.name.as_ref()?;
-        Some((name.value.as_str().into(), job.place.line()))
-    });
-    lines.collect()
-}
-
-fn types() -> impl Form<Value = Vec<ReportType>> {
+fn types() -> Form<Vec<ReportType>> {
     let if_empty = "name at least one of PARTNER, CUSTOMER and USER";
     list("a list of types", if_empty, report_type())
-}
-
-fn periods() -> impl Form<Value = Vec<PeriodText>> {
-    let if_empty = "name at least one period: `periods: [previous-month]`";
-    list("a list of periods", if_empty, period(true))
 }
 
 pub(super) struct Jobs<'a> {
@@ -83,135 +64,99 @@ pub(super) struct Jobs<'a> {
     pub(super) sink: &'a Sink,
     pub(super) partners: PartnersFiles,
     pub(super) labels: LabelBook,
-    pub(super) is_relative: Cell<bool>,
-}
-
-/// Exclusions may name a label of a later job, so they are read last.
-struct WithoutExclusions {
-    name: Option<Arc<str>>,
-    sub_partners: Option<SubPartners>,
-    types: Option<Vec<ReportType>>,
-    internal: Option<bool>,
-    periods: Option<Vec<Period>>,
-    exclude: Field<Vec<ExclusionText>>,
+    /// Where each job begins, counted from 1.
+    pub(super) lines: BTreeMap<Arc<str>, usize>,
+    pub(super) is_relative: bool,
 }
 
 impl Jobs<'_> {
-    pub(super) fn read(
-        &mut self,
-        jobs: Vec<Located<JobText>>,
-        defaults: Defaults,
-    ) -> Option<Vec<Job>> {
-        let default_periods =
-            (defaults.periods).map(|given| given.map(|given| self.periods(&given)));
-        let default_internal = defaults.internal.ok().flatten().unwrap_or(false);
+    /// A value with a problem is reported and replaced by any other: then there is no manifest.
+    pub(super) fn read(&mut self, jobs: Vec<Located<JobText>>, defaults: Defaults) -> Vec<Job> {
+        let default_periods = self.periods(defaults.periods);
         let mut names = HashMap::new();
-        // Each step is done for all jobs before the next, so that the problems of every job are found.
-        let jobs: Vec<_> = jobs
-            .into_iter()
-            .map(|Located { value: job, place }| WithoutExclusions {
-                name: job.name.and_then(|name| self.name(name, &mut names)),
-                sub_partners: (job.sub_partners.ok()).map(|given| match given {
-                    Some(listed) => self.sub_partners(&listed),
-                    None => SubPartners::Own,
-                }),
-                types: {
-                    let example = "types: [PARTNER, CUSTOMER, USER]";
-                    self.or_default(job.types, &defaults.types, &place, ("types", example))
-                        .map(without_repetition)
-                },
-                internal: (job.internal.ok()).map(|given| given.unwrap_or(default_internal)),
-                periods: {
-                    let given = (job.periods).map(|given| given.map(|given| self.periods(&given)));
-                    let example = "periods: [previous-month]";
-                    self.or_default(given, &default_periods, &place, ("periods", example))
-                },
-                exclude: job.exclude,
-            })
-            .collect();
-        let jobs: Vec<_> = jobs.into_iter().map(|job| self.exclude(job)).collect();
-        jobs.into_iter().collect()
+        let mut read = Vec::with_capacity(jobs.len());
+        for Located { value: job, place } in jobs {
+            let sub_partners = match job.sub_partners {
+                Ok(Some(listed)) => Some(self.sub_partners(listed)),
+                Ok(None) => Some(SubPartners::Own),
+                Err(Wrong) => None,
+            };
+            let periods = self.periods(job.periods);
+            let name = job.name.map(|name| self.name(name, &mut names)).unwrap_or_default();
+            self.lines.insert(Arc::clone(&name), place.line());
+            let types = self.or_default(job.types, &defaults.types, &place, TYPES);
+            let job_read = Job {
+                name,
+                sub_partners: SubPartners::Own,
+                types: without_repetition(types),
+                internal: job.internal.unwrap_or(defaults.internal),
+                periods: self.or_default(periods, &default_periods, &place, PERIODS),
+                exclude: Vec::new(),
+            };
+            read.push((job_read, sub_partners, job.exclude));
+        }
+        // Exclusions may name a label of a later job.
+        let with_exclusions = read.into_iter().map(|(job, sub_partners, exclude)| {
+            let billed = sub_partners.as_ref();
+            let billed = billed.map(|billed| JobSubPartners::new(billed, self.labels.labels()));
+            let exclude = exclude.into_iter();
+            let exclude =
+                exclude.map(|text| text.read(billed.as_ref(), self.options, self.sink)).collect();
+            Job { sub_partners: sub_partners.unwrap_or(SubPartners::Own), exclude, ..job }
+        });
+        with_exclusions.collect()
     }
 
     fn name(
         &self,
-        name: Located<String>,
+        Located { value, place }: Located<String>,
         names: &mut HashMap<Arc<str>, SourcePlace>,
-    ) -> Option<Arc<str>> {
-        let Located { value, place } = name;
-        if let Some(first) = names.get(value.as_str()) {
-            let mistake = Mistake::new(format!("two jobs are named {}", Quoted(&value)))
-                .help("give each job a name of its own");
-            return self.sink.report_with(place, mistake, first.clone());
-        }
+    ) -> Arc<str> {
         let name: Arc<str> = value.into();
-        names.insert(Arc::clone(&name), place);
-        Some(name)
+        if let Some(first) = names.get(&name) {
+            let mistake = Mistake::new(format!("two jobs are named {}", Quoted(&name)))
+                .help("give each job a name of its own");
+            self.sink.report_again(place, mistake, first.clone());
+        } else {
+            names.insert(Arc::clone(&name), place);
+        }
+        name
     }
 
-    fn sub_partners(&mut self, listed: &[SubPartnerText]) -> SubPartners {
+    fn sub_partners(&mut self, listed: Vec<SubPartnerText>) -> SubPartners {
         let mut sources = Vec::with_capacity(listed.len());
         for text in listed {
-            let _ = text.add_to(&mut sources, &mut self.labels, &mut self.partners, self.sink);
+            text.add_to(&mut sources, &mut self.labels, &mut self.partners, self.sink);
         }
         SubPartners::Listed(sources)
     }
 
-    /// Shorter than what is written only if a problem is reported.
-    fn periods(&self, periods: &[PeriodText]) -> Vec<Period> {
-        if periods.iter().any(PeriodText::is_relative) {
-            self.is_relative.set(true);
-        }
-        let periods = periods.iter();
-        let periods = periods.filter_map(|period| period.periods(self.options, self.sink));
-        periods.flatten().collect()
+    fn periods(&mut self, given: Field<Vec<PeriodText>>) -> Field<Vec<Period>> {
+        let Some(texts) = given? else {
+            return Ok(None);
+        };
+        self.is_relative |= texts.iter().any(PeriodText::is_relative);
+        let periods = texts.iter().flat_map(|text| text.periods(self.options, self.sink));
+        Ok(Some(periods.collect()))
     }
 
     fn or_default<T: Clone>(
         &self,
-        given: Field<T>,
-        default: &Field<T>,
+        given: Field<Vec<T>>,
+        default: &Field<Vec<T>>,
         job: &SourcePlace,
         (key, example): (&str, &str),
-    ) -> Option<T> {
-        let chosen = match given {
-            Ok(None) => default.clone(),
-            given => given,
-        };
-        match chosen {
-            Ok(None) => {
-                let mistake = missing(JobText::OWNER, key, example);
-                self.sink.report(job.clone(), mistake)
-            }
-            given => given.ok().flatten(),
+    ) -> Vec<T> {
+        let chosen = if let Ok(None) = given { default.clone() } else { given };
+        if let Ok(None) = chosen {
+            let mistake = missing(JobText::OWNER, key, example);
+            self.sink.report::<()>(job.clone(), mistake);
         }
-    }
-
-    fn exclude(&self, job: WithoutExclusions) -> Option<Job> {
-        let billed = job.sub_partners.as_ref();
-        let billed = billed.map(|billed| Billed::new(billed, self.labels.labels()));
-        let exclude = job.exclude.ok()?.unwrap_or_default().into_iter();
-        let exclude = exclude
-            .filter_map(|exclusion| exclusion.read(billed.as_ref(), self.options, self.sink))
-            .collect();
-        Some(Job {
-            name: job.name?,
-            sub_partners: job.sub_partners?,
-            types: job.types?,
-            internal: job.internal?,
-            periods: job.periods?,
-            exclude,
-        })
+        chosen.ok().flatten().unwrap_or_default()
     }
 }
 
-fn without_repetition(mut types: Vec<ReportType>) -> Vec<ReportType> {
-    let mut seen = Vec::with_capacity(types.len());
-    types.retain(|t| {
-        !seen.contains(t) && {
-            seen.push(*t);
-            true
-        }
-    });
-    types
+fn without_repetition(types: Vec<ReportType>) -> Vec<ReportType> {
+    let mut seen = HashSet::new();
+    types.into_iter().filter(|report_type| seen.insert(*report_type)).collect()
 }

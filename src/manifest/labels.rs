@@ -8,15 +8,12 @@ use request::OrgId;
 pub(super) struct LabelBook {
     labels: Labels,
     places: HashMap<Arc<str>, SourcePlace>,
-    /// The second place of a label with another id, the problem, and the first place.
-    clashes: Vec<(SourcePlace, Mistake, SourcePlace)>,
     ids: HashMap<OrgId, Option<Arc<str>>>,
     oddities: Vec<PlanWarningSource>,
 }
 
 impl LabelBook {
-    /// Clashes are reported later, by [`LabelBook::report`].
-    pub(super) fn add(&mut self, sub_partner: &SubPartner, place: &SourcePlace) {
+    pub(super) fn add(&mut self, sub_partner: &SubPartner, place: &SourcePlace, sink: &Sink) {
         self.note_oddities(sub_partner, place);
         let Some(label) = &sub_partner.label else {
             return;
@@ -35,7 +32,7 @@ impl LabelBook {
                 ))
                 .help("give each sub-partner a label of its own, or correct the id");
                 if let Some(first_place) = self.places.get(label) {
-                    self.clashes.push((place.clone(), mistake, first_place.clone()));
+                    sink.report_again(place.clone(), mistake, first_place.clone());
                 }
             }
         }
@@ -76,10 +73,8 @@ impl LabelBook {
         &self.labels
     }
 
+    /// Once all are known.
     pub(super) fn report(self, sink: &Sink) -> (Labels, Vec<PlanWarningSource>) {
-        for (place, mistake, first) in self.clashes {
-            sink.report_with::<()>(place, mistake, first);
-        }
         for (label, id) in &self.labels {
             let is_id = id.as_str() != &**label
                 && label.parse::<OrgId>().is_ok_and(|other| self.ids.contains_key(&other));

@@ -1,5 +1,5 @@
 use std::{
-    cell::Cell,
+    collections::BTreeMap,
     ffi::OsStr,
     io,
     path::{Path, PathBuf},
@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    job::{self, Jobs},
+    job::Jobs,
     labels::LabelBook,
     model::{Manifest, ManifestSource},
     options::LoadOptions,
@@ -21,9 +21,8 @@ use crate::{
             Located, Mapping as _, Mistake, Node, Problems, Quoted, Sink, Source, SourceError, Tree,
         },
     },
-    text::shell_path,
+    text::{is_before_header, shell_path},
 };
-use reconcile::is_before_header;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
@@ -99,39 +98,29 @@ impl Manifest {
         source: &Arc<Source>,
         options: &LoadOptions,
     ) -> Result<Manifest, ManifestError> {
-        load(source, |source, sink| {
-            let tree = Tree::read(source, sink)?;
-            let root = Node::root(&tree, sink);
-            let text = ManifestText::read(root, &[])?;
-            let ledger = ledger(text.ledger, source, sink);
+        load(source, &[], |text, run, sink| {
             let mut jobs = Jobs {
                 options,
                 sink,
                 partners: PartnersFiles::default(),
                 labels: LabelBook::default(),
-                is_relative: Cell::new(false),
+                lines: BTreeMap::new(),
+                is_relative: false,
             };
-            let written = text.jobs?;
-            let origin = ManifestSource {
-                sha256: source.sha256(),
-                job_lines: job::lines(&written),
-                files: named_files(&tree, source),
-            };
-            let read = jobs.read(written, text.defaults);
+            let written = text.jobs.map(|written| jobs.read(written, text.defaults));
             let (labels, mut oddities) = jobs.labels.report(sink);
             oddities.extend(jobs.partners.oddities());
-            text.version?;
-            Some(Manifest {
+            Manifest {
                 path: source.path().to_owned(),
-                origin,
-                name: text.name.unwrap_or_else(|| stem(source.path())),
-                settings: text.settings,
-                ledger,
-                jobs: read?,
+                origin: ManifestSource { job_lines: jobs.lines, ..run.origin },
+                name: run.name,
+                settings: run.settings,
+                ledger: run.ledger,
+                jobs: written.unwrap_or_default(),
                 labels,
                 oddities,
-                is_relative: jobs.is_relative.get(),
-            })
+                is_relative: jobs.is_relative,
+            }
         })
     }
 }
@@ -139,23 +128,7 @@ impl Manifest {
 impl RunSettings {
     /// As [`Manifest::load`], but without jobs, defaults and partners files.
     pub fn load(path: &Path) -> Result<RunSettings, ManifestError> {
-        load(&source_at(path)?, |source, sink| {
-            let tree = Tree::read(source, sink)?;
-            let root = Node::root(&tree, sink);
-            let text = ManifestText::read(root, &["defaults", "jobs"])?;
-            let ledger = ledger(text.ledger, source, sink);
-            text.version?;
-            Some(RunSettings {
-                origin: ManifestSource {
-                    sha256: source.sha256(),
-                    files: named_files(&tree, source),
-                    ..ManifestSource::default()
-                },
-                name: text.name.unwrap_or_else(|| stem(source.path())),
-                settings: text.settings,
-                ledger,
-            })
-        })
+        load(&source_at(path)?, &["defaults", "jobs"], |_, run, _| run)
     }
 }
 
@@ -168,16 +141,32 @@ fn source_at(path: &Path) -> Result<Arc<Source>, ManifestError> {
     })
 }
 
+/// Keys in `unread` are ignored. `made_of` reports further problems; if there is any, what it returns is not used.
 fn load<T>(
     source: &Arc<Source>,
-    read: impl FnOnce(&Arc<Source>, &Sink) -> Option<T>,
+    unread: &[&str],
+    made_of: impl FnOnce(ManifestText, RunSettings, &Sink) -> T,
 ) -> Result<T, ManifestError> {
     if let Some(kind) = WrongFile::of(source.text()) {
         let path = source.path().to_owned();
         return Err(ManifestError::ATable { path, kind });
     }
     let sink = Sink::default();
-    let loaded = read(source, &sink);
+    let loaded = Tree::read(source, &sink).and_then(|tree| {
+        let mut text = ManifestText::read(Node::root(&tree, &sink), unread)?;
+        let run = RunSettings {
+            origin: ManifestSource {
+                sha256: source.sha256(),
+                // All that it names, read or not: no output may overwrite them.
+                files: tree.texts_of("file").map(|name| source.folder().join(name)).collect(),
+                ..ManifestSource::default()
+            },
+            name: text.name.take().unwrap_or_else(|| stem(source.path())),
+            settings: std::mem::take(&mut text.settings),
+            ledger: ledger(text.ledger.take(), source, &sink),
+        };
+        Some(made_of(text, run, &sink))
+    });
     match sink.into_problems(source) {
         Some(problems) => Err(ManifestError::Invalid(problems)),
         None => {
@@ -218,10 +207,4 @@ fn ledger(given: Option<Located<String>>, manifest: &Source, sink: &Sink) -> Pat
         );
     }
     path
-}
-
-/// All files that a manifest names, read or not: no output may overwrite them.
-fn named_files(tree: &Tree, manifest: &Source) -> Vec<PathBuf> {
-    let names = tree.texts_of("file");
-    names.map(|name| manifest.folder().join(name)).collect()
 }

@@ -19,17 +19,17 @@ mod yaml;
 mod tests;
 
 pub use load::{ManifestError, RunSettings};
+pub use model::{
+    Discover, Discovered, Job, Manifest, ManifestSource, PlanWarningSource, SubPartner,
+    SubPartnerSource, SubPartners,
+};
 #[cfg(test)]
 pub use model::{Exclusion, Labels};
-pub use model::{
-    Job, Manifest, ManifestSource, PlanWarningSource, SubPartner, SubPartnerSource, SubPartners,
-};
 pub use options::{DateCheck, LoadOptions};
-pub(crate) use settings::duration_of;
 pub use settings::{
-    ApiSettings, BaseUrl, BaseUrlError, Discover, Discovered, Limits, Rate, RateUnit, RetryPolicy,
-    Settings, Totals,
+    ApiSettings, BaseUrl, BaseUrlError, Limits, Rate, RateUnit, RetryPolicy, Settings, Totals,
 };
+pub(crate) use settings::{YEAR, duration_of};
 pub use starter::{Found, starter};
 pub use text::schema;
 pub use yaml::Problem;

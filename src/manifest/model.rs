@@ -5,10 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use crate::manifest::{
-    settings::{Discover, Settings},
-    yaml::SourcePlace,
-};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::manifest::{settings::Settings, yaml::SourcePlace};
 use request::{OrgId, Period, ReportType};
 
 /// A manifest without problems. Only [`SubPartnerSource::Discovered`] is open, since it asks the API.
@@ -149,3 +149,20 @@ pub struct Exclusion {
     /// Exactly this period.
     pub period: Option<Period>,
 }
+
+/// Which sub-partners the API is asked for.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Discover {
+    /// Those whose provisioning state is `active`.
+    Active,
+    /// Those whose provisioning state is `suspended`.
+    Suspended,
+    /// All of them.
+    All,
+}
+
+/// The sub-partners that the API listed, for each of the manifest's `discover` values.
+pub type Discovered = BTreeMap<Discover, Vec<OrgId>>;

@@ -1,7 +1,7 @@
-use crate::manifest::yaml::{Form, Mistake, Quoted, checked_line, words};
-use request::{OrgId, OrgIdError, ReportType};
+use std::sync::Arc;
 
-pub(super) const OWN: &str = "own";
+use crate::manifest::yaml::{Form, Mistake, Quoted, checked_line, words};
+use request::{OWN, OrgId, OrgIdError, ReportType};
 
 pub(super) const AS_TEXT: &str =
     "in the spreadsheet, give the column the format text, then enter the id again";
@@ -21,10 +21,10 @@ pub(super) fn checked_id(text: &str) -> Result<OrgId, Mistake> {
 }
 
 /// `own` is an ordinary label, but cannot be selected: in selections it is the partner.
-pub(super) fn checked_label(text: &str) -> Result<&str, Mistake> {
-    checked_line(text, "a label")
+pub(super) fn checked_label(text: &str) -> Result<Arc<str>, Mistake> {
+    checked_line(text, "a label").map(Arc::from)
 }
 
-pub(super) fn report_type() -> impl Form<Value = ReportType> {
+pub(super) fn report_type() -> Form<ReportType> {
     words("report type", ReportType::ALL.map(|t| (t.as_str(), t)))
 }

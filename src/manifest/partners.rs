@@ -14,8 +14,9 @@ use super::{
     model::{PlanWarningSource, SubPartner},
     names::{AS_TEXT, checked_id, checked_label},
 };
-use crate::manifest::yaml::{
-    Located, Mistake, Quoted, Sink, Source, SourceError, SourcePlace, nearest,
+use crate::{
+    manifest::yaml::{Located, Mistake, Quoted, Sink, Source, SourceError, SourcePlace, nearest},
+    text::count,
 };
 use reconcile::Beginning;
 
@@ -45,11 +46,7 @@ impl PartnersFiles {
             let source = Source::read(path).map_err(|why| {
                 let path = path.display().to_string();
                 let message = format!("cannot read the partners file {}: {why}", Quoted(&path));
-                let mistake = Mistake::new(message);
-                match help(&why) {
-                    Some(help) => mistake.help(help),
-                    None => mistake,
-                }
+                Mistake { help: help(&why).map(str::to_owned), ..Mistake::new(message) }
             })?;
             Ok(partners(&source, sink, labels, oddities).map(Arc::from))
         });
@@ -300,50 +297,42 @@ impl PartnersLines<'_> {
     ) -> Result<SubPartner, (SourcePlace, Mistake)> {
         let record = line.record;
         if let Some(open) = (0..record.len()).find(|cell| swallows(header, line, *cell)) {
-            let mistake = Mistake::new("a quoted cell goes on over the end of the line")
-                .help("close the quote, or write the cell on one line; within a quoted cell, a quote is written twice");
-            return Err((line.cell_place(open), mistake));
+            let help = "close the quote, or write the cell on one line; within a quoted cell, a quote is written twice";
+            let mistake = Mistake::new("a quoted cell goes on over the end of the line");
+            return Err((line.cell_place(open), mistake.help(help)));
         }
         if record.as_slice().len() > MAX_LINE_BYTES {
-            let mistake = Mistake::new(format!("this line is longer than {MAX_LINE_BYTES} bytes"));
+            let too_long = Mistake::new(format!("this line is longer than {MAX_LINE_BYTES} bytes"));
             let help = "write an id, and a label that people can read";
-            return Err((line.place(), mistake.help(help)));
+            return Err((line.place(), too_long.help(help)));
         }
         // With the one column `org_id`, the cell would be accepted as an id.
         if header.columns == 1 && line.cell(0).contains([',', ';', '\t']) {
-            let mistake = Mistake::new("this line has several cells, the header has one")
-                .help("name the columns in the first line: `org_id;label`");
-            return Err((line.place(), mistake));
+            let several = Mistake::new("this line has several cells, the header has one");
+            let named = several.help("name the columns in the first line: `org_id;label`");
+            return Err((line.place(), named));
         }
         let is_too_long = record.iter().skip(header.columns).any(|cell| !cell.is_empty());
         if record.len() < header.fewest() || is_too_long {
-            let cells = match record.len() {
-                1 => "1 cell".to_owned(),
-                cells => format!("{cells} cells"),
-            };
-            let mistake = Mistake::new(format!(
-                "this line has {cells}, the header has {}",
-                header.columns
-            ))
-            .help(
-                "write a cell for each column; a label with a comma needs quotes: \"Acme, Inc.\"",
-            );
-            return Err((line.place(), mistake));
+            let cells = count(record.len(), "cell");
+            let message = format!("this line has {cells}, the header has {}", header.columns);
+            let advice =
+                "write a cell for each column; a label with a comma needs quotes: \"Acme, Inc.\"";
+            return Err((line.place(), Mistake::new(message).help(advice)));
         }
         let id = id_said(line.cell(header.org_id))
             .and_then(|id| checked_id(&id))
             .map_err(|mistake| (line.cell_place(header.org_id), mistake))?;
         let label = match header.label {
             Some(column) if !line.cell(column).is_empty() => {
-                let label = said(line.cell(column));
-                let label =
-                    checked_label(&label).map_err(|mistake| (line.cell_place(column), mistake))?;
-                Some(Arc::from(label))
+                let label = checked_label(&said(line.cell(column)));
+                Some(label.map_err(|mistake| (line.cell_place(column), mistake))?)
             }
             _ => None,
         };
         let sub_partner = SubPartner { id, label };
-        self.labels.add(&sub_partner, &line.cell_place(header.label.unwrap_or(header.org_id)));
+        let place = line.cell_place(header.label.unwrap_or(header.org_id));
+        self.labels.add(&sub_partner, &place, self.sink);
         Ok(sub_partner)
     }
 }
@@ -352,7 +341,7 @@ fn swallows(header: &PartnersHeader, line: &PartnersLine<'_>, cell: usize) -> bo
     let is_read = cell == header.org_id;
     let separator = char::from(line.separator);
     let mut further = line.cell(cell).split(['\r', '\n']).skip(1);
-    further.any(|line| is_read || line.matches(separator).count() + 1 >= header.fewest())
+    further.any(|text| is_read || text.matches(separator).count() + 1 >= header.fewest())
 }
 
 #[cfg(test)]

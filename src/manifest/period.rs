@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::options::{DateCheck, LoadOptions};
 use crate::manifest::yaml::{
-    Form, Located, Mapping, Mistake, Node, Quoted, Sink, SourcePlace, Text, any_of, at, form, keys,
-    mapping, nearest, required, text, which, words,
+    Form, Located, Mistake, Node, Quoted, Sink, SourcePlace, alternative, keys, list, nearest,
+    one_of, required, text_or_number, words,
 };
 use request::{Month, Period, day};
 
@@ -21,81 +21,92 @@ const YEARS_BACK: u32 = 5;
 
 keys! {
     /// Days, both included.
-    #[derive(Debug, Clone)]
     pub(super) struct Days: "a period", "a mapping such as { start: 2026-10-01, end: 2026-10-15 }" {
         /// First day.
-        start: Option<Located<NaiveDate>> = required(at(calendar_day()), "start: 2026-10-01"),
+        start: Option<Located<NaiveDate>> = required(calendar_day(), "start: 2026-10-01"),
         /// Last day, included.
-        end: Option<Located<NaiveDate>> = required(at(calendar_day()), "end: 2026-10-31"),
+        end: Option<Located<NaiveDate>> = required(calendar_day(), "end: 2026-10-31"),
     }
-}
 
-keys! {
     /// Each month of a range.
-    #[derive(Debug, Clone)]
     pub(super) struct MonthRange: "a period", "a mapping such as { from: 2026-01, to: 2026-09, every: month }" {
         /// First month.
-        from: Option<Located<Month>> = required(at(calendar_month()), "from: 2026-01"),
+        from: Option<Located<Month>> = required(calendar_month(), "from: 2026-01"),
         /// Last month, included.
-        to: Option<Located<Month>> = required(at(calendar_month()), "to: 2026-09"),
+        to: Option<Located<Month>> = required(calendar_month(), "to: 2026-09"),
         /// One period for each.
         every: Option<Every> = required(words("step of a period", [("month", Every::Month)]), "every: month"),
     }
 }
 
 /// The step of a range of months.
-#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Every {
     /// One period per calendar month.
     Month,
 }
 
-#[derive(Debug, Clone, Copy)]
-pub(super) enum NamedPeriod {
-    /// The month before `--as-of`.
-    Previous,
-    Month(Month),
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct PeriodText {
+    /// `None`: the month before `--as-of`.
+    periods: Option<Vec<Period>>,
+    start: SourcePlace,
+    end: SourcePlace,
 }
 
-#[derive(Debug, Clone)]
-pub(super) enum PeriodText {
-    Named(Located<NamedPeriod>),
-    Days(Days),
-    Months(MonthRange),
+/// For an exclusion: a single one.
+pub(super) fn period() -> Form<PeriodText> {
+    one_of(named(), vec![alternative(days)], FORMS)
 }
 
-pub(super) fn period(ranges: bool) -> impl Form<Value = PeriodText> {
-    let read = move |node: Node<'_>| {
-        if !node.is_mapping() {
-            return at(named()).read(node).map(PeriodText::Named);
-        }
-        if ranges && which(node, &[Days::names(), MonthRange::names()], FORMS)? == 1 {
-            return MonthRange::read(node, &[]).map(PeriodText::Months);
-        }
-        Days::read(node, &[]).map(PeriodText::Days)
-    };
-    form(read, move |generator| {
-        let month =
-            "A calendar month such as `2026-10`, or `previous-month`, which counts from `--as-of`.";
-        let mut forms = vec![
-            (month, named().schema(generator)),
-            (Days::ABOUT, mapping::<Days>().schema(generator)),
-        ];
-        if ranges {
-            let months = mapping::<MonthRange>().schema(generator);
-            forms.push((MonthRange::ABOUT, months));
-        }
-        any_of(forms)
-    })
+pub(super) fn periods() -> Form<Vec<PeriodText>> {
+    let form = one_of(named(), vec![alternative(days), alternative(months)], FORMS);
+    list("a list of periods", "name at least one period: `periods: [previous-month]`", form)
 }
 
-fn named() -> Text<NamedPeriod> {
-    text(EXPECTED, r"^(\d{4}-(0[1-9]|1[0-2])|previous-month)$", |text| match text.parse() {
-        Ok(month) => Ok(NamedPeriod::Month(month)),
-        Err(_) if text == "previous-month" => Ok(NamedPeriod::Previous),
+fn named() -> (&'static str, Form<PeriodText>) {
+    let about =
+        "A calendar month such as `2026-10`, or `previous-month`, which counts from `--as-of`.";
+    let pattern = r"^(\d{4}-(0[1-9]|1[0-2])|previous-month)$";
+    let periods = text_or_number(EXPECTED, pattern, |text| match text.parse::<Month>() {
+        Ok(month) => Ok(Some(vec![month.period()])),
+        Err(_) if text == "previous-month" => Ok(None),
         Err(_) => Err(no_period(text)),
-    })
+    });
+    let form = periods
+        .then(|periods, node| Some(PeriodText { periods, start: node.place(), end: node.place() }));
+    (about, form)
+}
+
+fn days(Days { start, end }: Days, node: Node<'_>) -> Option<PeriodText> {
+    let (start, end) = (start?, end?);
+    in_order(("start", &start), ("end", &end), node)?;
+    let period = Period::new(start.value, end.value).ok()?;
+    Some(PeriodText { periods: Some(vec![period]), start: start.place, end: end.place })
+}
+
+fn months(MonthRange { from, to, every }: MonthRange, node: Node<'_>) -> Option<PeriodText> {
+    let (from, to, Every::Month) = (from?, to?, every?);
+    in_order(("from", &from), ("to", &to), node)?;
+    let months = std::iter::successors(Some(from.value), |month| {
+        month.next().filter(|next| *next <= to.value)
+    });
+    let periods = Some(months.map(Month::period).collect());
+    Some(PeriodText { periods, start: from.place, end: to.place })
+}
+
+fn in_order<T: Ord + Display>(
+    (first_key, first): (&str, &Located<T>),
+    (last_key, last): (&str, &Located<T>),
+    node: Node<'_>,
+) -> Option<()> {
+    if first.value <= last.value {
+        return Some(());
+    }
+    let (first, end) = (&first.value, &last.value);
+    let mistake = Mistake::new(format!("`{last_key}` {end} is before `{first_key}` {first}"));
+    last.report(node.sink, mistake.help("swap the two, or correct one"))
 }
 
 fn no_period(text: &str) -> Mistake {
@@ -111,100 +122,59 @@ fn no_period(text: &str) -> Mistake {
     )
 }
 
-fn calendar_day() -> Text<NaiveDate> {
-    text("a day such as 2026-10-31", r"^\d{4}-\d{2}-\d{2}$", |text| {
+fn calendar_day() -> Form<Located<NaiveDate>> {
+    text_or_number("a day such as 2026-10-31", r"^\d{4}-\d{2}-\d{2}$", |text| {
         day(text).map_err(|_| {
             Mistake::new(format!("{} is not a calendar day", Quoted(text)))
                 .help("write YYYY-MM-DD, for instance 2026-10-31")
         })
     })
+    .located()
 }
 
-fn calendar_month() -> Text<Month> {
-    text("a month such as 2026-10", r"^\d{4}-(0[1-9]|1[0-2])$", |text| {
+fn calendar_month() -> Form<Located<Month>> {
+    text_or_number("a month such as 2026-10", r"^\d{4}-(0[1-9]|1[0-2])$", |text| {
         text.parse().map_err(|_| {
             Mistake::new(format!("{} is not a calendar month", Quoted(text)))
                 .help("write YYYY-MM, for instance 2026-10")
         })
     })
-}
-
-struct Meant {
-    periods: Vec<Period>,
-    start: SourcePlace,
-    end: SourcePlace,
+    .located()
 }
 
 impl PeriodText {
-    pub(super) fn periods(&self, options: &LoadOptions, sink: &Sink) -> Option<Vec<Period>> {
-        let meant = self.meant(options, sink)?;
-        if options.date_check == DateCheck::On {
-            meant.check(options.today, sink);
-        }
-        Some(meant.periods)
-    }
-
     pub(super) fn is_relative(&self) -> bool {
-        matches!(self, PeriodText::Named(Located { value: NamedPeriod::Previous, .. }))
+        self.periods.is_none()
     }
 
     /// For an exclusion, where the calendar rules do not matter.
     pub(super) fn single(&self, options: &LoadOptions, sink: &Sink) -> Option<Period> {
-        self.meant(options, sink)?.periods.pop()
+        self.meant(options, sink).pop()
     }
 
-    fn meant(&self, options: &LoadOptions, sink: &Sink) -> Option<Meant> {
-        let (periods, start, end) = match self {
-            PeriodText::Named(named) => {
-                let month = match named.value {
-                    NamedPeriod::Month(month) => month,
-                    NamedPeriod::Previous => match Month::of(options.as_of).previous() {
-                        Some(month) => month,
-                        None => return named.report(sink, no_period("previous-month")),
-                    },
-                };
-                (vec![month.period()], &named.place, &named.place)
-            }
-            PeriodText::Days(Days { start, end }) => {
-                let (start, end) = (start.as_ref()?, end.as_ref()?);
-                in_order(("start", start), ("end", end), sink)?;
-                let period = Period::new(start.value, end.value).ok()?;
-                (vec![period], &start.place, &end.place)
-            }
-            PeriodText::Months(MonthRange { from, to, every }) => {
-                let (from, to, Every::Month) = (from.as_ref()?, to.as_ref()?, every.as_ref()?);
-                in_order(("from", from), ("to", to), sink)?;
-                let months = std::iter::successors(Some(from.value), |month| {
-                    month.next().filter(|next| *next <= to.value)
-                });
-                let periods = months.map(Month::period).collect();
-                (periods, &from.place, &to.place)
-            }
-        };
-        Some(Meant { periods, start: start.clone(), end: end.clone() })
+    pub(super) fn periods(&self, options: &LoadOptions, sink: &Sink) -> Vec<Period> {
+        let periods = self.meant(options, sink);
+        if options.date_check == DateCheck::On {
+            self.check(&periods, options.today, sink);
+        }
+        periods
     }
-}
 
-fn in_order<T: Ord + Display>(
-    (first_key, first): (&str, &Located<T>),
-    (last_key, last): (&str, &Located<T>),
-    sink: &Sink,
-) -> Option<()> {
-    if first.value <= last.value {
-        return Some(());
+    fn meant(&self, options: &LoadOptions, sink: &Sink) -> Vec<Period> {
+        if let Some(periods) = &self.periods {
+            return periods.clone();
+        }
+        let month = Month::of(options.as_of).previous();
+        if month.is_none() {
+            sink.report::<()>(self.start.clone(), no_period("previous-month"));
+        }
+        month.map(Month::period).into_iter().collect()
     }
-    let mistake = Mistake::new(format!(
-        "`{last_key}` {} is before `{first_key}` {}",
-        last.value, first.value
-    ));
-    last.report(sink, mistake.help("swap the two, or correct one"))
-}
 
-impl Meant {
-    fn check(&self, today: NaiveDate, sink: &Sink) {
+    fn check(&self, periods: &[Period], today: NaiveDate, sink: &Sink) {
         let earliest =
             today.checked_sub_months(Months::new(12 * YEARS_BACK)).unwrap_or(NaiveDate::MIN);
-        if let Some(first) = self.periods.first()
+        if let Some(first) = periods.first()
             && first.start() < earliest
         {
             let mistake = Mistake::new(format!(
@@ -216,7 +186,7 @@ impl Meant {
             ));
             sink.report::<()>(self.start.clone(), mistake);
         }
-        if let Some(last) = self.periods.last()
+        if let Some(last) = periods.last()
             && last.end() >= today
         {
             let mistake = Mistake::new(format!(

@@ -1,20 +1,14 @@
 use std::{path::PathBuf, sync::Arc};
 
-use schemars::SchemaGenerator;
-use serde_json::Value;
-
 use super::{
     labels::LabelBook,
-    model::{SubPartner, SubPartnerSource},
+    model::{Discover, SubPartner, SubPartnerSource},
     names::{checked_id, checked_label},
     partners::PartnersFiles,
 };
-use crate::manifest::{
-    settings::Discover,
-    yaml::{
-        Form, Located, Mapping, Mistake, Node, Quoted, Sink, Text, any_of, at, keys, mapping,
-        or_none, path, required, text, which, words,
-    },
+use crate::manifest::yaml::{
+    Form, Located, Mistake, Node, Quoted, Sink, SourcePlace, alternative, keys, list, one_of,
+    or_none, path, required, text, text_or_number, words,
 };
 use request::OrgId;
 
@@ -23,27 +17,20 @@ const FORMS: &str =
 
 keys! {
     /// An organisation id and what people call it.
-    #[derive(Debug, Clone)]
     pub(super) struct Labelled: "a sub-partner", "a mapping such as { id: ..., label: ... }" {
         /// The sub-partner's organisation id.
-        id: Option<Located<OrgId>> = required(at(Id), "{ id: ..., label: ... }"),
+        id: Option<Located<OrgId>> = required(id(), "{ id: ..., label: ... }"),
         /// What people call it. One label never means two sub-partners.
-        label: Option<Located<Arc<str>>> = or_none(at(label())),
+        label: Option<Located<Arc<str>>> = or_none(label()),
     }
-}
 
-keys! {
     /// A partners file.
-    #[derive(Debug, Clone)]
     pub(super) struct InFile: "a sub-partner", "a mapping such as { file: partners.csv }" {
         /// A CSV file with the header `org_id` or `org_id,label`, relative to the manifest.
-        file: Option<Located<PathBuf>> = required(at(path("the path of a partners file")), "file: partners.csv"),
+        file: Option<Located<PathBuf>> = required(path("the path of a partners file").located(), "file: partners.csv"),
     }
-}
 
-keys! {
     /// Whoever the API lists when the plan is made.
-    #[derive(Debug, Clone)]
     pub(super) struct Listed: "a sub-partner", "a mapping such as { discover: active }" {
         /// Which of them.
         discover: Option<Discover> = required(words("kind of sub-partners to discover", [
@@ -54,71 +41,52 @@ keys! {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum SubPartnerText {
-    Id(Located<OrgId>),
-    Labelled(Labelled),
-    InFile(InFile),
-    Listed(Listed),
+    /// With the place of its label or id.
+    Named(SubPartner, SourcePlace),
+    InFile(Located<PathBuf>),
+    Listed(Discover),
 }
 
-pub(super) struct SubPartnerForm;
-
-impl Form for SubPartnerForm {
-    type Value = SubPartnerText;
-
-    fn read(&self, node: Node<'_>) -> Option<SubPartnerText> {
-        if !node.is_mapping() {
-            return at(Id).read(node).map(SubPartnerText::Id);
-        }
-        let forms = [Labelled::names(), InFile::names(), Listed::names()];
-        match which(node, &forms, FORMS)? {
-            0 => Labelled::read(node, &[]).map(SubPartnerText::Labelled),
-            1 => InFile::read(node, &[]).map(SubPartnerText::InFile),
-            _ => Listed::read(node, &[]).map(SubPartnerText::Listed),
-        }
-    }
-
-    fn schema(&self, generator: &mut SchemaGenerator) -> Value {
-        any_of([
-            ("An organisation id.", Id.schema(generator)),
-            (Labelled::ABOUT, mapping::<Labelled>().schema(generator)),
-            (InFile::ABOUT, mapping::<InFile>().schema(generator)),
-            (Listed::ABOUT, mapping::<Listed>().schema(generator)),
-        ])
-    }
-
-    fn as_item(&self, node: Node<'_>) -> String {
-        match file_named(node) {
-            Some(_) => format!("{{ file: {} }}", node.written()),
-            None => node.written(),
-        }
-    }
+pub(super) fn sub_partners() -> Form<Vec<SubPartnerText>> {
+    let plain = id().then(|id, _| {
+        let sub_partner = SubPartner { id: id.value, label: None };
+        Some(SubPartnerText::Named(sub_partner, id.place))
+    });
+    let mappings = vec![
+        alternative(|Labelled { id, label }, _| {
+            let (id, label) = (id?, label);
+            let place = label.as_ref().map_or(id.place, |label| label.place.clone());
+            let label = label.map(|label| label.value);
+            Some(SubPartnerText::Named(SubPartner { id: id.value, label }, place))
+        }),
+        alternative(|InFile { file }, _| file.map(SubPartnerText::InFile)),
+        alternative(|Listed { discover }, _| discover.map(SubPartnerText::Listed)),
+    ];
+    let as_item = |node: Node<'_>| match file_named(node) {
+        Some(_) => format!("{{ file: {} }}", node.written()),
+        None => node.written(),
+    };
+    list(
+        "a list of sub-partners",
+        "name a sub-partner, or leave `sub_partners` out to bill the partner itself",
+        one_of(("An organisation id.", plain), mappings, FORMS).with_item(as_item),
+    )
 }
 
-struct Id;
-
-impl Form for Id {
-    type Value = OrgId;
-
-    fn read(&self, node: Node<'_>) -> Option<OrgId> {
-        match file_named(node) {
-            Some(file) => {
-                let message = format!("{} is a file, and no id", Quoted(&file));
-                let help = format!("write {{ file: {} }}", node.written());
-                node.report(Mistake::new(message).help(help))
-            }
-            None => id().read(node),
+fn id() -> Form<Located<OrgId>> {
+    const WHAT: &str = "an id, { id, label }, { file } or { discover }";
+    let form = text_or_number(WHAT, r"^[!-~]{1,512}$", |text| Ok(text.to_owned()));
+    let checked = form.then(|text, node| match file_named(node) {
+        Some(file) => {
+            let message = format!("{} is a file, and no id", Quoted(&file));
+            let help = format!("write {{ file: {} }}", node.written());
+            node.report(Mistake::new(message).help(help))
         }
-    }
-
-    fn schema(&self, generator: &mut SchemaGenerator) -> Value {
-        id().schema(generator)
-    }
-}
-
-fn id() -> Text<OrgId> {
-    text("an id, { id, label }, { file } or { discover }", r"^[!-~]{1,512}$", checked_id)
+        None => node.checked(checked_id(&text)),
+    });
+    checked.located()
 }
 
 /// A file name where an id is expected: by its extension, or because the file exists.
@@ -137,35 +105,31 @@ fn file_named(node: Node<'_>) -> Option<String> {
     (ends_so || node.folder().join(text).is_file()).then(|| text.to_owned())
 }
 
-fn label() -> Text<Arc<str>> {
-    Text { numbers: false, ..text("a label", r"\S", |text| checked_label(text).map(Arc::from)) }
+fn label() -> Form<Located<Arc<str>>> {
+    text("a label", r"\S", checked_label).located()
 }
 
 impl SubPartnerText {
     pub(super) fn add_to(
-        &self,
+        self,
         sources: &mut Vec<SubPartnerSource>,
         labels: &mut LabelBook,
         partners: &mut PartnersFiles,
         sink: &Sink,
-    ) -> Option<()> {
-        let (id, label) = match self {
-            SubPartnerText::Id(id) => (id, None),
-            SubPartnerText::Labelled(Labelled { id, label }) => (id.as_ref()?, label.as_ref()),
-            SubPartnerText::InFile(InFile { file }) => {
-                let lines = partners.read(file.as_ref()?, labels, sink)?;
-                sources.extend(lines.iter().cloned().map(SubPartnerSource::Named));
-                return Some(());
+    ) {
+        match self {
+            SubPartnerText::Named(sub_partner, place) => {
+                labels.add(&sub_partner, &place, sink);
+                sources.push(SubPartnerSource::Named(sub_partner));
             }
-            SubPartnerText::Listed(Listed { discover }) => {
-                sources.push(SubPartnerSource::Discovered((*discover)?));
-                return Some(());
+            SubPartnerText::InFile(file) => {
+                let listed = partners.read(&file, labels, sink);
+                let listed = listed.iter().flat_map(|lines| lines.iter().cloned());
+                sources.extend(listed.map(SubPartnerSource::Named));
             }
-        };
-        let sub_partner =
-            SubPartner { id: id.value.clone(), label: label.map(|label| Arc::clone(&label.value)) };
-        labels.add(&sub_partner, label.map_or(&id.place, |label| &label.place));
-        sources.push(SubPartnerSource::Named(sub_partner));
-        Some(())
+            SubPartnerText::Listed(discover) => {
+                sources.push(SubPartnerSource::Discovered(discover))
+            }
+        }
     }
 }

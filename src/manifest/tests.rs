@@ -1,10 +1,10 @@
 //! The manifest as a whole: files in, checked types or located problems out.
 
-mod mistakes;
+mod bad;
 mod properties;
 mod reading;
-mod rendering;
 mod schema;
+mod starter;
 mod written;
 
 use std::{fs, path::PathBuf};
@@ -12,9 +12,10 @@ use std::{fs, path::PathBuf};
 use chrono::NaiveDate;
 use tempfile::TempDir;
 
-use super::{load::WrongFile, *};
+use super::*;
 use crate::manifest::{
-    settings::{Discover, Settings, Totals},
+    model::Discover,
+    settings::{Settings, Totals},
     yaml::Problems,
 };
 
@@ -47,12 +48,6 @@ impl Folder {
             Err(ManifestError::Invalid(problems)) => problems,
             other => panic!("expected problems, got {other:?}"),
         }
-    }
-
-    /// `problems`, one line each, without the folder's path.
-    fn messages(&self) -> Vec<String> {
-        let folder = format!("{}/", self.dir.path().display());
-        self.problems().iter().map(|problem| problem.to_string().replace(&folder, "")).collect()
     }
 }
 

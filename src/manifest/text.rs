@@ -4,8 +4,8 @@ use super::job::{Defaults, JobText};
 use crate::manifest::{
     settings::Settings,
     yaml::{
-        Form, Located, Mistake, Node, Quoted, Text, at, checked_line, form, keys, line, list,
-        mapping, or, or_none, required, root_schema, spread, text,
+        Form, Located, Mistake, Node, Quoted, checked_line, keys, line, list, mapping, or, or_none,
+        required, root_schema, spread, text,
     },
 };
 
@@ -15,7 +15,6 @@ pub fn schema() -> Value {
 
 keys! {
     /// Which wholesale billing reports are created at the Webex API, and how.
-    #[derive(Debug, Clone)]
     pub(super) struct ManifestText: "the manifest", "a mapping with `version`, `jobs` and so on" {
         /// The version of the manifest's form: 1.
         pub(super) version: Option<Version> = required(version(), "version: 1"),
@@ -25,21 +24,21 @@ keys! {
         pub(super) settings: Settings = spread(),
         /// The CSV file that report ids and failures are written to, relative to the manifest;
         /// if it is left out, the manifest's name with `.ledger.csv`.
-        pub(super) ledger: Option<Located<String>> = or_none(at(ledger())),
+        pub(super) ledger: Option<Located<String>> = or_none(ledger().located()),
         /// Used by every job that does not say otherwise.
         pub(super) defaults: Defaults = or(mapping(), Defaults::default()),
         /// What to bill: each job is a product of sub-partners, periods and types.
         pub(super) jobs: Option<Vec<Located<JobText>>> = required(
-            list("a list of jobs", "name at least one job", at(mapping())),
+            list("a list of jobs", "name at least one job", mapping().located()),
             "jobs: [{ name: own, types: [PARTNER], periods: [previous-month] }]",
         ),
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Version;
 
-fn version() -> impl Form<Value = Version> {
+fn version() -> Form<Version> {
     let read = |node: Node<'_>| match node.whole_number() {
         Some(1) => Some(Version),
         _ if node.is_scalar() => {
@@ -49,14 +48,10 @@ fn version() -> impl Form<Value = Version> {
         }
         _ => node.report(node.unexpected("the number 1")),
     };
-    let schema = json!({ "type": "integer", "minimum": 1, "maximum": 1 });
-    form(read, move |_| schema.clone())
+    Form::new(read, |_| json!({ "type": "integer", "minimum": 1, "maximum": 1 }))
 }
 
-fn ledger() -> Text<String> {
+fn ledger() -> Form<String> {
     const WHAT: &str = "the path of a CSV file";
-    Text {
-        numbers: false,
-        ..text(WHAT, r"[^/\s]$", |text| checked_line(text, WHAT).map(str::to_owned))
-    }
+    text(WHAT, r"[^/\s]$", |text| checked_line(text, WHAT))
 }

@@ -10,7 +10,7 @@ use crate::{
     ledger::{Obstacle, Row, State},
     text::one_line,
 };
-use request::OrgId;
+use request::{OrgId, ReportStatus};
 
 #[derive(Debug)]
 pub struct CauseGroup<'a> {
@@ -77,7 +77,7 @@ pub fn causes<'a>(
     });
     let mut causes: Vec<CauseGroup<'_>> = causes.collect();
     causes.sort_by(|a, b| {
-        let order = |cause: &CauseGroup<'_>| Reverse(cause.rows.len());
+        let order = |group: &CauseGroup<'_>| Reverse(group.rows.len());
         (order(a), a.code, a.message()).cmp(&(order(b), b.code, b.message()))
     });
     causes
@@ -118,9 +118,9 @@ impl Severity {
     fn of(row: &Row) -> Self {
         if !matches!(row.state, State::Created(_)) {
             Severity::Other
-        } else if row.collected.status.eq_ignore_ascii_case("FAILED") {
+        } else if row.collected.status() == ReportStatus::Failed {
             Severity::Lost
-        } else if row.collected.is_unknown() {
+        } else if row.collected.status() == ReportStatus::Unknown {
             Severity::Unknown
         } else if row.collected.is_waiting() {
             Severity::Waiting
@@ -156,8 +156,9 @@ impl CauseGroup<'_> {
             n => format!("{}, {requests}", words::count(n, "sub-partner")),
         };
         let named = concerned.into_iter().map(|(_, name, n)| format!("{name} ({n})"));
+        let named: Vec<String> = named.collect();
         let room = width.saturating_sub(words::width(&numbers) + 2);
-        format!("{numbers}: {}", words::listed(named.collect(), room))
+        format!("{numbers}: {}", words::listed(&named, room))
     }
 
     pub fn message(&self) -> &str {

@@ -1,7 +1,23 @@
+//! What `check` found: a table, JSON, and who is billed against who is there.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    sync::Arc,
+};
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Coverage;
+use super::{rows, words};
+use crate::{
+    manifest::{Discover, Manifest, SubPartnerSource, SubPartners},
+    text::one_line,
+};
+use request::OrgId;
+
+/// Sub-partners named in the table; json has all.
+const NAMED: usize = 5;
 
 /// What was tried, in the order in which a run needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -16,7 +32,7 @@ pub enum CheckItem {
     LedgerFolder,
     /// No other run holds the ledger.
     Lock,
-    /// No rescued ledger waits to be united with it.
+    /// No rescued ledger waits to be merged into it.
     Rescued,
     /// Nothing next to the ledger has reports of the plan that it lacks. Named only where that is not so.
     KnownReports,
@@ -43,124 +59,309 @@ pub enum CheckItem {
 }
 
 impl CheckItem {
-    pub fn word(self) -> &'static str {
+    /// Its name in the table, and the exit code of a run without it.
+    fn word_and_code(self) -> (&'static str, u8) {
         match self {
-            CheckItem::Manifest => "manifest",
-            CheckItem::Ledger => "ledger",
-            CheckItem::LedgerFolder => "ledger's folder",
-            CheckItem::Lock => "lock",
-            CheckItem::Rescued => "rescued ledgers",
-            CheckItem::KnownReports => "known reports",
-            CheckItem::DiskSpace => "disk space",
-            CheckItem::Output => "folder for files",
-            CheckItem::Credentials => "credentials",
-            CheckItem::Connection => "connection",
-            CheckItem::Tls => "TLS",
-            CheckItem::Token => "token",
-            CheckItem::ListReports => "read reports",
-            CheckItem::CreateReports => "create reports",
-            CheckItem::ListSubPartners => "read sub-partners",
-            CheckItem::Plan => "plan",
+            CheckItem::Manifest => ("manifest", 2),
+            CheckItem::Ledger => ("ledger", 4),
+            CheckItem::LedgerFolder => ("ledger's folder", 4),
+            CheckItem::Lock => ("lock", 4),
+            CheckItem::Rescued => ("rescued ledgers", 4),
+            CheckItem::KnownReports => ("known reports", 4),
+            CheckItem::DiskSpace => ("disk space", 4),
+            CheckItem::Output => ("folder for files", 2),
+            CheckItem::Credentials => ("credentials", 2),
+            CheckItem::Connection => ("connection", 3),
+            CheckItem::Tls => ("TLS", 3),
+            CheckItem::Token => ("token", 3),
+            CheckItem::ListReports => ("read reports", 3),
+            CheckItem::CreateReports => ("create reports", 3),
+            CheckItem::ListSubPartners => ("read sub-partners", 3),
+            CheckItem::Plan => ("plan", 2),
         }
     }
 }
 
-/// How a run would end without it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum CheckFailure {
-    /// Exit code 3.
-    Stopped,
-    /// Exit code 4.
-    Ledger,
-    /// Exit code 2.
-    Usage,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether a thing is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "Status")]
 pub enum CheckStatus {
+    /// It is.
     Ok,
-    NotOk(CheckFailure),
-    /// Not known, or not needed.
+    /// It is not.
+    NotOk,
+    /// Nobody can say, or no job needs it. That is no failure.
     Unknown,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One thing that was tried.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(rename = "Check", deny_unknown_fields)]
 pub struct Finding {
-    pub subject: CheckItem,
-    pub verdict: CheckStatus,
+    /// What.
+    pub check: CheckItem,
+    /// Whether it is there.
+    pub status: CheckStatus,
+    /// What was found, one line.
     pub message: String,
-    /// What to do; empty if there is nothing to do.
-    pub advice: String,
+    /// What to do; null where there is nothing to do.
+    pub advice: Option<String>,
+    /// How a run ends if it is not.
+    #[serde(skip)]
+    pub exit_code: u8,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Checklist {
-    findings: Vec<Finding>,
+    pub findings: Vec<Finding>,
     /// The manifest's sub-partners compared with the account's; `None` if these are not known.
     pub coverage: Option<Coverage>,
 }
 
+/// How the manifest's sub-partners differ from those of the token's account.
+#[derive(Debug, Clone, Default)]
+pub struct Coverage {
+    /// Active at the API, and in no job: nobody bills them.
+    in_no_job: Vec<String>,
+    /// In a job, but not listed for this token: perhaps from another account.
+    not_listed: Vec<Unlisted>,
+    /// Sub-partners that the manifest names by id.
+    named: usize,
+}
+
+/// A sub-partner of the manifest.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(rename = "SubPartner", deny_unknown_fields)]
+struct Unlisted {
+    /// Its id.
+    sub_partner_org_id: String,
+    /// Its label; null where it has none.
+    sub_partner: Option<String>,
+}
+
+/// What `monthend check --format json` prints.
+#[derive(Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckJson<'a> {
+    /// Everything that was tried, in the order in which a run needs it.
+    checks: &'a [Finding],
+    /// Sub-partners that are active at the API and in no job; null where it is not known.
+    in_no_job: Option<&'a [String]>,
+    /// Sub-partners of the manifest that the API does not list for this token; null where it is not known.
+    not_listed: Option<&'a [Unlisted]>,
+    /// 0 if a run has what it needs, else as a run would end: 2, 3 or 4.
+    exit_code: u8,
+}
+
+impl Coverage {
+    /// Compares the jobs of `manifest` with the sub-partners that the API lists, the active ones and all.
+    pub fn new(manifest: &Manifest, active: &[OrgId], all: &[OrgId]) -> Self {
+        let mut named: BTreeMap<&OrgId, Option<&Arc<str>>> = BTreeMap::new();
+        let mut has_all_active = false;
+        for job in &manifest.jobs {
+            let SubPartners::Listed(sources) = &job.sub_partners else {
+                continue;
+            };
+            for source in sources {
+                match source {
+                    SubPartnerSource::Named(partner) => {
+                        let label = named.entry(&partner.id).or_default();
+                        *label = label.or(partner.label.as_ref());
+                    }
+                    SubPartnerSource::Discovered(which) => {
+                        has_all_active |= *which != Discover::Suspended;
+                    }
+                }
+            }
+        }
+        let listed: BTreeSet<&OrgId> = all.iter().chain(active).collect();
+        let active: BTreeSet<&OrgId> = active.iter().collect();
+        let is_billed = |org: &OrgId| has_all_active || named.contains_key(org);
+        let not_listed = named.iter().filter(|(org, _)| !listed.contains(*org));
+        Coverage {
+            in_no_job: (active.into_iter().filter(|org| !is_billed(org)))
+                .map(OrgId::to_string)
+                .collect(),
+            not_listed: not_listed
+                .map(|(org, label)| Unlisted {
+                    sub_partner_org_id: org.to_string(),
+                    sub_partner: label.map(|label| label.to_string()),
+                })
+                .collect(),
+            named: named.len(),
+        }
+    }
+
+    fn warnings(&self) -> String {
+        let mut out = String::new();
+        let mut warn = |who: Vec<&str>, what: &str| {
+            if who.is_empty() {
+                return;
+            }
+            let named: Vec<String> = who.iter().take(NAMED).map(|name| one_line(name)).collect();
+            let more = match who.len().saturating_sub(NAMED) {
+                0 => String::new(),
+                more => format!(" and {} more (--format json names all)", words::grouped(more)),
+            };
+            let (count, named) = (words::count(who.len(), "sub-partner"), named.join(", "));
+            let _ = writeln!(out, "warning: {count} {what}: {named}{more}");
+        };
+        let in_no_job = self.in_no_job.iter().map(String::as_str).collect();
+        warn(in_no_job, "active at the API and in no job, so without a report");
+        let not_listed = self.not_listed.iter();
+        let names = not_listed.map(|it| it.sub_partner.as_ref().unwrap_or(&it.sub_partner_org_id));
+        let is_anothers = self.not_listed.len() == self.named;
+        warn(
+            names.map(String::as_str).collect(),
+            if is_anothers {
+                "in the manifest, and the API lists none of them: is this the right account's token?"
+            } else {
+                "in the manifest and not listed for this token: have they left, or are they another account's?"
+            },
+        );
+        out
+    }
+}
+
 impl Checklist {
-    pub fn ok(&mut self, subject: CheckItem, message: impl Into<String>) {
-        self.push(subject, CheckStatus::Ok, message.into(), String::new());
+    pub fn ok(&mut self, check: CheckItem, message: impl Into<String>) {
+        self.push(check, CheckStatus::Ok, message.into(), "");
     }
 
-    pub fn not_ok(
-        &mut self,
-        (subject, failure): (CheckItem, CheckFailure),
-        message: impl Into<String>,
-        advice: impl Into<String>,
-    ) {
-        self.push(subject, CheckStatus::NotOk(failure), message.into(), advice.into());
+    pub fn not_ok(&mut self, check: CheckItem, message: impl Into<String>, advice: &str) {
+        self.push(check, CheckStatus::NotOk, message.into(), advice);
     }
 
-    pub fn unknown(
-        &mut self,
-        subject: CheckItem,
-        message: impl Into<String>,
-        advice: impl Into<String>,
-    ) {
-        self.push(subject, CheckStatus::Unknown, message.into(), advice.into());
+    /// A run would end with 2 for what was just found.
+    pub fn it_is_usage(&mut self) {
+        if let Some(last) = self.findings.last_mut() {
+            last.exit_code = 2;
+        }
     }
 
-    fn push(&mut self, subject: CheckItem, verdict: CheckStatus, message: String, advice: String) {
-        self.findings.push(Finding { subject, verdict, message, advice });
+    pub fn unknown(&mut self, check: CheckItem, message: impl Into<String>, advice: &str) {
+        self.push(check, CheckStatus::Unknown, message.into(), advice);
     }
 
-    pub fn findings(&self) -> &[Finding] {
-        &self.findings
+    /// What was found, or what is missing and what to do.
+    pub fn tried(&mut self, check: CheckItem, found: Result<String, (String, String)>) {
+        match found {
+            Ok(message) => self.ok(check, message),
+            Err((message, advice)) => self.not_ok(check, message, &advice),
+        }
     }
 
-    /// How a run would end, by the worst finding; `None` if it could go on.
-    pub fn failure(&self) -> Option<CheckFailure> {
-        let failures = self.findings.iter().filter_map(|finding| match finding.verdict {
-            CheckStatus::NotOk(failure) => Some(failure),
-            CheckStatus::Ok | CheckStatus::Unknown => None,
+    fn push(&mut self, check: CheckItem, status: CheckStatus, message: String, advice: &str) {
+        let advice = Some(advice.to_owned()).filter(|advice| !advice.is_empty());
+        let (_, exit_code) = check.word_and_code();
+        self.findings.push(Finding { check, status, message, advice, exit_code });
+    }
+
+    /// How a run would end: of several codes the first of 2, 4, 3.
+    pub fn exit_code(&self) -> u8 {
+        let missing = self.findings.iter().filter(|it| it.status == CheckStatus::NotOk);
+        let codes: Vec<u8> = missing.map(|it| it.exit_code).collect();
+        [2, 4, 3].into_iter().find(|code| codes.contains(code)).unwrap_or(0)
+    }
+
+    pub fn json(&self) -> serde_json::Result<String> {
+        let coverage = self.coverage.as_ref();
+        rows::json(&CheckJson {
+            checks: &self.findings,
+            in_no_job: coverage.map(|it| &*it.in_no_job),
+            not_listed: coverage.map(|it| &*it.not_listed),
+            exit_code: self.exit_code(),
+        })
+    }
+
+    pub fn table(&self) -> String {
+        let rows = self.findings.iter().map(|finding| {
+            let message = one_line(&finding.message);
+            let status = match finding.status {
+                CheckStatus::Ok => "ok",
+                CheckStatus::NotOk => "NOT OK",
+                CheckStatus::Unknown => "unknown",
+            };
+            let (word, _) = finding.check.word_and_code();
+            let text = match &finding.advice {
+                None => message,
+                Some(advice) => format!("{}; {advice}", message.trim_end_matches('.')),
+            };
+            vec![word.to_owned(), status.to_owned(), text]
         });
-        failures.max()
+        let table = words::columns(&["WHAT", "", "FOUND, AND WHAT TO DO"], rows.collect(), &[]);
+        table + &self.coverage.as_ref().map(Coverage::warnings).unwrap_or_default()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     #[test]
     fn a_run_ends_by_the_worst_that_is_missing() {
-        use CheckFailure::{Ledger, Stopped, Usage};
-        for (failures, worst) in [
-            (&[][..], None),
-            (&[Stopped], Some(Stopped)),
-            (&[Ledger, Stopped], Some(Ledger)),
-            (&[Stopped, Usage, Ledger], Some(Usage)),
-        ] {
+        use CheckItem::{Credentials, Ledger, Token};
+        for (missing, worst) in
+            [(&[][..], 0), (&[Token], 3), (&[Ledger, Token], 4), (&[Token, Credentials, Ledger], 2)]
+        {
             let mut report = Checklist::default();
             report.ok(CheckItem::Manifest, "");
             report.unknown(CheckItem::CreateReports, "", "");
-            for failure in failures {
-                report.not_ok((CheckItem::Ledger, *failure), "", "");
+            for item in missing {
+                report.not_ok(*item, "", "");
             }
-            assert_eq!(report.failure(), worst);
+            assert_eq!(report.exit_code(), worst);
         }
+    }
+
+    fn report() -> Checklist {
+        let mut report = Checklist::default();
+        report.ok(CheckItem::Manifest, "2 jobs");
+        report.not_ok(CheckItem::Token, "refused:\u{1b}[2J", "get a new one");
+        report.unknown(CheckItem::CreateReports, "cannot be tried", "");
+        report.coverage = Some(Coverage {
+            in_no_job: (0..7).map(|n| format!("org{n}")).collect(),
+            not_listed: vec![Unlisted {
+                sub_partner_org_id: "gone".to_owned(),
+                sub_partner: Some("Acme".to_owned()),
+            }],
+            named: 2,
+        });
+        report
+    }
+
+    #[test]
+    fn the_table_has_a_line_for_each_and_names_a_few() {
+        let expected = "\
+WHAT                     FOUND, AND WHAT TO DO
+manifest        ok       2 jobs
+token           NOT OK   refused: [2J; get a new one
+create reports  unknown  cannot be tried
+warning: 7 sub-partners active at the API and in no job, so without a report: org0, org1, org2, org3, \
+org4 and 2 more (--format json names all)
+warning: 1 sub-partner in the manifest and not listed for this token: have they left, or are they another account's?: Acme
+";
+        assert_eq!(report().table(), expected);
+    }
+
+    #[test]
+    fn the_json_is_what_its_schema_says() {
+        let validator =
+            crate::tests::Validator::new(&rows::schema_of::<CheckJson<'_>>("monthend check"));
+        for report in [report(), Checklist::default()] {
+            let json: Value = serde_json::from_str(&report.json().unwrap()).unwrap();
+            let result = validator.validate(&json);
+            assert_eq!(result, Ok(()));
+        }
+        let json: Value = serde_json::from_str(&report().json().unwrap()).unwrap();
+        assert_eq!(json["checks"][1]["check"], "token");
+        assert_eq!(json["checks"][1]["status"], "not_ok");
+        assert_eq!(json["checks"][2]["advice"], Value::Null);
+        assert_eq!(json["in_no_job"].as_array().unwrap().len(), 7);
+        assert_eq!(json["not_listed"][0]["sub_partner"], "Acme");
+        assert_eq!(json["exit_code"], 3);
     }
 }

@@ -1,7 +1,6 @@
-//! Stderr, which log lines and the progress bar share, and stdout for results.
+//! Stderr, which log lines and the progress bar share.
 
 use std::{
-    borrow::Cow,
     fmt::{self, Write as _},
     io::{self, IsTerminal, Write},
     sync::{
@@ -12,7 +11,7 @@ use std::{
 
 use chrono::Utc;
 use indicatif::ProgressBar;
-use tracing::{Event, Level, Subscriber, error, field::Visit, info, warn};
+use tracing::{Event, Level, Subscriber, error, field::Visit, info};
 use tracing_subscriber::{
     Layer,
     filter::LevelFilter,
@@ -22,17 +21,20 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-pub use super::log_filter::{LogFilter, LogFilterError, Verbosity};
 use super::{
-    ForPeople,
     color::{Color, Paint},
     echo::Unechoed,
     log_filter::ALWAYS,
+    stdout::for_stream,
     workflow_command as github, wrap,
+};
+pub use super::{
+    log_filter::{LogFilter, LogFilterError, Verbosity},
+    stdout::{CsvError, print, print_csv, print_json, say},
 };
 use crate::{
     manifest::Problem,
-    text::{harmless_json, shown, system_says, without_users},
+    text::{harmless_json, shown, without_users},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -91,12 +93,6 @@ pub(super) fn width() -> usize {
     size.map_or(80, |(_, columns)| usize::from(columns))
 }
 
-/// None where stdout is no terminal.
-pub(super) fn width_of_results() -> Option<usize> {
-    let size = ::console::Term::stdout().size_checked();
-    size.map(|(_, columns)| usize::from(columns))
-}
-
 static IS_LOG: AtomicBool = AtomicBool::new(false);
 static STARTED: OnceLock<(LogFormat, Option<Verbosity>)> = OnceLock::new();
 
@@ -111,92 +107,6 @@ pub fn begin_log() {
 pub fn end_log(exit_code: u8) {
     if matches!(STARTED.get(), Some((LogFormat::Json, _))) {
         info!(exit_code, "end");
-    }
-}
-
-/// Writes to stdout. A reader that has gone away is no failure; a full disk behind a redirection is.
-pub fn print(text: impl Into<ForPeople>) -> io::Result<()> {
-    let text = text.into().to_string();
-    if github::is_on() {
-        write_out(github::harmless(&text).as_bytes())
-    } else {
-        write_out(text.as_bytes())
-    }
-}
-
-/// As [`print()`]; on a terminal without what JSON does not escape.
-pub fn print_json(json: &str) -> io::Result<()> {
-    let json = harmless_json(json);
-    write_out(for_stream(&io::stdout(), &json).as_bytes())
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum CsvError {
-    #[error(
-        "GitHub Actions would take line {0} of this CSV for a command, so it is not printed; write it to a file \
-         (add > FILE.csv to the command), or use --format json"
-    )]
-    StartsCommand(usize),
-    #[error("cannot write to stdout: {0}")]
-    Io(#[from] io::Error),
-}
-
-/// As [`print()`], byte for byte; on a terminal without what acts on it, and under GitHub Actions without workflow
-/// commands.
-pub fn print_csv(table: &str) -> Result<(), CsvError> {
-    print_csv_with(|out| out.write_all(table.as_bytes()))
-}
-
-pub fn print_csv_with(
-    write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
-) -> Result<(), CsvError> {
-    let stdout = io::stdout();
-    if is_file(&stdout) || !(github::is_on() || stdout.is_terminal()) {
-        let mut out = stdout.lock();
-        return Ok(unless_gone(write(&mut out).and_then(|()| out.flush()))?);
-    }
-    let mut table = Vec::new();
-    write(&mut table)?;
-    let table = String::from_utf8_lossy(&table);
-    match github::command_in(table.as_bytes()).filter(|_| github::is_on()) {
-        Some(line) => Err(CsvError::StartsCommand(line)),
-        None => Ok(write_out(for_stream(&stdout, &table).as_bytes())?),
-    }
-}
-
-/// Data as they are; on a terminal as harmless as text for people.
-fn for_stream<'a>(stream: &impl IsTerminal, data: &'a str) -> Cow<'a, str> {
-    if stream.is_terminal() { shown(data) } else { data.into() }
-}
-
-/// Nothing takes lines of a file for workflow commands.
-#[cfg(unix)]
-fn is_file(stream: &impl std::os::fd::AsFd) -> bool {
-    rustix::fs::fstat(stream)
-        .is_ok_and(|there| rustix::fs::FileType::from_raw_mode(there.st_mode).is_file())
-}
-
-#[cfg(not(unix))]
-fn is_file<S>(_: &S) -> bool {
-    false
-}
-
-fn write_out(bytes: &[u8]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    unless_gone(out.write_all(bytes).and_then(|()| out.flush()))
-}
-
-fn unless_gone(written: io::Result<()>) -> io::Result<()> {
-    match written {
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written,
-    }
-}
-
-/// Writes to stdout once the work is done. A failure is a warning: it changes no exit code.
-pub fn say(text: impl Into<ForPeople>) {
-    if let Err(e) = print(text) {
-        warn!("cannot write to stdout: {}", system_says(&e));
     }
 }
 
@@ -265,13 +175,15 @@ pub fn annotate_problem(problem: &Problem) {
     }
 }
 
-static BAR: OnceLock<Mutex<Option<Shown>>> = OnceLock::new();
+static BAR: Mutex<Option<Shown>> = Mutex::new(None);
 
-struct Shown(ProgressBar, Option<Unechoed>);
+struct Shown(
+    ProgressBar,
+    #[expect(dead_code, reason = "lasts as long as the bar")] Option<Unechoed>,
+);
 
 fn bar() -> MutexGuard<'static, Option<Shown>> {
-    let bar = BAR.get_or_init(Mutex::default);
-    bar.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    BAR.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// Log lines appear above this bar; `None` ends that.
@@ -281,8 +193,8 @@ pub(super) fn set_bar(new: Option<ProgressBar>) {
 
 /// For an end in the middle of a run. A bar that is being drawn stays: the terminal may be why nothing ends.
 pub fn clear_bar() {
-    if let Some(Ok(mut bar)) = BAR.get().map(|bar| bar.try_lock())
-        && let Some(Shown(bar, _unechoed)) = bar.take()
+    if let Ok(mut bar) = BAR.try_lock()
+        && let Some(Shown(bar, _)) = bar.take()
     {
         bar.finish_and_clear();
     }
@@ -369,7 +281,7 @@ where
     }
 }
 
-/// Beside a JSON log. A text log has annotations in place of its lines.
+/// Next to a JSON log. A text log has annotations in place of its lines.
 struct Annotations;
 
 impl<S: Subscriber> Layer<S> for Annotations {

@@ -4,10 +4,7 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
 
-use super::{
-    life_view::{facts, time},
-    words,
-};
+use super::words::{self, time};
 use crate::{
     ledger::{Row, State},
     output::history::SeenReport,
@@ -102,6 +99,21 @@ fn about(undecided: &UndecidedRow<'_>, commands: &DecisionCommands) -> String {
         if candidates.is_empty() { "if it has no report" } else { "if none of them is the one" };
     let _ = writeln!(out, "  {none}, to send it again:\n    {decide} --resend");
     out
+}
+
+/// `created 2026-11-02 03:04:06 UTC by Y2lz, COMPLETED`, as far as it was shown.
+fn facts(report: &SeenReport) -> String {
+    let created = match report.created {
+        Some(created) => format!("created {}", time(created)),
+        None => "created at a time that the server does not show".to_owned(),
+    };
+    let by = match &report.created_by {
+        Some(by) => format!("by {by}"),
+        None => "by a person that the server does not show".to_owned(),
+    };
+    let status = report.status.as_ref();
+    let status = status.map_or_else(String::new, |status| format!(", {status}"));
+    one_line(&format!("{created} {by}{status}"))
 }
 
 #[cfg(test)]

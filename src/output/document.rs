@@ -1,6 +1,6 @@
 //! Documents that are written once, when a command has ended.
 
-use std::{error::Error, io, path::PathBuf};
+use std::{io, path::PathBuf};
 
 use super::{
     Ending, Reporter, console, junit::junit, metrics::metrics, summary_json::summary_json,
@@ -40,16 +40,12 @@ impl Reporter for Document {
     }
 
     fn end(&mut self, ending: &Ending<'_>) -> io::Result<()> {
-        fn other(e: impl Into<Box<dyn Error + Send + Sync>>) -> io::Error {
-            io::Error::other(e)
-        }
         let text = match self.kind {
-            DocumentKind::Junit => junit(ending).map_err(other),
-            DocumentKind::Summary => match summary_json(ending) {
-                Ok(json) => Ok(harmless_json(&json).into_owned()),
-                Err(e) => Err(other(e)),
-            },
-            DocumentKind::Metrics => metrics(ending).map_err(other),
+            DocumentKind::Junit => junit(ending).map_err(io::Error::other),
+            DocumentKind::Metrics => metrics(ending).map_err(io::Error::other),
+            DocumentKind::Summary => summary_json(ending)
+                .map(|json| harmless_json(&json).into_owned())
+                .map_err(Into::into),
         }?;
         match &self.place {
             Some(place) => files::replace(place, text.as_bytes()),

@@ -3,15 +3,14 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use chrono::{DateTime, NaiveDate, Utc};
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use super::causes::{CauseGroup, GroupBy, causes, failed};
 use crate::{
-    ledger::{Row, State},
+    ledger::{Row, State, StatusCounts},
     output::history::Selected,
     sending::Stats,
 };
+use request::ReportStatus;
 
 #[derive(Debug, Clone)]
 pub struct About {
@@ -42,25 +41,6 @@ pub struct Ending<'a> {
     /// In ledger order; none where the command ended before they were known.
     pub rows: Vec<&'a Row>,
     pub pace: Stats,
-}
-
-/// The selected rows by what became of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "Standing")]
-pub struct StatusCounts {
-    /// Their reports exist.
-    pub created: usize,
-    /// They failed, or await a decision.
-    pub failed: usize,
-    /// They are not sent, or known not to have been processed.
-    pub pending: usize,
-    /// In doubt: a report may exist.
-    pub sending: usize,
-    /// Of the created ones, those whose file is there.
-    pub collected: usize,
-    /// Of the collected ones, those without any row.
-    pub empty: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,18 +75,7 @@ impl<'a> Ending<'a> {
 
     pub fn standing(&self) -> StatusCounts {
         let mut standing = StatusCounts::default();
-        for row in &self.rows {
-            *match row.state {
-                State::Created(_) => &mut standing.created,
-                State::Failed { .. } | State::InDoubt { .. } => &mut standing.failed,
-                State::Pending { .. } => &mut standing.pending,
-                State::Sending { .. } => &mut standing.sending,
-            } += 1;
-            if row.is_collected() {
-                standing.collected += 1;
-                standing.empty += usize::from(row.collected.rows == Some(0));
-            }
-        }
+        self.rows.iter().for_each(|row| standing.add(row));
         standing
     }
 
@@ -114,9 +83,9 @@ impl<'a> Ending<'a> {
         if !self.about.collects || !matches!(row.state, State::Created(_)) || row.is_collected() {
             return Collecting::Done;
         }
-        let is_over = !row.collected.is_in_progress();
+        let status = row.collected.status();
         let is_tried = !row.collected.error.is_empty();
-        if is_tried && (is_over || row.collected.status.is_empty()) {
+        if is_tried && status != ReportStatus::InProgress {
             Collecting::Failed
         } else {
             Collecting::Waiting

@@ -13,7 +13,7 @@ use super::{
     console, words,
     workflow_command::{annotation, is_on},
 };
-use crate::text::one_line;
+use crate::text::{named, one_line};
 
 #[derive(Debug)]
 pub struct GithubActions;
@@ -43,8 +43,8 @@ impl Reporter for GithubActions {
         match env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
             None => Ok(()),
             Some(path) => {
-                let mut file = OpenOptions::new().append(true).create(true).open(path)?;
-                file.write_all(table(ending, &failures, &uncollected).as_bytes())
+                let mut summary = OpenOptions::new().append(true).create(true).open(path)?;
+                summary.write_all(table(ending, &failures, &uncollected).as_bytes())
             }
         }
     }
@@ -59,19 +59,13 @@ fn in_workspace(path: &Path) -> String {
 }
 
 fn sentence(failure: &CauseGroup<'_>) -> String {
-    const NAMED: usize = 3;
-    let names = failure.rows.iter().take(NAMED).map(|row| words::name(row));
-    let names: Vec<String> = names.collect();
-    let more = match failure.rows.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let requests = words::count(failure.rows.len(), "request");
+    let all = failure.rows.len();
     one_line(&format!(
-        "{}: {} ({requests}: {}{more})",
+        "{}: {} ({}: {})",
         failure.code,
         failure.said().join("; "),
-        names.join(", ")
+        words::count(all, "request"),
+        named(failure.rows.iter().take(3).map(|row| words::name(row)), all)
     ))
 }
 

@@ -22,6 +22,18 @@ pub struct Commands {
     pub for_real: Option<Hint>,
 }
 
+impl Commands {
+    /// In a rehearsal nobody can be asked to fix anything: an option does it.
+    fn once_fixed(&self, why: &str, command: &str) -> Hint {
+        match self.fixed {
+            Some(fixed) => {
+                Hint::new(format!("{why}, with the causes fixed"), format!("{command}{fixed}"))
+            }
+            None => Hint::new(format!("{why}, once the causes are fixed"), command),
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hint {
     pub why: String,
@@ -54,14 +66,7 @@ pub(super) fn hints(
             hints.push(Hint::new("or, to decide them by hand", &commands.resolve));
         }
     } else if selected.iter().any(|row| is_failed(row)) {
-        hints.push(match commands.fixed {
-            // In a rehearsal nobody can be asked to fix anything.
-            Some(fixed) => Hint::new(
-                "to retry what failed, with the causes fixed",
-                format!("{}{fixed}", commands.retry),
-            ),
-            None => Hint::new("to retry what failed, once the causes are fixed", &commands.retry),
-        });
+        hints.push(commands.once_fixed("to retry what failed", &commands.retry));
     }
     let in_doubt = selected.iter().filter(|row| row.state.is_in_doubt());
     if let n @ 1.. = in_doubt.count()
@@ -97,13 +102,7 @@ fn after_stop(finished: &Finished, commands: &Commands) -> Option<Hint> {
         }
         StopReason::Credentials(_) => again("to continue, with a token that the server accepts"),
         StopReason::Forbidden(_) => again("to continue, with a token that may create reports"),
-        StopReason::TooManyFailures(_) => match commands.fixed {
-            Some(fixed) => Hint::new(
-                "to continue, with the causes fixed",
-                format!("{}{fixed}", commands.again),
-            ),
-            None => again("to continue, once the causes are fixed"),
-        },
+        StopReason::TooManyFailures(_) => commands.once_fixed("to continue", &commands.again),
         StopReason::Interrupted(_) => again("to continue"),
     })
 }

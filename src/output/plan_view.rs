@@ -5,18 +5,17 @@ use std::{
     time::Duration,
 };
 
-use schemars::{JsonSchema, generate::SchemaSettings};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
 
-use super::{matrix::PlanMatrix, words};
+use super::{View, rows, words};
 use crate::{
-    ledger::{Ledger, Row, State, neutralise},
+    ledger::{Ledger, Row, State},
     manifest::Limits,
     plan::{Plan, Planned, Warning, time_to_send},
     text::one_line,
 };
-use request::{RequestId, spell_day};
+use request::RequestId;
 
 /// What a run would do with a planned request, given the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -36,34 +35,12 @@ pub enum Action {
     Leave,
 }
 
+/// Which command would do it.
 #[derive(Debug, Clone)]
 pub struct Would {
-    command: &'static str,
-    /// What is collected, where nothing is sent.
-    collects: Option<HashMap<RequestId, Action>>,
-}
-
-impl Would {
-    pub fn send(command: &'static str) -> Self {
-        let collects = None;
-        Would { command, collects }
-    }
-
-    pub fn collect(actions: HashMap<RequestId, Action>) -> Self {
-        Would { command: "collect", collects: Some(actions) }
-    }
-
-    /// Created rows are collected as `actions` say.
-    pub fn send_and_collect(actions: HashMap<RequestId, Action>) -> Self {
-        Would { collects: Some(actions), ..Would::send("run") }
-    }
-
-    fn action(&self, request: RequestId, row: Option<&Row>) -> Action {
-        match (Action::for_row(row), &self.collects) {
-            (Action::Skip, Some(actions)) => actions.get(&request).copied().unwrap_or(Action::Skip),
-            (action, _) => action,
-        }
-    }
+    pub command: &'static str,
+    /// What becomes of created rows; none where nothing is collected.
+    pub collects: Option<HashMap<RequestId, Action>>,
 }
 
 impl Action {
@@ -73,17 +50,6 @@ impl Action {
             Some(State::InDoubt { .. }) => Action::Decide,
             Some(State::Created(_)) => Action::Skip,
             Some(State::Sending { .. }) => Action::LookUp,
-        }
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Action::Send => "send",
-            Action::LookUp => "look_up",
-            Action::Skip => "skip",
-            Action::Decide => "decide",
-            Action::Collect => "collect",
-            Action::Leave => "leave",
         }
     }
 }
@@ -132,7 +98,7 @@ struct PlanRow<'a> {
 /// What a manifest means, or a ledger leaves to do, and what a run would do about it.
 #[derive(Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct PlanJson<'a> {
+pub struct PlanJson<'a> {
     /// The name of the manifest.
     manifest: &'a str,
     /// The ledger's path.
@@ -151,18 +117,37 @@ struct PlanJson<'a> {
     rows: Vec<PlanRow<'a>>,
 }
 
-pub fn plan_schema() -> Value {
-    let generator = SchemaSettings::draft2020_12().into_generator();
-    let mut schema = generator.into_root_schema_for::<PlanJson<'_>>();
-    schema.insert("title".to_owned(), "monthend plan".into());
-    schema.to_value()
+impl View for PlanView<'_> {
+    fn table(&self) -> String {
+        let jobs = self.jobs();
+        let requests = self.requests();
+        format!("{jobs}\n{requests}\n{}", self.totals())
+    }
+
+    fn csv(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        rows::csv(self.rows(), out)
+    }
+
+    fn json(&self) -> serde_json::Result<String> {
+        let actions = self.actions();
+        rows::json(&PlanJson {
+            manifest: self.name,
+            ledger: &self.ledger_path,
+            requests: self.selected.len(),
+            folded: self.plan.folded(),
+            seconds_at_the_configured_rate: self.time(&actions).map(|t| t.as_secs_f64()),
+            actions,
+            warnings: self.warnings,
+            rows: self.rows().collect(),
+        })
+    }
 }
 
 impl PlanView<'_> {
-    fn lines(&self) -> impl Iterator<Item = PlanRow<'_>> {
+    fn rows(&self) -> impl Iterator<Item = PlanRow<'_>> {
         self.selected.iter().map(|planned| {
             let request = &planned.request;
-            let row = self.ledger.get(planned.id);
+            let code = self.ledger.get(planned.id).map(|row| row.state.error_code());
             PlanRow {
                 request_id: planned.id.to_string(),
                 job: &planned.job,
@@ -172,14 +157,17 @@ impl PlanView<'_> {
                 billing_start_date: request.period.start().to_string(),
                 billing_end_date: request.period.end().to_string(),
                 internal: request.internal,
-                action: self.would.action(planned.id, row),
-                error_code: (row.map(|row| row.state.error_code())).filter(|code| !code.is_empty()),
+                action: self.action(planned),
+                error_code: code.filter(|code| !code.is_empty()),
             }
         })
     }
 
     fn action(&self, planned: &Planned) -> Action {
-        self.would.action(planned.id, self.ledger.get(planned.id))
+        match (Action::for_row(self.ledger.get(planned.id)), &self.would.collects) {
+            (Action::Skip, Some(actions)) => *actions.get(&planned.id).unwrap_or(&Action::Skip),
+            (action, _) => action,
+        }
     }
 
     fn actions(&self) -> BTreeMap<Action, usize> {
@@ -190,69 +178,12 @@ impl PlanView<'_> {
         actions
     }
 
-    pub fn csv(&self, out: &mut dyn io::Write) -> io::Result<()> {
-        self.write_csv(out).map_err(|e| match e.into_kind() {
-            csv::ErrorKind::Io(e) => e,
-            other => io::Error::other(format!("{other:?}")),
-        })
-    }
-
-    fn write_csv(&self, out: &mut dyn io::Write) -> csv::Result<()> {
-        let mut out = csv::WriterBuilder::new().buffer_capacity(1 << 16).from_writer(out);
-        out.write_record([
-            "request_id",
-            "job",
-            "sub_partner",
-            "sub_partner_org_id",
-            "type",
-            "billing_start_date",
-            "billing_end_date",
-            "internal",
-            "action",
-            "error_code",
-        ])?;
-        for planned in &self.selected {
-            let request = &planned.request;
-            let org = request.sub_partner.as_ref().map(|org| org.as_str());
-            out.write_field(planned.id.spell())?;
-            out.write_field(&*neutralise(&planned.job))?;
-            out.write_field(&*neutralise(planned.label.as_deref().unwrap_or_default()))?;
-            out.write_field(&*neutralise(org.unwrap_or_default()))?;
-            out.write_field(request.report_type.as_str())?;
-            out.write_field(spell_day(request.period.start()))?;
-            out.write_field(spell_day(request.period.end()))?;
-            out.write_field(if request.internal { "true" } else { "false" })?;
-            let row = self.ledger.get(planned.id);
-            out.write_field(self.action(planned).word())?;
-            let code = row.map_or("", |row| row.state.error_code());
-            out.write_field(&*neutralise(code))?;
-            out.write_record(None::<&[u8]>)?;
-        }
-        Ok(out.flush()?)
-    }
-
-    pub fn json(&self) -> serde_json::Result<String> {
-        let actions = self.actions();
-        let plan = PlanJson {
-            manifest: self.name,
-            ledger: &self.ledger_path,
-            requests: self.selected.len(),
-            folded: self.plan.folded(),
-            seconds_at_the_configured_rate: self.time(&actions).map(|t| t.as_secs_f64()),
-            actions,
-            warnings: self.warnings,
-            rows: self.lines().collect(),
-        };
-        Ok(serde_json::to_string_pretty(&plan)? + "\n")
-    }
-
     fn time(&self, actions: &BTreeMap<Action, usize>) -> Option<Duration> {
         let creates = actions.get(&Action::Send).copied().unwrap_or_default();
         time_to_send(self.limits, creates)
     }
 
-    pub fn table(&self) -> String {
-        let mut out = String::new();
+    fn jobs(&self) -> String {
         let mut selected: BTreeMap<&str, usize> = BTreeMap::new();
         for planned in &self.selected {
             *selected.entry(&planned.job).or_default() += 1;
@@ -260,66 +191,36 @@ impl PlanView<'_> {
         let all = self.selected.len() == self.plan.requests().len();
         let jobs = self.plan.jobs().iter();
         let jobs = jobs.filter(|job| all || selected.contains_key(&*job.name)).map(|job| {
-            vec![
-                job.name.to_string(),
-                words::grouped(selected.get(&*job.name).copied().unwrap_or_default()),
-                words::grouped(job.folded),
-                words::grouped(job.excluded),
-            ]
+            let requests = selected.get(&*job.name).copied().unwrap_or_default();
+            let counts = [requests, job.folded, job.excluded].map(words::grouped);
+            [vec![job.name.to_string()], counts.to_vec()].concat()
         });
-        out.push_str(&words::columns(
-            &["JOB", "REQUESTS", "NAMED TWICE", "EXCLUDED"],
-            jobs.collect(),
-            &[1, 2, 3],
-        ));
-        out.push('\n');
-        out.push_str(&self.requests());
-        out.push('\n');
-        out.push_str(&self.totals());
-        out
+        let header = ["JOB", "REQUESTS", "NAMED TWICE", "EXCLUDED"];
+        words::columns(&header, jobs.collect(), &[1, 2, 3])
     }
 
     fn requests(&self) -> String {
-        let failed = |planned: &Planned| failed_before(self.ledger.get(planned.id));
-        if let Some(matrix) = PlanMatrix::new(&self.selected, SHOWN, |p| failed(p).is_some()) {
-            let (mut table, more) = matrix.table(SHOWN);
-            if more > 0 {
-                let more = words::count(more, "more sub-partner");
-                let _ = writeln!(table, "… and {more} (--format csv shows all)");
-            }
-            return table;
-        }
-        let first = self.lines().zip(&self.selected).take(SHOWN);
-        let first = first.map(|(line, planned)| {
-            let who = line.sub_partner.or(line.sub_partner_org_id).unwrap_or("own");
-            let internal = if line.internal { " internal" } else { "" };
-            let mut would = line.action.word().replace('_', " ");
-            if let Some(code) = failed(planned) {
-                let _ = write!(would, " (failed before: {code})");
+        let rows = self.rows().zip(&self.selected).take(SHOWN).map(|(row, planned)| {
+            let who = row.sub_partner.or(row.sub_partner_org_id).unwrap_or("own");
+            let internal = if row.internal { " internal" } else { "" };
+            let mut would = rows::word(&row.action).replace('_', " ");
+            if let Some(State::Failed { reason, .. }) =
+                self.ledger.get(planned.id).map(|known| &known.state)
+            {
+                let _ = write!(would, " (failed before: {})", reason.code);
             }
             vec![
                 words::shortened(who),
-                format!("{}{internal}", line.r#type),
-                format!("{} to {}", line.billing_start_date, line.billing_end_date),
+                format!("{}{internal}", row.r#type),
+                format!("{} to {}", row.billing_start_date, row.billing_end_date),
                 would,
             ]
         });
-        let mut table = words::columns(
-            &[
-                "SUB-PARTNER",
-                "TYPE",
-                "DAYS",
-                &format!("A {} WOULD", self.would.command.to_uppercase()),
-            ],
-            first.collect(),
-            &[],
-        );
+        let would = format!("A {} WOULD", self.would.command.to_uppercase());
+        let header = ["SUB-PARTNER", "TYPE", "DAYS", &would];
+        let table = words::columns(&header, rows.collect(), &[]);
         let more = self.selected.len().saturating_sub(SHOWN);
-        if more > 0 {
-            let more = words::count(more, "more request");
-            let _ = writeln!(table, "… and {more} (--format csv shows all)");
-        }
-        table
+        table + &words::more(more, "request", "--format csv shows all")
     }
 
     fn totals(&self) -> String {
@@ -355,43 +256,26 @@ impl PlanView<'_> {
                 let _ = write!(out, ", {}", what.replace("{}", &words::grouped(n(action))));
             }
         }
-        let limits = self.limits;
+        let rate = self.limits.rate;
         let _ = match self.time(&actions) {
             _ if n(Action::Send) + n(Action::LookUp) == 0 => Ok(()),
-            Some(time) => write!(out, "; {} at {}", words::about(time), limits.rate),
+            Some(time) => write!(out, "; {} at {rate}", words::about(time)),
             None => write!(out, "; as fast as the server lets it (rate: unlimited)"),
         };
         let mut before: BTreeMap<&str, usize> = BTreeMap::new();
-        for code in self.lines().filter_map(|line| line.error_code) {
+        for code in self.rows().filter_map(|row| row.error_code) {
             *before.entry(code).or_default() += 1;
         }
-        let failed: usize = before.values().sum();
-        if failed > 0 {
-            let causes =
-                before.iter().map(|(code, n)| format!("{} {}", one_line(code), words::grouped(*n)));
-            let causes: Vec<String> = causes.collect();
-            let _ =
-                write!(out, "\n{} failed before: {}", words::grouped(failed), causes.join(", "));
+        if !before.is_empty() {
+            let failed = words::grouped(before.values().sum());
+            let causes = before.iter();
+            let causes: Vec<String> = causes
+                .map(|(code, rows)| format!("{} {}", one_line(code), words::grouped(*rows)))
+                .collect();
+            let _ = write!(out, "\n{failed} failed before: {}", causes.join(", "));
         }
         let exists = if self.ledger_exists { "" } else { " (not there yet)" };
         let _ = writeln!(out, "\nledger {}{exists}", self.ledger_path);
         out
-    }
-}
-
-fn failed_before(row: Option<&Row>) -> Option<&str> {
-    match &row?.state {
-        State::Failed { reason, .. } => Some(&reason.code),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_checked_in_schema_is_up_to_date() {
-        crate::tests::is_checked_in("plan", &plan_schema());
     }
 }

@@ -4,9 +4,9 @@ use std::{io, path::PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Ending, Reporter, StatusCounts};
+use super::{Ending, Reporter};
 use crate::{
-    ledger::{Row, State},
+    ledger::{Row, State, StatusCounts},
     output::history::{self, HistoryEvent, HistoryLine, RunStart, SeenReport, append},
     run::{Attempt, Event, EventKind, Fetched},
     sending::SessionEvent,
@@ -129,59 +129,53 @@ fn attempted(attempt: &Attempt) -> HistoryEvent {
 }
 
 fn what(kind: &EventKind) -> Option<HistoryEvent> {
-    let id = |row: &Row| row.id().to_string();
     let report_id = |row: &Row| row.state.report_id().map(ToString::to_string);
-    let replaced = |row: &Row| row.replaces.last().map(ToString::to_string);
     Some(match kind {
-        EventKind::Settled(row) if !matches!(row.state, State::Created(_)) => HistoryEvent::Failed {
-            request_id: id(row),
-            error_code: row.state.error_code().to_owned(),
-            error: row.state.text(),
-        },
+        EventKind::Settled(row) if !matches!(row.state, State::Created(_)) => {
+            HistoryEvent::Failed {
+                request_id: row.id().to_string(),
+                error_code: row.state.error_code().to_owned(),
+                error: row.state.text(),
+            }
+        }
         EventKind::Adopted(row) => HistoryEvent::Adopted {
-            request_id: id(row),
+            request_id: row.id().to_string(),
             report_id: report_id(row).unwrap_or_default(),
         },
-        EventKind::NotMade(row) => HistoryEvent::NotMade {
-            request_id: id(row),
-        },
-        EventKind::NotLookedUp(row) => HistoryEvent::NotLookedUp {
-            request_id: id(row),
-            error: row.state.text(),
-        },
-        EventKind::Candidates(request, reports) => HistoryEvent::Candidates {
-            request_id: request.to_string(),
-            reports: reports
-                .iter()
-                .map(|report| {
-                    let by = report.created_by.as_ref();
-                    SeenReport::new(&report.id, report.created, by, report.status.as_deref())
-                })
-                .collect(),
-        },
-        EventKind::Existing(row) => HistoryEvent::Existing {
-            request_id: id(row),
-            report_id: report_id(row),
-        },
+        EventKind::NotMade(row) => HistoryEvent::NotMade { request_id: row.id().to_string() },
+        EventKind::NotLookedUp(row) => {
+            HistoryEvent::NotLookedUp { request_id: row.id().to_string(), error: row.state.text() }
+        }
+        EventKind::Candidates(request, reports) => {
+            let reports = reports.iter().map(|report| {
+                let by = report.created_by.as_ref();
+                SeenReport::new(&report.id, report.created, by, report.status.as_deref())
+            });
+            let request_id = request.to_string();
+            HistoryEvent::Candidates { request_id, reports: reports.collect() }
+        }
+        EventKind::Existing(row) => {
+            HistoryEvent::Existing { request_id: row.id().to_string(), report_id: report_id(row) }
+        }
         EventKind::GivenUp(row) => HistoryEvent::Recreate {
-            request_id: id(row),
-            replaced: replaced(row),
+            request_id: row.id().to_string(),
+            replaced: row.replaces.last().map(ToString::to_string),
         },
         EventKind::Collected(row, Fetched::Now) => HistoryEvent::Collected {
-            request_id: id(row),
+            request_id: row.id().to_string(),
             file: row.collected.file.clone(),
             sha256: row.collected.sha256.clone(),
             rows: row.collected.rows,
         },
         EventKind::NotCollected(row, _) => HistoryEvent::NotCollected {
-            request_id: id(row),
+            request_id: row.id().to_string(),
             report_status: row.collected.status.clone(),
             error: row.collected.error.clone(),
         },
+        // Said by the run that downloaded it.
+        EventKind::Collected(_, Fetched::Before) => return None,
         // Another line about the same row follows, or they concern all rows.
         EventKind::Settled(_)
-        // Said by the run that downloaded it.
-        | EventKind::Collected(_, Fetched::Before)
         | EventKind::Attempted(_)
         | EventKind::Started
         | EventKind::Retrying { .. }

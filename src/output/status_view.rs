@@ -1,70 +1,43 @@
-use std::{cmp::Reverse, collections::BTreeMap, fmt::Write as _};
+use std::{cmp::Reverse, collections::BTreeMap, fmt::Write as _, io};
 
 use foldhash::HashMap;
-use schemars::{JsonSchema, generate::SchemaSettings};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::{
+    View,
     causes::{CauseGroup, GroupBy, causes, failed, uncollected},
-    words, wrap,
+    rows, words, wrap,
 };
 use crate::{
-    ledger::{Row, State, neutralise},
+    ledger::{Row, State, StatusCounts},
     text::one_line,
 };
 
-/// How many rows of each status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Statuses {
-    /// The server has accepted the request and given an id.
-    created: usize,
-    /// Refused for good, or in doubt.
-    failed: usize,
-    /// Not sent yet.
-    pending: usize,
-    /// Sent, and the answer is not recorded.
-    sending: usize,
-    /// Of the created ones, those whose file is there.
-    collected: usize,
-    /// Of the collected ones, those without any row.
-    empty: usize,
-}
-
 /// A ledger's counts, by status, type, period, cause and sub-partner.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct StatusView {
+pub struct StatusView<'a> {
     /// The ledger's path.
     ledger: String,
     /// The rows that are counted.
     total: usize,
     /// All of them.
-    by_status: Statuses,
+    by_status: StatusCounts,
     /// By report type.
-    by_type: BTreeMap<String, Statuses>,
+    by_type: BTreeMap<String, StatusCounts>,
     /// By period: `2026-09`, or its first and last day.
-    by_period: BTreeMap<String, Statuses>,
+    by_period: BTreeMap<String, StatusCounts>,
     /// Failed rows by their `error_code`.
     by_cause: BTreeMap<String, usize>,
     /// Those that failed most first.
     sub_partners: Vec<SubPartnerCounts>,
-    /// Causes with whom they concern and what was said.
+    /// For the causes, as people read them.
     #[serde(skip)]
-    concerned: Vec<Concern>,
-    /// The same of created reports whose files are not there.
+    rows: Vec<&'a Row>,
+    /// The command that shows and decides the rows in doubt.
     #[serde(skip)]
-    uncollected: Vec<Concern>,
-}
-
-/// A cause, as people read it.
-#[derive(Debug, Clone, PartialEq)]
-struct Concern {
-    code: String,
-    whom: String,
-    /// A line for each message.
-    said: Vec<String>,
+    pub resolve: Option<String>,
 }
 
 /// One sub-partner's counts, or those of the partner itself.
@@ -77,42 +50,33 @@ struct SubPartnerCounts {
     /// Its label; null where it has none.
     sub_partner: Option<String>,
     #[serde(flatten)]
-    statuses: Statuses,
+    statuses: StatusCounts,
     /// As people read it.
     #[serde(skip)]
     who: String,
 }
 
-pub fn status_schema() -> Value {
-    let generator = SchemaSettings::draft2020_12().into_generator();
-    let mut schema = generator.into_root_schema_for::<StatusView>();
-    schema.insert("title".to_owned(), "monthend status".into());
-    schema.to_value()
+/// One count in CSV.
+#[derive(Serialize, JsonSchema)]
+struct StatusRow<'a> {
+    by: &'static str,
+    name: &'a str,
+    sub_partner_org_id: Option<&'a str>,
+    #[serde(flatten)]
+    statuses: StatusCounts,
 }
 
 /// In columns, but for long names.
 const WIDTH: usize = 100;
+/// For whom a cause concerns.
+const ROOM: usize = WIDTH - 16;
 const COLUMNS: [&str; 6] = ["CREATED", "COLLECTED", "EMPTY", "FAILED", "PENDING", "SENDING"];
 const SHOWN: usize = 10;
 
-impl Statuses {
-    fn add(&mut self, row: &Row) {
-        *match row.state {
-            State::Created(_) => &mut self.created,
-            State::Failed { .. } | State::InDoubt { .. } => &mut self.failed,
-            State::Pending { .. } => &mut self.pending,
-            State::Sending { .. } => &mut self.sending,
-        } += 1;
-        if row.is_collected() {
-            self.collected += 1;
-            self.empty += usize::from(row.collected.rows == Some(0));
-        }
-    }
-
-    /// In the order of [`COLUMNS`].
-    fn counts(&self) -> [usize; COLUMNS.len()] {
-        [self.created, self.collected, self.empty, self.failed, self.pending, self.sending]
-    }
+/// In the order of [`COLUMNS`].
+fn cells(counts: &StatusCounts) -> [usize; COLUMNS.len()] {
+    let StatusCounts { created, failed, pending, sending, collected, empty } = *counts;
+    [created, collected, empty, failed, pending, sending]
 }
 
 impl SubPartnerCounts {
@@ -121,30 +85,29 @@ impl SubPartnerCounts {
         SubPartnerCounts {
             sub_partner_org_id: org_id.map(ToString::to_string),
             sub_partner: row.label.as_deref().map(ToOwned::to_owned),
-            statuses: Statuses::default(),
+            statuses: StatusCounts::default(),
             who: words::who(row),
         }
     }
 }
 
-impl StatusView {
-    pub fn new<'a>(ledger: String, rows: impl IntoIterator<Item = &'a Row>) -> Self {
+impl<'a> StatusView<'a> {
+    pub fn new(ledger: String, rows: impl IntoIterator<Item = &'a Row>) -> Self {
         let mut view = StatusView {
             ledger,
             total: 0,
-            by_status: Statuses::default(),
+            by_status: StatusCounts::default(),
             by_type: BTreeMap::new(),
             by_period: BTreeMap::new(),
             by_cause: BTreeMap::new(),
             sub_partners: Vec::new(),
-            concerned: Vec::new(),
-            uncollected: Vec::new(),
+            rows: rows.into_iter().collect(),
+            resolve: None,
         };
-        let rows: Vec<&Row> = rows.into_iter().collect();
         let mut places: HashMap<_, usize> = HashMap::default();
-        let mut types: BTreeMap<_, Statuses> = BTreeMap::new();
-        let mut periods: BTreeMap<_, Statuses> = BTreeMap::new();
-        for row in &rows {
+        let mut types: BTreeMap<_, StatusCounts> = BTreeMap::new();
+        let mut periods: BTreeMap<_, StatusCounts> = BTreeMap::new();
+        for row in &view.rows {
             let place = *places.entry(row.request().sub_partner.as_ref()).or_insert_with(|| {
                 view.sub_partners.push(SubPartnerCounts::of(row));
                 view.sub_partners.len() - 1
@@ -164,79 +127,26 @@ impl StatusView {
         }
         view.by_type = types.iter().map(|(t, s)| (t.to_string(), *s)).collect();
         view.by_period = periods.iter().map(|(p, s)| (p.to_string(), *s)).collect();
-        let undone = |s: &Statuses| (s.failed, s.sending, s.pending);
+        let undone = |s: &StatusCounts| (s.failed, s.sending, s.pending);
         view.sub_partners.sort_by_key(|partner| Reverse(undone(&partner.statuses)));
-        let concern = |cause: &CauseGroup<'_>, said| Concern {
-            code: one_line(cause.code),
-            whom: cause.whom(WIDTH - 16),
-            said,
-        };
-        let causes_of = |cause: fn(&Row) -> Option<(&str, String)>| {
-            causes(rows.iter().copied(), GroupBy::Code, cause)
-        };
-        // `monthend resolve` shows the candidates of rows in doubt.
-        let (concerned, uncollected) = (causes_of(failed), causes_of(uncollected));
-        let concerned = concerned.iter();
-        let concerned = concerned.map(|cause| concern(cause, cause.said_briefly()));
-        view.concerned = concerned.collect();
-        let uncollected = uncollected.iter();
-        view.uncollected = uncollected.map(|cause| concern(cause, cause.said())).collect();
         view
     }
 
-    pub fn json(&self) -> serde_json::Result<String> {
-        Ok(serde_json::to_string_pretty(self)? + "\n")
+    fn causes(&self, cause: fn(&Row) -> Option<(&str, String)>) -> Vec<CauseGroup<'a>> {
+        causes(self.rows.iter().copied(), GroupBy::Code, cause)
     }
+}
 
-    /// A line for each count, of all rows and by each of type, period, cause and sub-partner.
-    pub fn csv(&self) -> csv::Result<String> {
-        let mut out = csv::Writer::from_writer(Vec::new());
-        out.write_record([
-            "by",
-            "name",
-            "sub_partner_org_id",
-            "created",
-            "failed",
-            "pending",
-            "sending",
-            "collected",
-            "empty",
-        ])?;
-        let mut line = |by: &str, name: &str, org_id: &str, s: &Statuses| {
-            let counts = [s.created, s.failed, s.pending, s.sending, s.collected, s.empty];
-            let (name, org_id) = (neutralise(name), neutralise(org_id));
-            let cells = [by.to_owned(), name.into_owned(), org_id.into_owned()];
-            out.write_record(cells.into_iter().chain(counts.map(|n| n.to_string())))
-        };
-        line("all", "", "", &self.by_status)?;
-        for (name, statuses) in &self.by_type {
-            line("type", name, "", statuses)?;
-        }
-        for (name, statuses) in &self.by_period {
-            line("period", name, "", statuses)?;
-        }
-        for (name, failed) in &self.by_cause {
-            let failed = Statuses { failed: *failed, ..Statuses::default() };
-            line("cause", name, "", &failed)?;
-        }
-        for partner in &self.sub_partners {
-            let (label, org_id) = (&partner.sub_partner, &partner.sub_partner_org_id);
-            let name = label.as_deref().or(org_id.as_deref()).unwrap_or("own");
-            let org_id = org_id.as_deref().unwrap_or_default();
-            line("sub_partner", name, org_id, &partner.statuses)?;
-        }
-        words::csv_text(out)
-    }
-
-    pub fn table(&self) -> String {
+impl View for StatusView<'_> {
+    fn table(&self) -> String {
         let header = |first| [&[first], &COLUMNS[..]].concat();
-        let row = |name: &str, statuses: &Statuses| {
-            [vec![name.to_owned()], statuses.counts().map(words::grouped).to_vec()].concat()
+        let row = |name: &str, statuses: &StatusCounts| {
+            [vec![name.to_owned()], cells(statuses).map(words::grouped).to_vec()].concat()
         };
         let right: Vec<usize> = (1..=COLUMNS.len()).collect();
         let block = |first, rows: Vec<Vec<String>>| words::columns(&header(first), rows, &right);
         let lines =
-            |of: &BTreeMap<String, Statuses>| of.iter().map(|(name, s)| row(name, s)).collect();
+            |of: &BTreeMap<String, StatusCounts>| of.iter().map(|(name, s)| row(name, s)).collect();
         let mut out = block("ALL", vec![row(&words::count(self.total, "row"), &self.by_status)]);
         out.push('\n');
         out.push_str(&block("TYPE", lines(&self.by_type)));
@@ -251,17 +161,46 @@ impl StatusView {
             let more = words::count(more, "more sub-partner");
             let _ = writeln!(out, "… and {more} (--sub-partner shows one of them)");
         }
-        if !self.concerned.is_empty() {
+        let failures = self.causes(failed);
+        if !failures.is_empty() {
             out.push_str("\nFAILED\n");
         }
-        for Concern { code, whom, said } in &self.concerned {
-            let _ = writeln!(out, "{code}  {whom}\n{}", indented(said));
+        for cause in &failures {
+            // `monthend resolve` shows the candidates of rows in doubt.
+            let (code, whom) = (one_line(cause.code), cause.whom(ROOM));
+            let _ = writeln!(out, "{code}  {whom}\n{}", indented(&cause.said_briefly()));
         }
-        for Concern { whom, said, .. } in &self.uncollected {
-            let _ = writeln!(out, "\nCREATED AND NOT COLLECTED\n{whom}\n{}", indented(said));
+        for cause in self.causes(uncollected) {
+            let (whom, said) = (cause.whom(ROOM), indented(&cause.said()));
+            let _ = writeln!(out, "\nCREATED AND NOT COLLECTED\n{whom}\n{said}");
         }
         let _ = writeln!(out, "\nledger {}", self.ledger);
+        if let Some(resolve) = &self.resolve {
+            let why = "to see the rows in doubt with the candidates, and decide";
+            let _ = writeln!(out, "\n{why}:\n  {resolve}");
+        }
         out
+    }
+
+    /// A line for each count, of all rows and by each of type, period, cause and sub-partner.
+    fn csv(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        let row = |by, name, statuses| StatusRow { by, name, sub_partner_org_id: None, statuses };
+        let mut all = vec![row("all", "", self.by_status)];
+        all.extend(self.by_type.iter().map(|(name, counts)| row("type", name, *counts)));
+        all.extend(self.by_period.iter().map(|(name, counts)| row("period", name, *counts)));
+        all.extend(self.by_cause.iter().map(|(name, failed)| {
+            row("cause", name, StatusCounts { failed: *failed, ..StatusCounts::default() })
+        }));
+        all.extend(self.sub_partners.iter().map(|partner| {
+            let org_id = partner.sub_partner_org_id.as_deref();
+            let name = partner.sub_partner.as_deref().or(org_id).unwrap_or("own");
+            StatusRow { sub_partner_org_id: org_id, ..row("sub_partner", name, partner.statuses) }
+        }));
+        rows::csv(all, out)
+    }
+
+    fn json(&self) -> serde_json::Result<String> {
+        rows::json(self)
     }
 }
 
@@ -270,14 +209,4 @@ fn indented(lines: &[String]) -> String {
     let lines = lines.iter();
     let lines = lines.map(|line| wrap::wrapped(&format!("  {line}"), WIDTH));
     lines.collect::<Vec<_>>().join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_checked_in_schema_is_up_to_date() {
-        crate::tests::is_checked_in("status", &status_schema());
-    }
 }

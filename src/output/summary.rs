@@ -3,10 +3,9 @@ use std::{fmt::Write as _, path::Path, time::Duration};
 use super::{
     causes::{CauseGroup, GroupBy, causes, failed, failed_or_uncollected},
     color::Paint,
-    console,
     next::{Commands, Hint, hints},
     people::ForPeople,
-    words, wrap,
+    stdout, words, wrap,
 };
 use crate::{
     ledger::Row,
@@ -39,7 +38,7 @@ const WIDTH: usize = 100;
 
 impl Summary<'_> {
     pub fn text(&self) -> ForPeople {
-        let width = console::width_of_results().map_or(WIDTH, |width| width.min(WIDTH));
+        let width = stdout::width().map_or(WIDTH, |width| width.min(WIDTH));
         self.painted(Paint::for_stdout(), width)
     }
 
@@ -158,11 +157,11 @@ impl Summary<'_> {
         if self.outside.is_empty() {
             return String::new();
         }
-        let named = self.outside.iter().map(|row| words::name(row)).collect();
+        let named: Vec<String> = self.outside.iter().map(|row| words::name(row)).collect();
         format!(
             "left alone: {} not in today's plan: {}\n",
             words::count(self.outside.len(), "unfinished row"),
-            words::listed(named, WIDTH - 60),
+            words::listed(&named, WIDTH - 60),
         )
     }
 

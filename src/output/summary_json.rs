@@ -1,20 +1,20 @@
 //! `--summary-json` and `--format json`: how a command ended, for scripts.
 
 use chrono::{DateTime, NaiveDate, SubsecRound as _, Utc};
-use schemars::{JsonSchema, generate::SchemaSettings};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::{
-    Ending, StatusCounts,
+    Ending,
     causes::{self, GroupBy},
+    rows,
 };
-use crate::ledger::{Row, State};
+use crate::ledger::{Row, State, StatusCounts};
 
 /// How `run`, `retry` or `collect` ended.
 #[derive(Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct SummaryJson<'a> {
+pub struct SummaryJson<'a> {
     /// `run`, `retry` or `collect`.
     command: &'static str,
     /// Of monthend.
@@ -96,7 +96,7 @@ pub(super) fn summary_json(ending: &Ending<'_>) -> serde_json::Result<String> {
     let elapsed = (ending.ended_at - about.began_at).to_std();
     let elapsed = elapsed.unwrap_or_default().as_secs_f64();
     let pace = &ending.pace;
-    let summary = SummaryJson {
+    rows::json(&SummaryJson {
         command: about.command,
         version: env!("CARGO_PKG_VERSION"),
         manifest: &about.manifest,
@@ -123,15 +123,7 @@ pub(super) fn summary_json(ending: &Ending<'_>) -> serde_json::Result<String> {
             accepted_per_second: pace.accepted as f64 / elapsed.max(1e-3),
             measured_per_second: pace.measured_rate,
         },
-    };
-    Ok(serde_json::to_string_pretty(&summary)? + "\n")
-}
-
-pub fn summary_schema() -> Value {
-    let generator = SchemaSettings::draft2020_12().into_generator();
-    let mut schema = generator.into_root_schema_for::<SummaryJson<'_>>();
-    schema.insert("title".to_owned(), "monthend summary".into());
-    schema.to_value()
+    })
 }
 
 fn cause(failure: &causes::CauseGroup<'_>) -> CauseJson {

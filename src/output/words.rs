@@ -1,5 +1,6 @@
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 
+use chrono::{DateTime, Utc};
 use comfy_table::{Table, presets::NOTHING};
 
 use crate::{
@@ -15,9 +16,8 @@ pub(super) fn grouped(n: usize) -> String {
     text::grouped(n as u64)
 }
 
-pub(super) fn csv_text(lines: csv::Writer<Vec<u8>>) -> csv::Result<String> {
-    let bytes = (lines.into_inner()).map_err(|e| csv::Error::from(e.into_error()))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+pub(super) fn time(at: DateTime<Utc>) -> impl Display {
+    at.format("%Y-%m-%d %H:%M:%S UTC")
 }
 
 /// `850 ms`, `2.5 s`, `12 s`, `3m 20s`, `1h 5m`.
@@ -69,22 +69,10 @@ pub(super) fn width(text: &str) -> usize {
 /// A rate in the manifest's form, in the smallest unit that gives some three digits: `228/min`. Rounded down: the
 /// server granted it.
 pub(super) fn rate(per_second: f64) -> String {
-    let (count, unit) = rate_parts(per_second);
-    format!("{count}/{unit}")
-}
-
-pub(super) fn rate_parts(per_second: f64) -> (f64, &'static str) {
-    let unit = rate_unit(per_second);
-    let count = (per_second * unit.duration().as_secs_f64()).floor().max(1.0);
-    (count, unit.as_str())
-}
-
-pub(super) fn rate_unit(per_second: f64) -> RateUnit {
-    let units = [RateUnit::Second, RateUnit::Minute, RateUnit::Hour];
-    units
-        .into_iter()
-        .find(|unit| per_second * unit.duration().as_secs_f64() >= 20.0)
-        .unwrap_or(RateUnit::Hour)
+    let in_unit = |unit: RateUnit| per_second * unit.duration().as_secs_f64();
+    let mut smaller = [RateUnit::Second, RateUnit::Minute].into_iter();
+    let unit = smaller.find(|unit| in_unit(*unit) >= 20.0).unwrap_or(RateUnit::Hour);
+    format!("{}/{}", in_unit(unit).floor().max(1.0), unit.as_str())
 }
 
 /// Columns without lines; the numbered ones flush right. A cell is one line, whatever stands in it.
@@ -116,33 +104,27 @@ pub(super) fn shortened(who: &str) -> String {
 }
 
 /// `a, b, c and 12 more` in `room` columns, but never without one name.
-pub(crate) fn listed(names: Vec<String>, room: usize) -> String {
-    let all = names.len();
-    let mut out = String::new();
-    for (n, name) in names.iter().enumerate() {
-        let rest = format!(" and {} more", all - n);
-        let needed = width(&out) + width(name) + 2 + if n + 1 < all { rest.len() } else { 0 };
-        if n > 0 && needed > room {
-            return out + &rest;
-        }
-        out = if n == 0 { name.clone() } else { format!("{out}, {name}") };
+pub(crate) fn listed(names: &[String], room: usize) -> String {
+    let fits = |n: &usize| width(&text::named(&names[..*n], names.len())) <= room;
+    let most = (2..=names.len()).take_while(fits).last().unwrap_or(1).min(names.len());
+    text::named(&names[..most], names.len())
+}
+
+/// `… and 12 more requests (hint)`, as a line of its own; nothing where there are none.
+pub(super) fn more(n: usize, what: &str, hint: &str) -> String {
+    if n == 0 {
+        return String::new();
     }
-    out
+    format!("… and {} ({hint})\n", count(n, &format!("more {what}")))
 }
 
 /// The sub-partner's label or id, or words for the partner itself.
 pub(super) fn who(row: &Row) -> String {
-    match (&row.label, &row.request().sub_partner) {
-        (Some(label), _) => shortened(label),
-        (None, Some(org)) => shortened(org.as_str()),
-        (None, None) => "own".to_owned(),
-    }
+    shortened(row.who())
 }
 
 pub(crate) fn name(row: &Row) -> String {
-    let (who, request) = (who(row), row.request());
-    let internal = if request.internal { " internal" } else { "" };
-    format!("{who} {} {}{internal}", request.report_type, request.period)
+    row.request().named(&who(row))
 }
 
 #[cfg(test)]

@@ -1,7 +1,4 @@
-use std::{
-    collections::{BTreeSet, hash_map::Entry},
-    sync::Arc,
-};
+use std::{collections::hash_map::Entry, sync::Arc};
 
 use foldhash::HashMap;
 
@@ -47,14 +44,6 @@ pub struct JobCount {
 pub struct Plan {
     requests: Vec<Planned>,
     jobs: Vec<JobCount>,
-    spellings: Vec<Spellings>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spellings {
-    /// This one is sent.
-    pub first: String,
-    pub other: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -93,7 +82,6 @@ impl Plan {
         let labels = first_labels(manifest);
         let mut places: HashMap<RequestId, usize> = HashMap::default();
         let mut plan = Plan::default();
-        let mut spelled: HashMap<OrgId, BTreeSet<String>> = HashMap::default();
         for job in &manifest.jobs {
             let mut count =
                 JobCount { name: Arc::clone(&job.name), requests: 0, folded: 0, excluded: 0 };
@@ -101,9 +89,6 @@ impl Plan {
                 if is_excluded(job, &request) {
                     count.excluded += 1;
                     continue;
-                }
-                if let Some(org) = &request.sub_partner {
-                    plan.note_spelling(org, &mut spelled);
                 }
                 let id = request.id();
                 let free = match places.entry(id) {
@@ -125,7 +110,7 @@ impl Plan {
                 }
                 free.insert(plan.requests.len());
                 let named = || request.sub_partner.as_ref().and_then(|org| labels.get(org));
-                let label = label.or_else(|| named().map(|label| Arc::clone(label)));
+                let label = label.or_else(|| named().map(|first| Arc::clone(first)));
                 plan.requests.push(Planned { id, request, job: Arc::clone(&job.name), label });
                 count.requests += 1;
             }
@@ -153,33 +138,9 @@ impl Plan {
                     excluded: 0,
                 }),
             }
-            plan.requests.push(Planned {
-                id: row.key(),
-                request: row.request().clone(),
-                job: Arc::clone(&row.job),
-                label: row.label.clone(),
-            });
+            plan.requests.push(Planned { id: row.key(), ..Planned::from(row) });
         }
         plan
-    }
-
-    fn note_spelling(&mut self, org: &OrgId, spelled: &mut HashMap<OrgId, BTreeSet<String>>) {
-        let Some((first, known)) = spelled.get_key_value(org) else {
-            spelled.insert(org.clone(), BTreeSet::new());
-            return;
-        };
-        if first.as_str() == org.as_str() || known.contains(org.as_str()) {
-            return;
-        }
-        self.spellings.push(Spellings { first: first.to_string(), other: org.to_string() });
-        if let Some(known) = spelled.get_mut(org) {
-            known.insert(org.to_string());
-        }
-    }
-
-    /// Organisations with several spellings, in order. Their requests are planned once.
-    pub fn spellings(&self) -> &[Spellings] {
-        &self.spellings
     }
 
     /// The requests, in order.
@@ -236,11 +197,11 @@ fn first_labels(manifest: &Manifest) -> HashMap<&OrgId, &Arc<str>> {
 }
 
 /// All combinations of a job in order, with the sub-partner's label, before exclusion and folding.
-fn requests<'a>(
-    job: &'a Job,
-    discovered: &'a Discovered,
-) -> impl Iterator<Item = (Request, Option<Arc<str>>)> + 'a {
-    sub_partners(job, discovered).flat_map(move |partner| {
+fn requests(
+    job: &Job,
+    discovered: &Discovered,
+) -> impl Iterator<Item = (Request, Option<Arc<str>>)> {
+    sub_partners(job, discovered).into_iter().flat_map(move |partner| {
         job.periods.iter().flat_map(move |period| {
             let partner = partner.clone();
             job.types.iter().map(move |report_type| {
@@ -257,21 +218,20 @@ fn requests<'a>(
     })
 }
 
-fn sub_partners<'a>(
-    job: &'a Job,
-    discovered: &'a Discovered,
-) -> Box<dyn Iterator<Item = Option<SubPartner>> + 'a> {
-    let sources = match &job.sub_partners {
-        SubPartners::Own => return Box::new(std::iter::once(None)),
-        SubPartners::Listed(sources) => sources,
+/// In order; `None` is the partner itself.
+fn sub_partners(job: &Job, discovered: &Discovered) -> Vec<Option<SubPartner>> {
+    let SubPartners::Listed(sources) = &job.sub_partners else {
+        return vec![None];
     };
-    Box::new(sources.iter().flat_map(|source| {
-        let (named, found) = match source {
-            SubPartnerSource::Named(partner) => (Some(partner.clone()), None),
-            SubPartnerSource::Discovered(which) => (None, discovered.get(which)),
-        };
-        let found =
-            found.into_iter().flatten().map(|id| SubPartner { id: id.clone(), label: None });
-        named.into_iter().chain(found).map(Some)
-    }))
+    let mut all = Vec::new();
+    for source in sources {
+        match source {
+            SubPartnerSource::Named(partner) => all.push(Some(partner.clone())),
+            SubPartnerSource::Discovered(which) => {
+                let found = discovered.get(which).into_iter().flatten();
+                all.extend(found.map(|id| Some(SubPartner { id: id.clone(), label: None })));
+            }
+        }
+    }
+    all
 }

@@ -14,5 +14,5 @@ pub use expand::{Plan, PlanError, Planned};
 pub use known::{NobodyKnown, take_known};
 pub use partition::Partition;
 pub use selection::{Selection, SelectionError, SubPartnerSelector};
-pub use warning::{Today, Warning, long_run, time_to_send, warnings};
+pub use warning::{Today, Warning, time_to_send, warnings};
 pub use work_list::{UnknownRequest, WorkList};

@@ -73,8 +73,8 @@ impl FromStr for Partition {
     type Err = PartitionError;
 
     fn from_str(text: &str) -> Result<Self, PartitionError> {
-        let numbers = text.trim().split_once('/');
-        let numbers = numbers.and_then(|(number, count)| Some((whole(number)?, whole(count)?)));
+        let parts = text.trim().split_once('/');
+        let numbers = parts.and_then(|(number, count)| Some((whole(number)?, whole(count)?)));
         let (number, count) = numbers.ok_or_else(|| PartitionError::Unreadable(text.to_owned()))?;
         Partition::new(number, count).ok_or_else(|| PartitionError::OutOfRange(text.to_owned()))
     }

@@ -1,6 +1,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     convert::Infallible,
+    fmt,
     str::FromStr,
 };
 
@@ -8,8 +9,9 @@ use super::{Partition, Plan, Planned, expand::named_by};
 use crate::{
     ledger::{Ledger, Row},
     manifest::{Discovered, Job, Manifest},
+    text::named,
 };
-use request::{OrgId, Period, ReportType, Request, RequestId, RequestIds};
+use request::{OWN, OrgId, Period, ReportType, Request, RequestId, RequestIds};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SubPartnerSelector {
@@ -23,8 +25,17 @@ impl FromStr for SubPartnerSelector {
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
         Ok(match text.trim() {
-            "own" => SubPartnerSelector::Own,
+            OWN => SubPartnerSelector::Own,
             name => SubPartnerSelector::Named(name.to_owned()),
+        })
+    }
+}
+
+impl fmt::Display for SubPartnerSelector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SubPartnerSelector::Own => OWN,
+            SubPartnerSelector::Named(name) => name,
         })
     }
 }
@@ -79,20 +90,17 @@ impl Searched {
 }
 
 fn instead(option: &str, suggestion: Option<&str>, there: &BTreeSet<String>) -> String {
-    const NAMED: usize = 6;
     if let Some(meant) = suggestion {
         return format!("; did you mean {meant:?}?");
     }
     let what = option.trim_start_matches('-');
-    let named: Vec<&str> = there.iter().take(NAMED).map(String::as_str).collect();
-    let named = named.join(", ");
+    let named = named(there.iter().take(6), there.len());
     match there.len() {
         // Of these there are too many to list, or none.
         0 if what == "cause" => "; no row has a cause".to_owned(),
         0 => String::new(),
         1 => format!("; the only {what} is {named}"),
-        2..=NAMED => format!("; the {what}s are {named}"),
-        all => format!("; the {what}s are {named} and {} more", all - NAMED),
+        _ => format!("; the {what}s are {named}"),
     }
 }
 
@@ -139,16 +147,6 @@ impl Selection {
         self.partition.is_none_or(|share| share.holds(request))
     }
 
-    fn jobs_of<'m>(
-        &self,
-        manifest: &'m Manifest,
-        discovered: &Discovered,
-    ) -> HashMap<&'m str, RequestIds> {
-        let is_selected = |job: &&Job| self.jobs.iter().any(|name| *name == *job.name);
-        let jobs = manifest.jobs.iter().filter(is_selected);
-        jobs.map(|job| (&*job.name, named_by(job, discovered))).collect()
-    }
-
     /// The selected planned requests; `ledger` serves suggestions. Fails if a selector matches nothing.
     pub fn of_plan(
         &self,
@@ -157,14 +155,10 @@ impl Selection {
         discovered: &Discovered,
         ledger: &Ledger,
     ) -> Result<RequestIds, SelectionError> {
-        let matcher = Matcher {
-            selection: self,
-            jobs: self.jobs_of(manifest, discovered),
-            labels: labels(manifest),
-        };
-        let planned = plan.requests().iter().map(Selectable::from);
+        let matcher = Matcher::of_manifest(self, manifest, discovered);
+        let all_planned = plan.requests().iter().map(Selectable::from);
         let rows = ledger.rows().map(Selectable::from);
-        matcher.check(planned, Some(rows))?;
+        matcher.check(all_planned, Some(rows))?;
         let nothing = SelectionError::NothingTogether;
         let selected = matcher.select(plan.requests().iter()).ok_or(nothing)?;
         Ok(selected.into_iter().map(|planned| planned.id).collect())
@@ -178,20 +172,13 @@ impl Selection {
         discovered: &Discovered,
         ledger: &Ledger,
     ) -> RequestIds {
-        let matcher = Matcher {
-            selection: self,
-            jobs: self.jobs_of(manifest, discovered),
-            labels: labels(manifest),
-        };
-        let ids = |all: &mut dyn Iterator<Item = Selectable<'_>>| -> RequestIds {
-            let selected = all.filter(|c| matcher.matches(c) && self.is_in_share(c.request));
-            selected.map(|c| c.id).collect()
-        };
-        let planned = ids(&mut plan.requests().iter().map(Selectable::from));
+        let matcher = Matcher::of_manifest(self, manifest, discovered);
+        let planned = matcher.select(plan.requests().iter()).unwrap_or_default();
         if planned.is_empty() && !self.has_no_selector() {
-            ids(&mut ledger.rows().map(Selectable::from))
+            let rows = matcher.select(ledger.rows()).unwrap_or_default();
+            rows.into_iter().map(Row::key).collect()
         } else {
-            planned
+            planned.into_iter().map(|planned| planned.id).collect()
         }
     }
 
@@ -215,9 +202,7 @@ impl Selection {
             selected => selected.ok_or(SelectionError::NothingTogether),
         }
     }
-}
 
-impl Selection {
     /// The selected rows of an earlier ledger, whatever their period. An empty result is no mistake.
     pub fn of_earlier(&self, earlier: &Ledger, manifest: &Manifest) -> RequestIds {
         let selection = Selection { periods: Vec::new(), ..self.clone() };
@@ -239,11 +224,7 @@ impl Selection {
 
     fn matching_rows<'l>(&self, ledger: &'l Ledger, manifest: &Manifest) -> Vec<&'l Row> {
         let matcher = Matcher { selection: self, jobs: HashMap::new(), labels: labels(manifest) };
-        let is_meant = |row: &&Row| {
-            let candidate = Selectable::from(*row);
-            matcher.matches(&candidate) && self.is_in_share(candidate.request)
-        };
-        ledger.rows().filter(is_meant).collect()
+        matcher.select(ledger.rows()).unwrap_or_default()
     }
 }
 
@@ -258,7 +239,19 @@ struct Matcher<'a> {
     labels: HashMap<&'a str, &'a OrgId>,
 }
 
-impl Matcher<'_> {
+impl<'a> Matcher<'a> {
+    /// A job's requests are also those that an earlier job named first.
+    fn of_manifest(
+        selection: &'a Selection,
+        manifest: &'a Manifest,
+        discovered: &Discovered,
+    ) -> Self {
+        let is_selected = |job: &&Job| selection.jobs.iter().any(|name| *name == *job.name);
+        let jobs = manifest.jobs.iter().filter(is_selected);
+        let jobs = jobs.map(|job| (&*job.name, named_by(job, discovered))).collect();
+        Matcher { selection, jobs, labels: labels(manifest) }
+    }
+
     fn job(&self, name: &str, candidate: &Selectable<'_>) -> bool {
         candidate.job == name || self.jobs.get(name).is_some_and(|ids| ids.contains(&candidate.id))
     }
@@ -303,73 +296,48 @@ impl Matcher<'_> {
         candidates: impl Iterator<Item = Selectable<'c>> + Clone,
         rows: Option<impl Iterator<Item = Selectable<'c>> + Clone>,
     ) -> Result<(), SelectionError> {
-        let s = self.selection;
-        let all = |of: fn(&Selectable<'c>) -> String| {
-            let all = candidates.clone().map(|c| of(&c));
-            all.filter(|value| !value.is_empty()).collect::<BTreeSet<_>>()
-        };
-        let is_missing = |is: &dyn Fn(&Selectable<'c>) -> bool| {
+        let selection = self.selection;
+        let require = |option: &'static str,
+                       value: &str,
+                       name: fn(&Selectable<'c>) -> String,
+                       is: &dyn Fn(&Selectable<'c>) -> bool| {
             if candidates.clone().any(|c| is(&c)) {
-                return None;
+                return Ok(());
             }
-            Some(match &rows {
-                None => Searched::Ledger,
-                Some(rows) if rows.clone().any(|c| is(&c)) => Searched::PlanAndFoundInLedger,
-                Some(_) => Searched::Plan,
-            })
-        };
-        let nothing = |option, value: String, place, known: BTreeSet<String>| {
+            let names = candidates.clone().map(|c| name(&c)).filter(|name| !name.is_empty());
+            let there: BTreeSet<String> = names.collect();
             Err(SelectionError::MatchesNothing {
                 option,
-                suggestion: meant(&value, &known).map(str::to_owned),
-                value,
-                there: known,
-                place,
+                value: value.to_owned(),
+                // Nobody types one month and means another.
+                suggestion: meant(value, &there)
+                    .filter(|_| option != "--period")
+                    .map(str::to_owned),
+                there: if option == "--sub-partner" { BTreeSet::new() } else { there },
+                place: match &rows {
+                    None => Searched::Ledger,
+                    Some(rows) if rows.clone().any(|c| is(&c)) => Searched::PlanAndFoundInLedger,
+                    Some(_) => Searched::Plan,
+                },
             })
         };
-        for job in &s.jobs {
-            if let Some(place) = is_missing(&|c| self.job(job, c)) {
-                return nothing("--job", job.clone(), place, all(|c| c.job.to_owned()));
-            }
+        for job in &selection.jobs {
+            require("--job", job, |c| c.job.to_owned(), &|c| self.job(job, c))?;
         }
-        for who in &s.sub_partners {
-            if let Some(place) = is_missing(&|c| self.who(who, c)) {
-                let value = match who {
-                    SubPartnerSelector::Own => "own".to_owned(),
-                    SubPartnerSelector::Named(name) => name.clone(),
-                };
-                let labels = all(|c| c.label.unwrap_or_default().to_owned());
-                return Err(SelectionError::MatchesNothing {
-                    option: "--sub-partner",
-                    suggestion: meant(&value, &labels).map(str::to_owned),
-                    value,
-                    there: BTreeSet::new(),
-                    place,
-                });
-            }
+        for who in &selection.sub_partners {
+            let label = |c: &Selectable<'c>| c.label.unwrap_or_default().to_owned();
+            require("--sub-partner", &who.to_string(), label, &|c| self.who(who, c))?;
         }
-        for report_type in &s.types {
-            if let Some(place) = is_missing(&|c| c.request.report_type == *report_type) {
-                let types = all(|c| c.request.report_type.to_string());
-                return nothing("--type", report_type.to_string(), place, types);
-            }
+        for report_type in &selection.types {
+            let is = |c: &Selectable<'c>| c.request.report_type == *report_type;
+            require("--type", report_type.as_str(), |c| c.request.report_type.to_string(), &is)?;
         }
-        for cause in &s.causes {
-            if let Some(place) = is_missing(&|c| c.cause == cause) {
-                return nothing("--cause", cause.clone(), place, all(|c| c.cause.to_owned()));
-            }
+        for cause in &selection.causes {
+            require("--cause", cause, |c| c.cause.to_owned(), &|c| c.cause == cause)?;
         }
-        for period in &s.periods {
-            if let Some(place) = is_missing(&|c| c.request.period.lies_within(*period)) {
-                // Nobody types one month and means another.
-                return Err(SelectionError::MatchesNothing {
-                    option: "--period",
-                    value: period.to_string(),
-                    suggestion: None,
-                    there: all(|c| c.request.period.to_string()),
-                    place,
-                });
-            }
+        for period in &selection.periods {
+            let is = |c: &Selectable<'c>| c.request.period.lies_within(*period);
+            require("--period", &period.to_string(), |c| c.request.period.to_string(), &is)?;
         }
         Ok(())
     }
@@ -377,7 +345,7 @@ impl Matcher<'_> {
 
 /// A name that contains the text, else one that is a slip away.
 fn meant<'n>(text: &str, names: &'n BTreeSet<String>) -> Option<&'n str> {
-    let plain = |text: &str| text.to_lowercase();
+    let plain = |name: &str| name.to_lowercase();
     let wanted = plain(text);
     let distances = names.iter().filter_map(|name| {
         let name_is = plain(name);

@@ -1,4 +1,4 @@
-//! Laws of expansion and selection, held against a model that multiplies out in another way.
+//! Laws of expansion and selection, checked against a model that multiplies out in another way.
 
 use std::{collections::HashSet, path::PathBuf, sync::Arc};
 
@@ -344,9 +344,6 @@ fn spelled(texts: &[&str]) -> Manifest {
 fn an_organisation_in_several_spellings_is_planned_once() {
     let plan = Plan::expand(&spelled(&SPELLINGS), &discovered()).unwrap();
     assert_eq!(plan.requests().len(), 1);
-    let others: Vec<&str> = plan.spellings().iter().map(|s| &*s.other).collect();
-    assert_eq!(others, &SPELLINGS[1..]);
-    assert!(plan.spellings().iter().all(|s| s.first == SPELLINGS[0]));
     for text in SPELLINGS {
         let selection = Selection {
             sub_partners: vec![SubPartnerSelector::Named(text.to_owned())],
@@ -429,9 +426,7 @@ fn a_plan_is_warned_of_what_is_probably_not_meant() {
         [
             (WarningKind::NoOrganisation, 5),
             (WarningKind::TwoLabels, 1),
-            (WarningKind::TwoSpellings, 1),
             (WarningKind::FurtherColumns, 1),
-            (WarningKind::PartialMonth, 2),
             (WarningKind::OverlappingPeriods, 1),
             (WarningKind::EndedYesterday, 1),
             (WarningKind::MonthInDoubt, 1),
@@ -445,19 +440,6 @@ fn a_plan_is_warned_of_what_is_probably_not_meant() {
     plain.jobs[0].periods = vec![days("2026-09")];
     let plan = Plan::expand(&plain, &discovered()).unwrap();
     assert_eq!(warnings(&plain, &plan, today("2026-11-01", "2026-10-31")), []);
-}
-
-#[test]
-fn a_run_of_more_than_an_hour_is_warned_of() {
-    let mut limits = Settings::default().limits;
-    limits.rate = "10/min".parse().unwrap();
-    let burst = limits.burst.get() as usize;
-    assert_eq!(long_run(&limits, burst + 600), None);
-    let warning = long_run(&limits, burst + 1250).unwrap();
-    assert_eq!(warning.kind, WarningKind::LongRun);
-    assert!(warning.message.contains("more than 2 hours at 10/min"), "{warning}");
-    limits.rate = "unlimited".parse().unwrap();
-    assert_eq!(long_run(&limits, 1_000_000), None);
 }
 
 /// Overlaps are found whatever stands between them, and counted for each kind.

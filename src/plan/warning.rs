@@ -10,7 +10,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Plan;
-use crate::manifest::{Limits, Manifest, PlanWarningSource, Rate};
+use crate::{
+    manifest::{Limits, Manifest, PlanWarningSource, Rate},
+    text::named_phrases,
+};
 use request::{Month, OrgId, Period, ReportType};
 
 /// What kind of thing a plan is warned of.
@@ -21,20 +24,14 @@ pub enum WarningKind {
     NoOrganisation,
     /// One id has two labels.
     TwoLabels,
-    /// One organisation is written in two ways.
-    TwoSpellings,
     /// A partners file has columns that are not read.
     FurtherColumns,
-    /// A period begins or ends within a month.
-    PartialMonth,
     /// Two periods of one sub-partner, type and `internal` have days in common.
     OverlappingPeriods,
     /// A period ended yesterday.
     EndedYesterday,
     /// `previous-month`, on a day on which it is another month here than in UTC.
     MonthInDoubt,
-    /// Sending takes more than an hour.
-    LongRun,
 }
 
 /// A warning: all that is alike in one.
@@ -63,8 +60,6 @@ pub struct Today {
     pub local: NaiveDate,
 }
 
-const LONG: Duration = Duration::from_secs(60 * 60);
-
 const NAMED: usize = 3;
 
 /// All warnings of `plan` and `run`, each kind once, in the order of [`WarningKind`].
@@ -74,11 +69,7 @@ pub fn warnings(manifest: &Manifest, plan: &Plan, today: Today) -> Vec<Warning> 
     let ids = odd(|oddity| matches!(oddity, PlanWarningSource::NoOrganisation { .. }));
     let labels = odd(|oddity| matches!(oddity, PlanWarningSource::TwoLabels { .. }));
     let columns = odd(|oddity| matches!(oddity, PlanWarningSource::FurtherColumns { .. }));
-    let spellings = plan.spellings().iter();
-    let spellings = spellings.map(|s| format!("{} is also written {}", s.first, s.other));
     let mut kinds = PlannedPeriods::of(plan);
-    let partial = kinds.periods.iter().filter(|period| !is_whole_months(**period));
-    let partial: Vec<String> = partial.map(Period::to_string).collect();
     let yesterday = today.utc.pred_opt();
     let ended = kinds.periods.iter().filter(|period| Some(period.end()) == yesterday);
     let ended: Vec<String> = ended.map(Period::to_string).collect();
@@ -96,15 +87,8 @@ pub fn warnings(manifest: &Manifest, plan: &Plan, today: Today) -> Vec<Warning> 
             1 => "one id has two labels; the ledger shows the first that names a request".to_owned(),
             n => format!("{n} ids have two labels; the ledger shows the first that names a request"),
         }),
-        of_kind(Kind::TwoSpellings, spellings, |_| {
-            "one organisation in two spellings is planned once".to_owned()
-        }),
         of_kind(Kind::FurtherColumns, columns, |_| {
             "only the columns org_id and label of a partners file are read; there is also".to_owned()
-        }),
-        of_kind(Kind::PartialMonth, partial, |n| match n {
-            1 => "this period begins or ends within a month".to_owned(),
-            n => format!("{n} periods begin or end within a month"),
         }),
         of_kind(Kind::OverlappingPeriods, overlaps, |_| {
             "these periods have days in common, so their usage is reported twice".to_owned()
@@ -128,19 +112,6 @@ pub fn warnings(manifest: &Manifest, plan: &Plan, today: Today) -> Vec<Warning> 
     .collect()
 }
 
-pub fn long_run(limits: &Limits, creates: usize) -> Option<Warning> {
-    let time = time_to_send(limits, creates)?;
-    (time > LONG).then(|| Warning {
-        kind: WarningKind::LongRun,
-        count: 1,
-        message: format!(
-            "sending {creates} requests takes more than {} at {}; if the server takes more, raise limits.rate",
-            hours(time),
-            limits.rate
-        ),
-    })
-}
-
 /// `None` without a rate.
 pub fn time_to_send(limits: &Limits, creates: usize) -> Option<Duration> {
     let Rate::Limited { .. } = limits.rate else {
@@ -150,31 +121,18 @@ pub fn time_to_send(limits: &Limits, creates: usize) -> Option<Duration> {
     Some(Duration::from_secs_f64(waiting / limits.rate.per_second()?))
 }
 
-fn hours(time: Duration) -> String {
-    match time.as_secs() / 3600 {
-        1 => "an hour".to_owned(),
-        hours => format!("{hours} hours"),
-    }
-}
-
 /// Only the first `subjects` become text, because finding a place takes time and there may be very many.
 fn of_kind(
     kind: WarningKind,
     subjects: impl IntoIterator<Item: fmt::Display>,
     text: impl FnOnce(usize) -> String,
 ) -> Option<Warning> {
-    let mut subjects = subjects.into_iter();
-    let named: Vec<String> = subjects.by_ref().take(NAMED).map(|s| s.to_string()).collect();
-    let others = subjects.count();
-    let count = named.len() + others;
-    let more = match others {
-        0 => String::new(),
-        more => format!("; and {more} more"),
-    };
+    let subjects: Vec<_> = subjects.into_iter().collect();
+    let count = subjects.len();
     (count > 0).then(|| Warning {
         kind,
         count,
-        message: format!("{}: {}{more}", text(count), named.join("; ")),
+        message: format!("{}: {}", text(count), named_phrases(subjects.iter().take(NAMED), count)),
     })
 }
 
@@ -219,9 +177,4 @@ impl<'a> PlannedPeriods<'a> {
             })
             .collect()
     }
-}
-
-fn is_whole_months(period: Period) -> bool {
-    period.start() == Month::of(period.start()).period().start()
-        && period.end() == Month::of(period.end()).period().end()
 }

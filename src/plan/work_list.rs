@@ -31,11 +31,9 @@ impl WorkList {
         selected: &RequestIds,
     ) -> Result<Self, UnknownRequest> {
         let LedgerRead { mut ledger, mut unknown, .. } = reading;
-        let mut last = None;
         for planned in plan.requests() {
             let in_doubt = unknown.remove(&planned.id);
-            let place = ledger.place_after(last, planned.id);
-            last = place.or(last);
+            let place = ledger.place(planned.id);
             if place.is_some() || !(in_doubt || selected.contains(&planned.id)) {
                 continue;
             }
@@ -59,16 +57,12 @@ impl WorkList {
 
     /// For `collect`: nothing is created, and nothing looked up. Selected rows that are not created stay as they are.
     pub fn to_collect(ledger: Ledger, selected: &RequestIds) -> Self {
-        let n = |is_it: fn(&State) -> bool| {
-            let rows = ledger.rows().filter(|row| selected.contains(&row.key()));
-            rows.filter(|row| is_it(&row.state)).count()
-        };
-        let untouched = Counts {
-            failed: n(|it| matches!(it, State::Failed { .. } | State::InDoubt { .. })),
-            pending: n(|it| matches!(it, State::Pending { .. })),
-            sending: n(|it| matches!(it, State::Sending { .. })),
-            ..Counts::default()
-        };
+        let mut untouched = Counts::default();
+        for row in ledger.rows().filter(|row| selected.contains(&row.key())) {
+            if !matches!(row.state, State::Created(_)) {
+                *untouched.of(&row.state) += 1;
+            }
+        }
         WorkList { ledger, untouched, ..WorkList::default() }
     }
 
@@ -103,20 +97,20 @@ impl WorkList {
                 }
             }
         }
-        work_list.doubts = doubts_beside(&ledger, &work_list.work, selected);
+        work_list.doubts = twins_in_doubt(&ledger, &work_list.work, selected);
         work_list.ledger = ledger;
         work_list
     }
 }
 
-fn doubts_beside(ledger: &Ledger, work: &[RowIndex], selected: &RequestIds) -> Vec<RowIndex> {
+fn twins_in_doubt(ledger: &Ledger, work: &[RowIndex], selected: &RequestIds) -> Vec<RowIndex> {
     let mut by_kind: HashMap<_, Vec<&Request>> = HashMap::new();
     for place in work {
         let request = ledger.row(*place).request();
         let kind = (request.report_type, request.period);
         by_kind.entry(kind).or_default().push(request);
     }
-    let beside = ledger.places().filter(|(_, row)| {
+    let others = ledger.places().filter(|(_, row)| {
         let request = row.request();
         matches!(row.state, State::Sending { .. })
             && !selected.contains(&row.key())
@@ -124,5 +118,5 @@ fn doubts_beside(ledger: &Ledger, work: &[RowIndex], selected: &RequestIds) -> V
                 .get(&(request.report_type, request.period))
                 .is_some_and(|kin| kin.iter().any(|other| other.is_twin_of(request)))
     });
-    beside.map(|(place, _)| place).collect()
+    others.map(|(place, _)| place).collect()
 }

@@ -47,7 +47,7 @@ pub(super) struct LookUpState {
     pub(super) since: Instant,
     pub(super) looks: u32,
     /// Repeats of the last look-up, because it failed to read a report.
-    pub(super) read_anew: u32,
+    pub(super) reread: u32,
     /// The row's cause if nothing is found and it may not be sent again.
     pub(super) cause: Cause,
 }
@@ -90,13 +90,12 @@ pub(super) fn after_create(
     match (answer.outcome, again) {
         (Outcome::Done(id), _) => (sent.created(id), NextStep::Settled),
         (Outcome::InDoubt(doubt, _), _) => {
-            let next = ask(progress, QuestionKind::WasItMade(doubt), cause);
-            (sent.lost(doubt, reason), next)
+            (sent.lost(doubt, reason), ask(progress, QuestionKind::WasItMade(doubt), cause))
         }
-        (Outcome::Refused(Refusal::Conflict, _), _) => {
-            let next = ask(progress, QuestionKind::WhichExists, cause);
-            (sent.waiting(reason, before.state.intent()), next)
-        }
+        (Outcome::Refused(Refusal::Conflict, _), _) => (
+            sent.waiting(reason, before.state.intent()),
+            ask(progress, QuestionKind::WhichExists, cause),
+        ),
         (Outcome::Refused(..) | Outcome::NotSent(_), RetryDecision::Never) => {
             (sent.failed(reason), NextStep::Settled)
         }
@@ -113,8 +112,7 @@ pub(super) fn after_create(
 }
 
 fn ask(progress: &mut RowProgress, kind: QuestionKind, cause: Cause) -> NextStep {
-    progress.open =
-        Some(LookUpState { kind, since: Instant::now(), looks: 0, read_anew: 0, cause });
+    progress.open = Some(LookUpState { kind, since: Instant::now(), looks: 0, reread: 0, cause });
     NextStep::LookUp
 }
 

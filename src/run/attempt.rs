@@ -80,12 +80,12 @@ pub(super) async fn attempt<A: Api>(
         // It never left, and the disk may not have the line.
         return AttemptResult::Unrecorded(before, e);
     }
-    let left = tokio::select! {
+    let may_leave = tokio::select! {
         biased;
         () = shared.stopping.wait() => false,
-        left = permit.leave() => left.is_ok(),
+        leaving = permit.leave() => leaving.is_ok(),
     };
-    if !left {
+    if !may_leave {
         let mut row = before.held_back();
         return match shared.conclude(&mut row).await {
             Ok(()) => AttemptResult::HeldBack(row),

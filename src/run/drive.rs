@@ -3,7 +3,7 @@ use std::{io, pin::pin, rc::Rc, sync::Arc, time::Duration};
 use super::{
     Event, EventKind, Interrupt, StopReason,
     scheduler::{Creates, Scheduler},
-    shared::{BesideOthers, NewReports, Shared},
+    shared::{NewReports, OtherRuns, Shared},
 };
 use crate::{
     api::{Api, Cause},
@@ -24,7 +24,7 @@ pub struct RunInput<'a, A: Api, D> {
     /// Whether anything is sent.
     pub creates: Creates,
     /// Whether other runs may send at the same time.
-    pub beside_others: BesideOthers,
+    pub other_runs: OtherRuns,
     /// The number of requests, selected or not.
     pub all: usize,
     /// Selected rows that need nothing, for the counts: created before, or waiting for a decision.
@@ -111,7 +111,7 @@ impl<'a, A: Api, D: Disk> Run<'a, A, D> {
         // No line may be written after the file is complete.
         let has_written = writing.await;
         let saved = if has_written {
-            disk.replace_with(&mut ledger.chunks()).await
+            disk.replace(ledger.to_csv()).await
         } else {
             disk.look().await // it is at rest, as it was given, if nobody else came
         };

@@ -25,5 +25,5 @@ pub use drive::{Finished, Run, RunInput, Unsaved};
 pub use event::{Attempt, Event, EventKind, Fetched, NotCollected};
 pub use max_failures::MaxFailures;
 pub use scheduler::Creates;
-pub use shared::{BesideOthers, NewReports, Shared};
+pub use shared::{NewReports, OtherRuns, Shared};
 pub use stop::{DiskTrouble, Interrupt, Signal, StopReason};

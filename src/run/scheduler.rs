@@ -210,7 +210,7 @@ impl<'c, A: Api> Scheduler<'c, A> {
                 // However old the line is: the process may have died much later, and the clock may have been set.
                 since: now,
                 looks: 0,
-                read_anew: 0,
+                reread: 0,
                 cause,
             });
             self.progress.insert(*place, progress);

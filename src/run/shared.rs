@@ -14,9 +14,9 @@ use request::{OrgId, ReportId, Request};
 
 /// Whether other runs may send requests of the same plan at the same time, on other ledgers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BesideOthers {
+pub enum OtherRuns {
     /// No other run.
-    No,
+    None,
     /// Other partitions: a report that looks like the partner's own may be one that another run has just created.
     Shares,
 }
@@ -35,7 +35,7 @@ pub struct Shared<'a, A: Api> {
     on_event: Rc<dyn Fn(&Event) + 'a>,
     /// Tells whoever collects of new reports; `None` when the last create is over.
     new_reports: RefCell<Option<mpsc::UnboundedSender<RowIndex>>>,
-    pub(super) beside_others: BesideOthers,
+    pub(super) other_runs: OtherRuns,
     pub(super) evidence: Evidence,
     /// Reports that are in no row but not free: discarded, or about to be recorded; with their organisation.
     pub(super) claimed: RefCell<HashMap<ReportId, Option<OrgId>>>,
@@ -63,7 +63,7 @@ impl<'a, A: Api> Shared<'a, A> {
             began: Instant::now(),
             on_event: Rc::clone(&input.on_event),
             new_reports: RefCell::new(Some(sender)),
-            beside_others: input.beside_others,
+            other_runs: input.other_runs,
             evidence: Evidence::default(),
             claimed: RefCell::new(given_up),
             candidates: RefCell::new(candidates),

@@ -86,7 +86,7 @@ impl Interrupt {
         let mut signal = self.signal.clone();
         let caught = signal.wait_for(Option::is_some).await.ok().and_then(|s| *s);
         match caught {
-            Some(signal) => signal,
+            Some(caught) => caught,
             None => std::future::pending().await,
         }
     }

@@ -43,7 +43,7 @@ fn after(
 }
 
 fn failed() -> State {
-    State::Failed { reason: reason().into(), intent: None }
+    State::Failed { reason: reason(), intent: None }
 }
 
 fn reason() -> Reason {
@@ -99,7 +99,7 @@ async fn every_outcome_leads_where_the_table_says() {
         for outcome in outcomes() {
             let before = row();
             let intent = before.state.intent();
-            let waiting = State::Pending { reason: reason().into(), intent };
+            let waiting = State::Pending { reason: reason(), intent };
             let (state, counts, next) = match &outcome {
                 Outcome::Done(id) => (State::Created(id.clone()), false, NextStep::Settled),
                 Outcome::Refused(R::Wait(_) | R::Unauthorized, _) => {
@@ -112,7 +112,7 @@ async fn every_outcome_leads_where_the_table_says() {
                 Outcome::Refused(R::Conflict, _) => (waiting, true, NextStep::LookUp),
                 Outcome::NotSent(_) => (waiting, stage == Stage::Closed, NextStep::After(BACKOFF)),
                 Outcome::InDoubt(doubt, _) => {
-                    let (doubt, reason) = (*doubt, reason().into());
+                    let (doubt, reason) = (*doubt, reason());
                     let state = State::Sending { doubt, reason, intent };
                     (state, true, NextStep::LookUp)
                 }

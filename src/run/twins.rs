@@ -69,7 +69,7 @@ impl<W> Twins<W> {
         }
         let waiting = std::mem::take(&mut group.waiting);
         let (free, still): (VecDeque<_>, VecDeque<_>) =
-            waiting.into_iter().partition(|(request, _)| group.is_free_for(request));
+            waiting.into_iter().partition(|(waits, _)| group.is_free_for(waits));
         group.waiting = still;
         if group.busy.is_empty() && group.waiting.is_empty() {
             self.groups.remove(&key);

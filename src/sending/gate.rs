@@ -1,3 +1,5 @@
+//! The one gate of the process: a 429 to one request makes all others wait here.
+
 use std::{
     sync::{Mutex, MutexGuard},
     time::Duration,
@@ -8,7 +10,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use super::{Breaker, Ceiling, PacePolicy, RateController, ServerFailure, Stage, Traffic, Window};
+use super::{Breaker, Ceiling, PacePolicy, RateController, ServerFailure, Stage, Traffic};
 use crate::manifest::{Limits, RetryPolicy};
 
 mod guards;
@@ -117,8 +119,6 @@ pub struct Stats {
     pub learned_pace: Option<f64>,
     /// The last measured rate that the server grants, in requests per second.
     pub measured_rate: Option<f64>,
-    /// The server's window, if it keeps one.
-    pub window: Option<Window>,
 }
 
 #[derive(Debug)]
@@ -219,7 +219,7 @@ impl Gate {
 
     /// Adopts a wait that was announced to an earlier process, or by an accepted answer.
     pub fn pause(&self, wait: Duration) {
-        self.state().pause(wait, &self.policy);
+        self.state().pause_all(wait, &self.policy);
         self.changed.notify_waiters();
     }
 
@@ -267,7 +267,6 @@ impl Gate {
             paused_until: state.not_before.filter(|at| *at > now),
             learned_pace: state.pace_policy.pace(),
             measured_rate: state.pace_policy.measured(),
-            window: state.pace_policy.window(),
             in_flight: state.in_flight,
             ..state.stats
         }
@@ -339,7 +338,7 @@ impl GateState {
         Ok(self.pauses)
     }
 
-    fn pause(&mut self, wait: Duration, policy: &RetryPolicy) {
+    fn pause_all(&mut self, wait: Duration, policy: &RetryPolicy) {
         let now = Instant::now();
         let far = Duration::from_secs(10 * 365 * 24 * 3600);
         let until = now + wait.min(far);
@@ -395,7 +394,7 @@ impl GateState {
                 let late = pauses != self.pauses && !waiting;
                 self.stats.throttles += u64::from(!waiting);
                 let wait = self.wait_for(announced, policy);
-                self.pause(wait, policy);
+                self.pause_all(wait, policy);
                 let until = self.not_before.unwrap_or(now);
                 if late {
                     self.pace_policy.on_busy(now, until)
@@ -406,7 +405,7 @@ impl GateState {
             Feedback::Busy(announced) => {
                 self.breaker.on_answer(traffic);
                 let wait = self.wait_for(Some(announced), policy);
-                self.pause(wait, policy);
+                self.pause_all(wait, policy);
                 self.pace_policy.on_busy(now, self.not_before.unwrap_or(now));
             }
             Feedback::Failed | Feedback::Page => {

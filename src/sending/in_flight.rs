@@ -41,6 +41,13 @@ pub(super) enum Exchange {
     LongList,
 }
 
+impl Exchange {
+    /// The API's reference says of 504: "if your query uses max parameter, please try to reduce it".
+    pub(super) fn is_too_long(self, status: Option<u16>) -> bool {
+        self == Exchange::LongList && status == Some(504)
+    }
+}
+
 /// One exchange in flight: it holds its slot until it is dropped. Its answer counts once: when its head arrives, or
 /// completely if there was no head.
 pub(super) struct InFlight<'s> {
@@ -130,7 +137,7 @@ impl<'s> InFlight<'s> {
 
     fn feed(&self, notice: &Notice, feedback: Feedback) {
         self.is_fed.set(true);
-        if (self.exchange, notice.status) == (Exchange::LongList, Some(504)) {
+        if self.exchange.is_too_long(notice.status) {
             return;
         }
         let gate = &self.shared.gate;

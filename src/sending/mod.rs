@@ -28,7 +28,7 @@ pub use clock::{JUMP, ServerClock, SystemClock, WallClock};
 pub use discovery::{DiscoveryError, discover};
 pub use events::{Halt, Listener, ReadError, SessionEvent};
 pub use gate::{Feedback, Gate, Idle, MustWait, Priority, Slot, Stats, StopCause};
-pub use pace_policy::{PacePolicy, Window};
+pub use pace_policy::PacePolicy;
 pub use rate_controller::RateController;
 pub use retry::{Backoff, RetryContext, RetryDecision, TryCount};
 pub use session::Session;

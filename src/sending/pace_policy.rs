@@ -1,4 +1,4 @@
-use std::{fmt::Debug, time::Duration};
+use std::fmt::Debug;
 
 use tokio::time::Instant;
 
@@ -16,9 +16,6 @@ pub trait PacePolicy: Debug + Send {
     /// The last measured rate that the server grants, in requests per second; guesses do not count.
     fn measured(&self) -> Option<f64>;
 
-    /// The window that the server seems to keep, and how much of it is used.
-    fn window(&self) -> Option<Window>;
-
     /// A request leaves.
     fn on_sent(&mut self, now: Instant);
 
@@ -30,17 +27,4 @@ pub trait PacePolicy: Debug + Send {
 
     /// The server asks for a wait that is not about its rate limit: time stands still. The same wait counts once.
     fn on_busy(&mut self, now: Instant, until: Instant);
-}
-
-/// A window that accepts `quota` requests, and then none until it is over.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Window {
-    /// Requests in a window.
-    pub quota: f64,
-    /// Its length.
-    pub length: Duration,
-    /// When the current one began; during a pause, when the next one begins.
-    pub began: Instant,
-    /// Requests in the current window so far.
-    pub used: f64,
 }

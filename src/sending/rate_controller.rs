@@ -24,7 +24,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{PacePolicy, Window};
+use super::PacePolicy;
 
 /// Pure: it is told what happened and when, and says when the next request may leave.
 #[derive(Debug, Clone)]
@@ -267,22 +267,6 @@ impl PacePolicy for RateController {
             RateEstimate::Pace(pace) if !pace.is_guess => Some(pace.base),
             RateEstimate::Nothing | RateEstimate::Pace(_) => None,
         }
-    }
-
-    fn window(&self) -> Option<Window> {
-        let RateEstimate::Quota(quota, length) = self.known else {
-            return None;
-        };
-        let began = self.cycle.limited.map(|limited| limited.until);
-        Some(Window {
-            quota,
-            length,
-            began: began.or(self.cycle.start)?,
-            used: match self.cycle.limited {
-                Some(_) => 0.0,
-                None => self.cycle.count as f64,
-            },
-        })
     }
 
     fn on_sent(&mut self, now: Instant) {

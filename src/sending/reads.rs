@@ -9,7 +9,7 @@ use super::{
     session::Flight,
 };
 use crate::{
-    api::{Answer, Api, Cause, ListQuery, Listed, Outcome, Page, Refusal},
+    api::{Answer, Api, Cause, ListPage, ListQuery, Listed, Outcome, Page, Refusal},
     manifest::Discover,
     sending::Priority,
 };
@@ -26,11 +26,6 @@ const READINGS: usize = 5;
 
 /// After this many answers without a date, the local clock counts.
 const DATELESS: u32 = 4;
-
-/// The documentation of 504 says: "if your query uses max parameter, please try to reduce it".
-fn is_too_long(cause: &Cause, max: usize) -> bool {
-    max > 1 && cause.http_status == Some(504)
-}
 
 impl<A: Api> Session<'_, A> {
     /// All reports that `query` lists. Between two pages a list may shift and skip a report, so a list of several pages
@@ -52,15 +47,17 @@ impl<A: Api> Session<'_, A> {
 
     /// The first report of a list: enough to know that it can be read.
     pub async fn first_listed(&self, query: &ListQuery) -> Result<Option<Listed>, ReadError> {
-        let page = self.list_page(query, 1, None, Reading::retried(Exchange::Plain)).await?;
+        let first = ListPage { query, max: 1, next: None };
+        let page = self.list_page(first, Reading::retried(Exchange::Plain)).await?;
         Ok(page.items.into_iter().next())
     }
 
     async fn read_list(&self, query: &ListQuery) -> Result<(Vec<Listed>, usize), ReadError> {
         loop {
             let max = self.page_size.get();
-            match self.read_list_by(query, max).await {
-                Err(ReadError::Failed(cause)) if is_too_long(&cause, max) => {
+            let exchange = if max > 1 { Exchange::LongList } else { Exchange::Plain };
+            match self.read_list_by(query, max, exchange).await {
+                Err(ReadError::Failed(cause)) if exchange.is_too_long(cause.http_status) => {
                     self.page_size.set(self.page_size.get().min(max / 2));
                 }
                 listed => return listed,
@@ -72,12 +69,13 @@ impl<A: Api> Session<'_, A> {
         &self,
         query: &ListQuery,
         max: usize,
+        exchange: Exchange,
     ) -> Result<(Vec<Listed>, usize), ReadError> {
-        let exchange = if max > 1 { Exchange::LongList } else { Exchange::Plain };
         let mut pages = Pages::new(self.policy().max_stall);
         loop {
             let reading = Reading::retried(exchange);
-            let page = self.list_page(query, max, pages.next.as_ref(), reading).await?;
+            let next = ListPage { query, max, next: pages.next.as_ref() };
+            let page = self.list_page(next, reading).await?;
             if pages.add(page)? {
                 return Ok((pages.items, pages.number));
             }
@@ -133,17 +131,15 @@ impl<A: Api> Session<'_, A> {
 
     async fn list_page(
         &self,
-        query: &ListQuery,
-        max: usize,
-        next: Option<&Url>,
+        page: ListPage<'_>,
         mut reading: Reading,
     ) -> Result<Page<Listed>, ReadError> {
         loop {
             let flight = self.depart_to_read(&reading).await?;
-            let list = self.api.list(&flight.token, query, max, next, &flight.in_flight);
+            let list = self.api.list(&flight.token, page, &flight.in_flight);
             let answer = list.instrument(flight.in_flight.span.clone()).await;
-            if let Some(page) = self.arrive_read(flight, answer, &mut reading).await? {
-                return Ok(page);
+            if let Some(read) = self.arrive_read(flight, answer, &mut reading).await? {
+                return Ok(read);
             }
         }
     }
@@ -158,8 +154,8 @@ impl<A: Api> Session<'_, A> {
             let flight = self.depart_to_read(&reading).await?;
             let list = self.api.sub_partners(&flight.token, which, next, &flight.in_flight);
             let answer = list.instrument(flight.in_flight.span.clone()).await;
-            if let Some(page) = self.arrive_read(flight, answer, &mut reading).await? {
-                return Ok(page);
+            if let Some(read) = self.arrive_read(flight, answer, &mut reading).await? {
+                return Ok(read);
             }
         }
     }
@@ -192,7 +188,7 @@ impl<A: Api> Session<'_, A> {
             let before = self.shared.answers.get();
             let read = if round % 2 == 0 && page.is_none() {
                 let reading = Reading::once(Exchange::LongList);
-                self.list_page(query, max, None, reading).await.map(Some)
+                self.list_page(ListPage { query, max, next: None }, reading).await.map(Some)
             } else {
                 self.get_once(&nobodys).await.map(|_| None)
             };
@@ -277,7 +273,7 @@ impl Reading {
 
     /// A list that is too long is asked for in smaller pages instead.
     fn is_hopeless(&self, cause: &Cause) -> bool {
-        !self.is_retried || self.exchange == Exchange::LongList && cause.http_status == Some(504)
+        !self.is_retried || self.exchange.is_too_long(cause.http_status)
     }
 }
 

@@ -12,7 +12,8 @@ use url::Url;
 use super::*;
 use crate::{
     api::{
-        Answer, Api, Cause, ListQuery, Listed, Notice, OnHead, Outcome, Page, Refusal, WaitKind,
+        Answer, Api, Cause, ListPage, ListQuery, Listed, Notice, OnHead, Outcome, Page, Refusal,
+        WaitKind,
     },
     manifest::{Discover, Limits, Rate, RetryPolicy},
 };
@@ -94,9 +95,7 @@ impl Api for Scripted {
     async fn list(
         &self,
         token: &u32,
-        _: &ListQuery,
-        max: usize,
-        next: Option<&Url>,
+        ListPage { max, next, .. }: ListPage<'_>,
         on_head: &dyn OnHead,
     ) -> Answer<Page<Listed>> {
         self.sizes.borrow_mut().push(max);

@@ -63,9 +63,8 @@ impl<T: Clone> CurrentToken<T> {
     }
 
     pub(super) fn replace(&self, value: T) {
-        let mut state = self.state.borrow_mut();
-        *state =
-            TokenState { value: Some(value), generation: state.generation.next(), taken: None };
+        let generation = self.get().1.next();
+        self.state.replace(TokenState { value: Some(value), generation, taken: None });
     }
 }
 

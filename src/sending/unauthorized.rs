@@ -10,7 +10,7 @@ use super::{
     in_flight::InFlight,
     token::{Generation, UnauthorizedCause, proves_accepted},
 };
-use crate::api::{Api, Cause, ListQuery, Outcome, Refusal};
+use crate::api::{Api, Cause, ListPage, ListQuery, Outcome, Refusal};
 use request::ReportId;
 
 impl<A: Api> Session<'_, A> {
@@ -88,7 +88,8 @@ impl<A: Api> Session<'_, A> {
             return answer.map(drop).outcome;
         }
         let query = ListQuery::default();
-        let answer = self.api.list(token, &query, 1, None, flight).instrument(span).await;
+        let page = ListPage { query: &query, max: 1, next: None };
+        let answer = self.api.list(token, page, flight).instrument(span).await;
         flight.end(&answer);
         answer.map(drop).outcome
     }

@@ -3,6 +3,7 @@
 //!
 //! `MONTHEND_BLESS=1 cargo test --test docs` writes the generated parts of the pages again.
 
+#![expect(clippy::shadow_unrelated, reason = "a test tells one step after the other")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod guarantees;

@@ -411,7 +411,7 @@ fn the_command_at_the_end_makes_progress() {
     assert_eq!(desk.ledger().lines[2]["report_id"], lost);
 }
 
-/// A run that would begin anew is refused there, so nobody is sent to it.
+/// A run that would start over is refused there, so nobody is sent to it.
 #[test]
 fn a_lost_ledger_is_no_reason_to_create_everything_again() {
     let server = Served::new(READY);

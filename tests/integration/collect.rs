@@ -254,6 +254,26 @@ fn an_unknown_status_is_named_as_such() {
     }
 }
 
+/// Collecting, the audit, a retry and adopting agree on what the server says, however it spells that.
+#[test]
+fn a_report_that_the_server_could_not_generate_is_known_in_any_spelling() {
+    for word in ["FAILED", "Failed", " failed "] {
+        let server = Served::new(&format!(
+            "reports: {{ completes_after: 0s, never_done_for: [a], never_done_word: '{word}' }}"
+        ));
+        let desk = Desk::with(server.url(), &partners(["a"], "USER", SEPTEMBER));
+        run(&desk).expect(1).shows(["the server could not generate", "--recreate-failed"]);
+        assert_eq!(&desk.ledger().of("a")[0]["report_status"], word.trim());
+        let audit = desk.monthend(["audit", "m.yaml"]).expect(1);
+        audit.shows(["server_failed", "--recreate-failed"]);
+        desk.monthend(["retry", "m.yaml", "--recreate-failed"]).expect(0);
+        assert_eq!(server.creates().len(), 2, "{word:?}");
+        let other = Desk::with(server.url(), &partners(["a"], "USER", SEPTEMBER));
+        other.converge().arg("--existing=adopt").expect(0);
+        assert_eq!(server.creates().len(), 3, "{word:?}");
+    }
+}
+
 #[test]
 fn no_other_host_is_asked() {
     for location in [
@@ -401,7 +421,7 @@ fn a_file_that_was_changed_is_named_and_left_alone_until_force() {
     assert_eq!(server.downloads().len(), 3, "the other one is not fetched");
 }
 
-/// The report has other bytes than the ledger remembers: by force the file comes anew, and with it its own hash.
+/// The report has other bytes than the ledger remembers: by force the file comes again, and with it its own hash.
 #[test]
 fn what_comes_by_force_has_its_own_hash() {
     let (_server, desk) = world("", &["a"], "USER");
@@ -630,7 +650,7 @@ fn a_report_is_replaced_with_its_file() {
     assert_ne!(new["report_id"], old["report_id"]);
     assert_eq!(new["report_file"], old["report_file"]);
     assert_eq!(server.reports().len(), 2);
-    // Back again: what was given up is nobody's any more.
+    // Back again: what was replaced is nobody's any more.
     let back = format!("--adopt={}", &old["report_id"]);
     resolve(&[&back, "--replace"]).expect(2).says(["was discarded for a USER 2026-09"]);
 }

@@ -1,4 +1,4 @@
-//! The history beside the ledger: what happened to each row, run after run; and that nothing depends on it.
+//! The history next to the ledger: what happened to each row, run after run; and that nothing depends on it.
 
 use std::{collections::BTreeSet, fs};
 
@@ -8,7 +8,7 @@ use crate::support::{Desk, Served, TOKEN, Validator, follows, own, partners};
 
 const HISTORY: &str = "m.ledger.history.jsonl";
 
-/// The lines of a history, each held against the schema.
+/// The lines of a history, each checked against the schema.
 fn lines(desk: &Desk, name: &str) -> Vec<Value> {
     let schema = include_str!("../../schemas/history.schema.json");
     let schema = serde_json::from_str(schema).unwrap();
@@ -68,7 +68,7 @@ fn each_run_attempt_and_pause_has_its_line() {
 }
 
 #[test]
-fn a_row_s_life_is_told_in_sentences() {
+fn a_row_s_life_is_told_line_by_line() {
     let (_server, desk) = world();
     desk.converge().expect(1);
     let ledger = desk.ledger();
@@ -79,27 +79,29 @@ fn a_row_s_life_is_told_in_sentences() {
     let (created, failed) = (of("created"), of("failed"));
     desk.status().arg(format!("--history={created}")).expect(0).shows([
         "good USER 2026-08",
-        " run began: manifest test (",
-        "attempt 1 left; after ",
-        "the server created report ",
-        "it ended with exit code 1",
-        "now: created, report ",
+        " UTC  run            command=run version=",
+        " UTC  attempt        attempt=1 latency_ms=",
+        " outcome=created report_id=",
+        " UTC  end            exit_code=1 ",
+        "now: status=created report_id=",
     ]);
     desk.status().arg(format!("--history={failed}")).expect(0).shows([
-        "the server refused it: ",
-        "it failed with ",
-        "now: failed: ",
+        " outcome=refused http_status=404 ",
+        " UTC  failed         error_code=",
+        "now: status=failed error_code=",
     ]);
     let json =
         desk.status().arg(format!("--history={failed}")).arg("--format=json").expect(0).json();
     assert!(json.as_array().unwrap().len() > 3);
-    follows("life", &json);
+    for line in json.as_array().unwrap() {
+        follows("history", line);
+    }
     desk.status().arg("--history=r0000000000000000").expect(2).says(["no such request"]);
     fs::remove_file(desk.path(HISTORY)).unwrap();
     desk.status()
         .arg(format!("--history={created}"))
         .expect(0)
-        .shows(["the history says nothing of it", "now: created"]);
+        .shows(["the history says nothing of it", "now: status=created"]);
 }
 
 #[test]

@@ -371,7 +371,7 @@ fn twins_each_get_their_own_report() {
             "seed: {seed}\nreports: {{ list_without_org: {list_without_org}, list_lag: 30ms }}\nfaults: [{{ when: {{ endpoint: create, probability: 0.5 }}, then: [{}] }}]",
             faults.join(", ")
         ));
-        // With and without `internal`, and the partner's own beside its sub-partners'.
+        // With and without `internal`, and the partner's own as well as its sub-partners'.
         let names = ["a", "b", "c"];
         let jobs = own("CUSTOMER, USER", "2026-09")
             + &partners(names, "CUSTOMER, USER", "2026-09")

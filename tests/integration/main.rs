@@ -5,6 +5,7 @@
 //! a child of it. Every test has a folder, ports and a ledger of its own, so all of them run side by side; none
 //! waits for time to pass where it can wait for something to happen.
 
+#![expect(clippy::shadow_unrelated, reason = "a test tells one step after the other")]
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -147,7 +147,7 @@ fn what_cannot_be_one_ledger_is_refused_whole() {
         &["a-filed.csv", "b-filed.csv", "-o", "new.csv"],
         ["2026-09/USER/x.csv", "a-filed.csv", "b-filed.csv"],
     );
-    // A rehearsal beside a real ledger: this server's ids are the sandbox's.
+    // A rehearsal and a real ledger: this server's ids are the sandbox's.
     let mut real = desk.ledger_at("b.csv");
     real.set(0, &[("report_id", "Y2lzY29zcGFyazovL3VzL1JFUE9SVC8x")]);
     desk.write("real.csv", real.to_csv());

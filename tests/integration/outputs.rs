@@ -21,7 +21,7 @@ fn with_all(desk: &Desk, command: &str) -> Monthend {
     ALL.iter().fold(desk.monthend([command, "m.yaml"]), |command, option| command.arg(*option))
 }
 
-/// The three outputs, held against each other and against the ledger: (created, failed, pending, sending).
+/// The three outputs, compared with each other and with the ledger: (created, failed, pending, sending).
 #[track_caller]
 fn complete(desk: &Desk, exit_code: i32) -> [usize; 4] {
     let ledger = desk.ledger();
@@ -306,7 +306,7 @@ fn a_disk_that_fills_in_mid_run_changes_nothing_else() {
     server.nothing_twice();
 }
 
-/// Beside a JSON log, too; and what would be an older command within its lines is data there.
+/// With a JSON log, too; and what would be an older command within its lines is data there.
 #[test]
 fn github_gets_warnings_beside_a_json_log() {
     let (_server, desk) = world("");

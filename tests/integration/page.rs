@@ -32,10 +32,10 @@ const FILE: &str = "SKU\nA\n";
 fn collected(row: Row, rows: u64) -> Row {
     let id = format!("report-{}", row.id()).parse().unwrap();
     let mut row = row.created(id);
-    row.collected.status = "COMPLETED".to_owned();
-    row.collected.file = "one.csv".to_owned();
-    row.collected.sha256 = hexadecimal(&Sha256::digest(FILE));
-    row.collected.rows = Some(rows);
+    row.collected_mut().status = "COMPLETED".to_owned();
+    row.collected_mut().file = "one.csv".to_owned();
+    row.collected_mut().sha256 = hexadecimal(&Sha256::digest(FILE));
+    row.collected_mut().rows = Some(rows);
     row
 }
 

@@ -72,10 +72,10 @@ fn all_shares_together_are_the_plan_and_become_the_ledger_of_the_whole_run() {
         let merged = desk.monthend(merge.iter().map(String::as_str).chain(["-o", "m.ledger.csv"]));
         let ended = merged.expect(0);
         assert!(!ended.stderr.contains("shares"), "{ended}");
-        let united = desk.ledger().at_rest(ALL);
-        assert_eq!(rows(&united), rows(&whole));
-        assert_eq!(united.report_ids(), server.report_ids());
-        server.lawful(&united);
+        let merged = desk.ledger().at_rest(ALL);
+        assert_eq!(rows(&merged), rows(&whole));
+        assert_eq!(merged.report_ids(), server.report_ids());
+        server.lawful(&merged);
 
         // The whole manifest goes on from there: nothing is left, and the rows stand in plan order.
         let sent = server.creates().len();
@@ -264,11 +264,11 @@ fn each_share_has_its_files_apart_unless_an_option_says_where() {
             "rehearsed.sandbox.csv",
         ]
     );
-    // Collected files stay where they are, and the united ledger finds them.
+    // Collected files stay where they are, and the merged ledger finds them.
     let merge = ["merge", "by-manifest.1-of-1.csv", "-o", "by-manifest.csv"];
     desk.monthend(merge).expect(0);
-    let united = desk.ledger_at("by-manifest.csv").at_rest(1);
-    assert_eq!(united.column("report_file"), ["files.1-of-1/2026-09/USER/a.csv"]);
+    let merged = desk.ledger_at("by-manifest.csv").at_rest(1);
+    assert_eq!(merged.column("report_file"), ["files.1-of-1/2026-09/USER/a.csv"]);
     let audit = desk.monthend(["audit", "m.yaml"]).run();
     assert!(!audit.stdout.contains("file_"), "{audit}");
 }

@@ -227,7 +227,7 @@ fn the_same_ledger_may_hold_the_earlier_month() {
             "vanished gone USER 2026-09: it had a report then (10 rows), and is not in the plan any more",
         ]
     );
-    // Beside itself a month has nothing that ended before it.
+    // Compared with itself a month has nothing that ended before it.
     desk.manifest(server.url(), &user(&["a"], "2026-08"));
     assert_eq!(beside("m.ledger.csv", 0), [""; 0]);
 }

@@ -213,7 +213,7 @@ fn a_rehearsal_fails_where_the_real_run_does() {
     }
 }
 
-/// A folder's name may end with a slash: its rehearsal has a folder beside it, not within.
+/// A folder's name may end with a slash: its rehearsal has a folder next to it, not within.
 #[test]
 fn a_rehearsal_keeps_out_of_the_real_folder_of_files() {
     let desk = desk(&own("USER", "2026-09"));

@@ -65,33 +65,6 @@ fn a_page_is_written_whole_and_says_how_it_was_made() {
     );
 }
 
-/// From the history where there is one; whatever stands in that.
-#[test]
-fn the_page_tells_how_it_went_over_time() {
-    let server = Served::new(READY);
-    let desk = desk(&server);
-    let page = || {
-        let ended = desk.monthend(["report", "m.ledger.csv", "-o", "page.html"]);
-        ended.expect(0);
-        desk.read("page.html")
-    };
-    let told = page();
-    let attempts = desk.read("m.ledger.history.jsonl");
-    let attempts = attempts.matches(r#""kind":"attempt""#).count();
-    for part in [
-        "How it went over time",
-        &format!("{attempts} creates left within "),
-        r#"<rect class="sent""#,
-        "The same in figures",
-    ] {
-        assert!(told.contains(part), "no {part:?} in\n{told}");
-    }
-    desk.write("m.ledger.history.jsonl", "{\"at\":\"torn\n[]\nnull\n");
-    assert!(!page().contains("How it went over time"));
-    fs::remove_file(desk.path("m.ledger.history.jsonl")).unwrap();
-    assert!(!page().contains("How it went over time"));
-}
-
 #[test]
 fn foreign_text_is_text() {
     let server = Served::new("");
@@ -154,7 +127,7 @@ fn the_page_marks_what_an_audit_names() {
             "<small>new</small>",
             "dropped, Q 0, was 10 (-10, -100 %)",
             "Sums of Q",
-            "beside then/m.ledger.csv",
+            "compared with then/m.ledger.csv",
         ] {
             assert!(page.contains(part), "no {part:?} in\n{page}");
         }
@@ -166,7 +139,7 @@ fn the_page_marks_what_an_audit_names() {
         page.contains("1 row; 2026-09 had 10 rows (90 % less)") && !page.contains("Sums of"),
         "{page}"
     );
-    // A ledger beside itself has nothing that ended before.
+    // A ledger compared with itself has nothing that ended before.
     desk.monthend(["report", "m.ledger.csv", "-o", "p.html", "--compare", "m.ledger.csv"])
         .expect(0);
     assert_eq!(desk.read("p.html").matches(r#"class="fell""#).count(), 0);

@@ -297,9 +297,9 @@ fn the_rehearsals_rows_are_decided_without_a_token() {
     assert!(history.contains("\"reason\":\"seen in Control Hub by Jo\""), "{history}");
     let life = desk.monthend(["status", "m.ledger.sandbox.csv", "--history", request]).expect(0);
     life.shows([
-        "reports that may be its own: ",
-        "resolved by hand: report ",
-        "; seen in Control Hub by Jo",
+        " UTC  candidates     reports=[{\"report_id\":",
+        " UTC  resolve        report_id=",
+        " reason=\"seen in Control Hub by Jo\"",
     ]);
     assert!(!desk.has("m.ledger.csv"));
 }

@@ -2,7 +2,7 @@
 
 use crate::support::{Desk, Served, partners};
 
-/// Creates fail and lists do not, so the failures in a row are counted up and begin anew all the time.
+/// Creates fail and lists do not, so the failures in a row are counted and start over all the time.
 #[test]
 fn a_server_that_fails_off_and_on_is_told_once() {
     let server = Served::new(

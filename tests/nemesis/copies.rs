@@ -1,4 +1,4 @@
-//! Ledgers of which there are two: a copy that is set aside and united later, and two people who each make a part.
+//! Ledgers of which there are two: a copy that is set aside and merged later, and two people who each make a part.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ const ASIDE: &str = "aside.csv";
 const SECOND: &str = "second.csv";
 
 impl History<'_> {
-    /// Somebody sets a copy of the ledger aside; or the one that was set aside is united with the ledger again, and
+    /// Somebody sets a copy of the ledger aside; or the one that was set aside is merged with the ledger again, and
     /// nothing that was known meanwhile is lost by it.
     pub(crate) fn copy_aside(&mut self) -> Result<(), String> {
         if !self.desk.has(ASIDE) {
@@ -25,14 +25,14 @@ impl History<'_> {
         self.unite(ASIDE)
     }
 
-    /// A ledger that was lost is made anew by other rules: the copy would hold other reports.
+    /// A ledger that was lost is made again by other rules: the copy would hold other reports.
     pub(crate) fn forget_copies(&self) {
         for name in [ASIDE, SECOND] {
             let _ = fs::remove_file(self.desk.path(name));
         }
     }
 
-    /// Two people, each with a copy of the ledger, make a part each at the same time, and unite them.
+    /// Two people, each with a copy of the ledger, make a part each at the same time, and merge them.
     pub(crate) fn two_people(&mut self) -> Result<(), String> {
         fs::copy(self.desk.path(LEDGER), self.desk.path(SECOND)).unwrap();
         let parts = self.plan.parts();

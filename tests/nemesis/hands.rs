@@ -13,7 +13,7 @@ use crate::support::{
 };
 
 pub(crate) const LEDGER: &str = "m.ledger.csv";
-/// Beside it.
+/// Next to it.
 pub(crate) const HISTORY: &str = "m.ledger.history.jsonl";
 
 /// All reports that the server ever had, by the state file that it keeps.

@@ -130,7 +130,7 @@ impl History<'_> {
             19 if has_ledger => {
                 // Whoever asks for what exists waits until it is listed.
                 sleep(SETTLE * 2);
-                // What was rescued of it would have to be united with the next one first.
+                // What was rescued of it would have to be merged with the next one first.
                 for name in self.desk.files() {
                     if name == LEDGER || is_rescued(&name) {
                         std::fs::remove_file(self.desk.path(&name)).unwrap();

@@ -1,7 +1,7 @@
 //! The real binary against the sandbox, with everything at once: faults of all kinds, late and stale lists, small
 //! pages that shift, clocks apart and clocks that are set, kills, signals, selections, `retry`, `--existing adopt`, a lost
-//! ledger, people who resolve, who edit between runs and in the middle of one, who unite copies, servers that restart as
-//! other servers.
+//! ledger, people who resolve, who edit between runs and in the middle of one, who merge copies, servers that restart
+//! as other servers.
 //!
 //! Each seed is one history. Whatever happens in it: no report is made twice by us, no report belongs to two rows, no
 //! row holds another request's, the process neither panics nor hangs, and once the server is well again every row is
@@ -13,6 +13,7 @@
 //! MONTHEND_NEMESIS_SEEDS=1000 cargo test --test nemesis -- --nocapture   many more than usual
 //! MONTHEND_NEMESIS_FROM=5000                                             with another first seed
 //! ```
+#![expect(clippy::shadow_unrelated, reason = "a test tells one step after the other")]
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! People who save, replace or delete the ledger while a run uses it, and unite what came of it.
+//! People who save, replace or delete the ledger while a run uses it, and merge what came of it.
 
 use std::{fmt, fs, thread::sleep, time::Duration};
 
@@ -113,7 +113,7 @@ impl History<'_> {
     }
 
     /// What a run did that was meddled with: it took the edit over, or noticed it, and then both versions are there and
-    /// can be united.
+    /// can be merged.
     pub(crate) fn judge_meddled(&mut self, meddled: &Meddled, ended: &Ended) -> Result<(), String> {
         let taken_over = !meddled.has_notes() || self.desk.read(LEDGER).contains("notes");
         if !taken_over {

@@ -12,9 +12,9 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use monthend::testing::{
-    BesideOthers, Counts, Creates, Disk as _, Event, EventKind, Finished, Interrupt, Ledger,
-    Limits, Rate, RateUnit, RepairKind, RetryPolicy, Row, Run, RunInput, Session, SessionEvent,
-    Signal, State, WallClock as _,
+    Counts, Creates, Disk as _, Event, EventKind, Finished, Interrupt, Ledger, Limits, OtherRuns,
+    Rate, RateUnit, RepairKind, RetryPolicy, Row, Run, RunInput, Session, SessionEvent, Signal,
+    State, WallClock as _,
 };
 use request::{Period, ReportId, ReportType, Request, RequestId};
 use sandbox::model::{Person, Shift};
@@ -54,7 +54,7 @@ pub(crate) fn play(seed: u64, tracing: bool) -> Outcome {
         let disk = ModelDisk::new(&world, settings.disk);
         let server = Server::new(&world, &disk, settings.server.clone());
         let rows = plan(&world, settings.server.orgs);
-        let mut history = History::new(seed, &world, &disk, &server, rows, settings);
+        let mut history = History::new(&world, &disk, &server, rows, settings);
         history.play().await;
         Outcome { failure: world.failure(), tally: world.tally() }
     })
@@ -98,7 +98,7 @@ pub(crate) fn decided_by_a_person(seed: u64, apart: Shift) -> [usize; 2] {
                 rows.push(Row::planned(request, "resellers".into(), None));
             }
         }
-        let history = History::new(seed, &world, &disk, &server, rows, settings);
+        let history = History::new(&world, &disk, &server, rows, settings);
         world.allow_faults(u32::MAX);
         let finished = history.run(false).await.unwrap();
         assert!(finished.stop.is_none(), "{:?}", finished.stop);
@@ -129,7 +129,6 @@ pub(crate) struct Settings {
 }
 
 pub(crate) struct History<'w> {
-    seed: u64,
     pub world: &'w World,
     pub disk: &'w ModelDisk<'w>,
     pub server: &'w Server<'w>,
@@ -153,7 +152,7 @@ pub(crate) struct History<'w> {
     pub(crate) undecided: RefCell<BTreeMap<RequestId, Result<&'static str, String>>>,
 }
 
-/// What one process of a history knows, beside the ledger.
+/// What one process of a history knows, besides the ledger.
 #[derive(Debug, Default)]
 pub(crate) struct Process {
     /// Reports that creates of this process were answered with, and when those creates left.
@@ -197,7 +196,6 @@ impl Process {
 
 impl<'w> History<'w> {
     fn new(
-        seed: u64,
         world: &'w World,
         disk: &'w ModelDisk<'w>,
         server: &'w Server<'w>,
@@ -205,7 +203,6 @@ impl<'w> History<'w> {
         settings: Settings,
     ) -> Self {
         History {
-            seed,
             world,
             disk,
             server,
@@ -320,7 +317,7 @@ impl<'w> History<'w> {
             Some(self.server.token()),
             (&self.settings.limits, &self.settings.retry),
             self.world,
-            self.seed,
+            self.settings.server.config.seed,
         )
         .telling(on_news);
         if let Some(until) = self.pause.get().filter(|at| *at > Instant::now()) {
@@ -334,7 +331,7 @@ impl<'w> History<'w> {
             work,
             doubts: Vec::new(),
             creates: Creates::All,
-            beside_others: BesideOthers::No,
+            other_runs: OtherRuns::None,
             all: self.plan.len(),
             idle,
             max_failures: None,
@@ -613,8 +610,7 @@ fn plan(world: &World, [a, b, c]: [&str; 3]) -> Vec<Row> {
         let label = request.sub_partner.as_ref().map(|_| Arc::from(world.pick(&labels)));
         let job = world.pick(&["own", "re\"sellers", "month, end"]);
         let mut row = Row::planned(request, job.into(), label);
-        row.extra =
-            vec![world.pick(&["", "a note", "a \"note\",\nof two lines"]).to_owned()].into();
+        row.extra = vec![world.pick(&["", "a note", "a \"note\",\nof two lines"]).to_owned()];
         rows.push(row);
     }
     rows

@@ -10,6 +10,7 @@
 //! MONTHEND_SIM_FROM=50000 cargo test --test simulation -- --nocapture  from this seed on
 //! MONTHEND_SIM_WORLDS=clocks,rival cargo test --test simulation -- --nocapture  only in these worlds, see [`traits`]
 //! ```
+#![expect(clippy::shadow_unrelated, reason = "a test tells one step after the other")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod checks;

@@ -43,7 +43,7 @@ pub(crate) enum Misfortune {
     OtherCategory,
     /// Somebody makes a sub-partner's report when ours is lost.
     SubPartnersRival,
-    /// Processed at once, and answered so late that the client has nearly given up.
+    /// Processed at once, and answered so late that the client has nearly stopped waiting.
     Slow,
     /// A part of a list comes as 206.
     Part,

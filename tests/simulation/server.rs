@@ -1,8 +1,8 @@
 //! The model of the server as an [`Api`] in simulated time.
 //!
 //! What happens to a create is decided when it leaves the client, and happens in the server's own time: also when the
-//! client has given up or died meanwhile. In the kind set of worlds the server promises only this: within `settle` after
-//! the client stopped waiting, a report that was made is listed.
+//! client has stopped waiting or died meanwhile. In the kind set of worlds the server promises only this: within
+//! `settle` after the client stopped waiting, a report that was made is listed.
 
 use std::{
     cell::{Cell, RefCell},
@@ -12,7 +12,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use monthend::testing::{
-    Answer, Api, BaseUrl, Cause, Discover, Doubt, ListQuery, Listed, Notice, OnHead, Outcome, Page,
+    Answer, Api, BaseUrl, Cause, Discover, Doubt, ListPage, Listed, Notice, OnHead, Outcome, Page,
     WireAnswer,
 };
 use request::{OrgId, ReportId, Request};
@@ -475,9 +475,7 @@ impl Api for Server<'_> {
     async fn list(
         &self,
         token: &String,
-        query: &ListQuery,
-        max: usize,
-        next: Option<&Url>,
+        ListPage { query, max, next }: ListPage<'_>,
         on_head: &dyn OnHead,
     ) -> Answer<Page<Listed>> {
         self.world.step().await;

@@ -21,19 +21,6 @@ use super::{OrgId, Request, spell_day};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(u64);
 
-impl RequestId {
-    /// Its text, in ASCII.
-    pub fn spell(self) -> [u8; 17] {
-        let mut text = [b'r'; 17];
-        let mut rest = self.0;
-        for place in text[1..].iter_mut().rev() {
-            *place = b"0123456789abcdef"[(rest % 16) as usize];
-            rest /= 16;
-        }
-        text
-    }
-}
-
 impl Request {
     /// The stable id of this request, the ledger's `request_id`.
     pub fn id(&self) -> RequestId {
@@ -137,7 +124,6 @@ mod tests {
         assert_eq!(own.id().to_string(), "r66a7855c68e07831");
         assert_eq!(sub.id().to_string(), "r9494890ce2cb042b");
         assert_eq!(sub.id().to_string().parse(), Ok(sub.id()));
-        assert_eq!(sub.id().spell(), *b"r9494890ce2cb042b");
     }
 
     #[test]

@@ -1,4 +1,8 @@
 //! What is asked of the API: one [`Request`] is one billing report to create. Values are checked when they are made.
+#![cfg_attr(
+    test,
+    allow(clippy::shadow_unrelated, reason = "a test tells one step after the other")
+)]
 
 mod doubt;
 mod id;
@@ -6,7 +10,9 @@ mod org_id;
 mod period;
 mod person_id;
 mod report_id;
+mod report_status;
 mod report_type;
+mod words;
 
 use std::fmt;
 
@@ -16,7 +22,9 @@ pub use org_id::{OrgId, OrgIdError, is_spoilt_number};
 pub use period::{Month, MonthError, Period, PeriodError, day, spell_day};
 pub use person_id::{PersonId, PersonIdForm};
 pub use report_id::{ReportId, ReportIdError};
+pub use report_status::ReportStatus;
 pub use report_type::{ReportType, UnknownReportType};
+pub use words::{OWN, internal_mark, who};
 
 /// One report to create. Two requests that are equal are the same request, whatever job or manifest names them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -45,15 +53,7 @@ impl Request {
 
 impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.sub_partner {
-            Some(org) => write!(f, "{org}")?,
-            None => write!(f, "own")?,
-        }
-        write!(f, " {} {}", self.report_type, self.period)?;
-        if self.internal {
-            write!(f, " internal")?;
-        }
-        Ok(())
+        f.write_str(&self.named(self.who(None)))
     }
 }
 

@@ -168,7 +168,7 @@ pub fn is_spoilt_number(text: &str) -> bool {
     if !text.starts_with(|c: char| c.is_ascii_digit()) {
         return false; // what most ids are
     }
-    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     let Some((number, exponent)) = text.split_once(['E', 'e']) else {
         return false;
     };

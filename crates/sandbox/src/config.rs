@@ -37,7 +37,7 @@ pub struct SandboxConfig {
     pub existing: Vec<ExistingReport>,
     /// Who is listed as a sub-partner.
     pub sub_partners: SubPartnersConfig,
-    /// Sub-partners that always refuse, by a part of the organisation id or of what it decodes to, beside
+    /// Sub-partners that always refuse, by a part of the organisation id or of what it decodes to, besides
     /// the built-in `refused-400`, `refused-403` and `refused-404`.
     pub refuse: BTreeMap<String, RefusalStatus>,
     /// Nobody refuses any more: neither `refuse` nor the built-in ones.

@@ -52,8 +52,8 @@ pub(super) async fn handle(
     match (ending, &call) {
         (Ending::Answer(answer), Ok(call)) => {
             let with_first = answer.tracking_id.ends_with(['0', '2', '4', '6', '8']);
-            let link = call.link(&answer.reply, &world.api_origin, with_first);
-            response(&answer, link.as_deref())
+            let link_header = call.link(&answer.reply, &world.api_origin, with_first);
+            response(&answer, link_header.as_deref())
         }
         (Ending::Answer(answer), Err(_)) => response(&answer, None),
         (Ending::Cut | Ending::Silence, _) => {

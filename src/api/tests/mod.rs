@@ -4,12 +4,12 @@ mod canned_server;
 mod client;
 mod token_source;
 
-use super::{Notice, body, cause};
+use super::{Notice, body, error_body};
 
 /// One line for people from an error's body, for the fuzz target.
 pub(crate) fn error_text(status: u16, bytes: &[u8]) -> String {
     let headers = reqwest::header::HeaderMap::new();
     let body = body::ResponseBody::new(bytes, body::BodyEnd::Whole, &headers);
     crate::text::hold("a-secret");
-    cause::of_error(status, &Notice::default(), &body).text
+    error_body::of_error(status, &Notice::default(), &body).text
 }

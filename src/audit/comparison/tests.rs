@@ -45,16 +45,16 @@ fn the_latest_is_compared_with_the_latest_that_was_over() {
         "2026-11",
     ];
     let earlier = earlier.map(|period| row(user(period), true));
-    let beside = lay(&now, &earlier);
+    let months = lay(&now, &earlier);
     let pairs: Vec<(usize, Period)> =
-        beside.pairs.iter().map(|(place, row)| (*place, row.request().period)).collect();
+        months.pairs.iter().map(|(place, row)| (*place, row.request().period)).collect();
     assert_eq!(pairs, [(1, days("2026-09"))]);
-    assert!(beside.new.is_empty() && beside.vanished.is_empty(), "{beside:?}");
+    assert!(months.new.is_empty() && months.vanished.is_empty(), "{months:?}");
     // Of periods that end on one day, the shorter.
     let earlier = ["2026-09-16..2026-09-30", "2026-09", "2026-07-01..2026-09-30"];
     let earlier = earlier.map(|period| row(user(period), true));
-    let beside = lay(&now, &earlier);
-    assert_eq!(beside.pairs[0].1, &earlier[0]);
+    let months = lay(&now, &earlier);
+    assert_eq!(months.pairs[0].1, &earlier[0]);
 }
 
 #[test]
@@ -71,15 +71,15 @@ fn who_is_planned_for_another_period_or_was_never_created_has_not_vanished() {
         row(request(None, ReportType::User, "2026-09", false), true),
     ];
     let plan = [user("new", "2026-10"), user("stays", "2026-08")];
-    let beside = lay(&plan, &earlier);
-    let vanished: Vec<&Row> = beside.vanished;
+    let months = lay(&plan, &earlier);
+    let vanished: Vec<&Row> = months.vanished;
     let expected = [2, 3, 5, 6, 7].map(|place| &earlier[place]);
     assert_eq!(vanished, expected);
-    assert_eq!((beside.new, beside.pairs), (vec![0, 1], vec![]));
+    assert_eq!((months.new, months.pairs), (vec![0, 1], vec![]));
     // Whoever is planned and not selected has not vanished either.
     let selected = [&plan[0]];
-    let beside = MonthPairs::lay(&selected, &plan, earlier.iter());
-    assert_eq!(beside.vanished, expected);
+    let months = MonthPairs::lay(&selected, &plan, earlier.iter());
+    assert_eq!(months.vanished, expected);
     assert_eq!(MonthPairs::lay(&[], &plan, earlier.iter()).vanished.len(), 0);
 }
 
@@ -160,7 +160,7 @@ proptest! {
             a.sub_partner == b.sub_partner && a.report_type == b.report_type && a.internal == b.internal
         };
         let order = |period: Period| (period.end(), period.start());
-        let beside = lay(&now, &earlier);
+        let months = lay(&now, &earlier);
         let last = now.iter().map(|r| r.period).max_by_key(|p| order(*p));
         for (place, request) in now.iter().enumerate() {
             let is_latest = now.iter().enumerate().all(|(other, r)| {
@@ -171,18 +171,18 @@ proptest! {
                 .filter(|row| is_latest && same(row.request(), request) && row.request().period.end() < request.period.start())
                 .map(|row| row.request().period)
                 .max_by_key(|period| order(*period));
-            let found = beside.pairs.iter().find(|(at, _)| *at == place).map(|(_, row)| *row);
+            let found = months.pairs.iter().find(|(at, _)| *at == place).map(|(_, row)| *row);
             prop_assert_eq!(found.map(|row| row.request().period), best);
             prop_assert!(found.is_none_or(|row| same(row.request(), request)));
-            prop_assert_eq!(beside.new.contains(&place), is_latest && best.is_none());
+            prop_assert_eq!(months.new.contains(&place), is_latest && best.is_none());
         }
-        for row in &beside.vanished {
+        for row in &months.vanished {
             prop_assert!(!now.iter().any(|request| same(request, row.request())));
         }
         for row in &earlier {
             let is_over = last.is_some_and(|last| row.request().period.end() < last.start());
             let is_gone = is_over && row.state.report_id().is_some() && !now.iter().any(|r| same(r, row.request()));
-            let named = beside.vanished.iter().filter(|other| same(other.request(), row.request())).count();
+            let named = months.vanished.iter().filter(|other| same(other.request(), row.request())).count();
             prop_assert!(named <= 1 && (!is_gone || named == 1));
         }
     }
@@ -192,7 +192,7 @@ proptest! {
         let mut requests = requests;
         requests.iter_mut().for_each(|request| request.period = days("2026-10"));
         let rows: Vec<Row> = requests.iter().map(|request| row(request.clone(), true)).collect();
-        let beside = lay(&requests, &rows);
-        prop_assert!(beside.pairs.is_empty() && beside.vanished.is_empty());
+        let months = lay(&requests, &rows);
+        prop_assert!(months.pairs.is_empty() && months.vanished.is_empty());
     }
 }

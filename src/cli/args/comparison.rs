@@ -9,8 +9,8 @@ use crate::audit::{MaxDrop, MaxDropError};
 /// `audit --previous`
 #[derive(Debug, Args)]
 pub(crate) struct PreviousArgs {
-    /// An earlier ledger, with its files beside it: name also whoever has vanished since, and whose figures dropped. It may
-    /// be the same ledger, where that has earlier periods
+    /// An earlier ledger, with its files next to it: name also whoever has vanished since, and whose figures dropped. It
+    /// may be the same ledger, where that has earlier periods
     #[arg(
         id = EARLIER,
         long = "previous",

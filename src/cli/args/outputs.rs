@@ -94,10 +94,10 @@ pub(crate) fn without_csv(typed: Option<PlanFormat>, format: PlanFormat) -> Opti
     }
 }
 
-/// Whether the history beside the ledger goes on.
+/// Whether the history next to the ledger goes on.
 #[derive(Debug, Args)]
 pub(crate) struct HistoryArgs {
-    /// Add nothing to the history beside the ledger (NAME.history.jsonl)
+    /// Add nothing to the history next to the ledger (NAME.history.jsonl)
     #[arg(long, help_heading = "Outputs", env = "MONTHEND_NO_HISTORY")]
     pub(crate) no_history: bool,
 }

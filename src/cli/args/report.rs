@@ -15,7 +15,7 @@ pub(crate) struct ReportArgs {
     #[arg(long, short, env = "MONTHEND_REPORT", value_name = "FILE")]
     pub(crate) output: PathBuf,
 
-    /// An earlier ledger, with its files beside it: show what was then, who has vanished, and whose figures dropped
+    /// An earlier ledger, with its files next to it: show what was then, who has vanished, and whose figures dropped
     #[arg(
         id = EARLIER,
         long = "compare",

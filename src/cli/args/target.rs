@@ -13,7 +13,7 @@ pub(crate) struct ManifestArgs {
     #[arg(env = "MONTHEND_MANIFEST")]
     pub(crate) manifest: PathBuf,
 
-    /// The ledger [env: MONTHEND_LEDGER=] [default: the manifest's `ledger:`, else NAME.ledger.csv beside it]
+    /// The ledger [env: MONTHEND_LEDGER=] [default: the manifest's `ledger:`, else NAME.ledger.csv next to it]
     // The environment is read by hand: in a rehearsal and in a share it counts as the manifest's, and the option does
     // not.
     #[arg(long, value_name = "PATH")]

@@ -1,42 +1,80 @@
 //! What a run needs of the server: reads only.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use hyper_util::client::proxy::matcher::Matcher;
 
 use crate::{
     api::{Api, Cause, ListQuery},
     cli::{
-        error::{CliError, is_proxy, stop_text},
+        connection::{Connection, credentials},
+        context::{Context, real_ledger},
+        error::{CliError, chain, is_proxy, stop_text},
+        read_session::{ReadSession, limit_patience},
         signals::Signals,
     },
     manifest::{BaseUrl, Discover, Discovered, Manifest},
-    output::{CheckFailure, CheckItem, Checklist, Coverage},
+    output::{CheckItem, Checklist, Coverage},
     plan::Plan,
     sending::{Halt, ReadError, Session},
     text::count,
 };
 use request::OrgId;
 
-const OF_THE_SERVER: [CheckItem; 5] = [
-    CheckItem::Connection,
-    CheckItem::Tls,
-    CheckItem::Token,
-    CheckItem::ListReports,
-    CheckItem::ListSubPartners,
-];
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+const READ_REPORTS: &str = "spark-admin:wholesale_billing_reports_read";
+const READ_SUB_PARTNERS: &str = "spark-admin:wholesale_sub_partners_read";
 
-pub(super) fn unknown(why: &str, report: &mut Checklist) {
-    for subject in OF_THE_SERVER {
-        let is_said = report.findings().iter().any(|f| f.subject == subject);
-        if !is_said {
-            report.unknown(subject, why, "");
+type SubPartnerLists = BTreeMap<Discover, Vec<OrgId>>;
+
+/// Asks for reports and sub-partners. Gives the plan where it is known.
+pub(super) async fn ask(
+    context: &mut Context,
+    manifest: Option<&Manifest>,
+    signals: &Signals,
+    report: &mut Checklist,
+) -> Result<Option<Plan>, CliError> {
+    let credentials = match credentials(context) {
+        Ok(credentials) => credentials,
+        Err(error) => {
+            report.not_ok(CheckItem::Credentials, error.text(), "");
+            unknown("not tested: no credentials", report);
+            return Ok(None);
+        }
+    };
+    report.ok(CheckItem::Credentials, "given");
+    let Ok(ledger) = real_ledger(&context.ledger) else {
+        unknown("not tested: the ledger is not where it should be", report);
+        return Ok(None);
+    };
+    limit_patience(&mut context.settings, LONGEST_WAIT);
+    let is_sandbox = context.sandbox.is_some();
+    let connection = match Connection::open(context, credentials).await {
+        Ok(connection) => connection,
+        Err(error @ CliError::Client(_)) => {
+            report.not_ok(CheckItem::Tls, chain(&error), "");
+            report.it_is_usage();
+            unknown("the HTTP client cannot be set up", report);
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let server = ReadSession::begin(&connection, &context.settings, &ledger, signals);
+    let address = Address::new(&context.settings.api.base_url, is_sandbox);
+    signals.or(ask_all(&server.session, &address, manifest, report)).await
+}
+
+/// All that depends on the server and is not said yet. Only a create would tell the right to create reports.
+fn unknown(why: &str, report: &mut Checklist) {
+    use CheckItem::{Connection, ListReports, ListSubPartners, Tls, Token};
+    for item in [Connection, Tls, Token, ListReports, ListSubPartners] {
+        if !report.findings.iter().any(|finding| finding.check == item) {
+            report.unknown(item, why, "");
         }
     }
     untried(report);
 }
 
-/// Only a create would tell the right to create reports.
 fn untried(report: &mut Checklist) {
     report.unknown(
         CheckItem::CreateReports,
@@ -45,42 +83,42 @@ fn untried(report: &mut Checklist) {
     );
 }
 
-/// Asks for reports and sub-partners. Gives the plan where it is known. `address`: `None` for the sandbox of this
-/// process. Only a signal is an error.
-pub(super) async fn ask<A: Api>(
-    session: &Session<'_, A>,
-    address: Option<&BaseUrl>,
-    manifest: Option<&Manifest>,
-    signals: &Signals,
-    report: &mut Checklist,
-) -> Result<Option<Plan>, CliError> {
-    tokio::select! {
-        biased;
-        signal = signals.caught() => Err(CliError::Interrupted(signal)),
-        planned = ask_all(session, address, manifest, report) => Ok(planned),
-    }
-}
-
 async fn ask_all<A: Api>(
     session: &Session<'_, A>,
-    address: Option<&BaseUrl>,
+    address: &Address,
     manifest: Option<&Manifest>,
     report: &mut Checklist,
 ) -> Option<Plan> {
     let reports = session.first_listed(&ListQuery::default()).await;
-    let is_reached = told_reached(&reports.as_ref().map(drop), address, report);
-    if !is_reached {
+    let obstacle = reports.as_ref().err().and_then(|error| address.obstacle(error));
+    let works = |item| obstacle.as_ref().is_none_or(|(failed, ..)| item < *failed);
+    if works(CheckItem::Connection) {
+        report.ok(CheckItem::Connection, format!("{} answers{}", address.host, address.by()));
+    }
+    if works(CheckItem::Tls) {
+        report.ok(
+            CheckItem::Tls,
+            if address.is_secure {
+                "the certificate is trusted"
+            } else {
+                "not used: the server is on this machine"
+            },
+        );
+    }
+    if let Some((failed, message, advice)) = obstacle {
+        report.not_ok(failed, message, &advice);
         unknown("the server cannot be asked", report);
-        return told_plan(manifest, &SubPartnerLists::new(), report);
+        return plan(manifest, &SubPartnerLists::new(), report);
     }
-    match &reports {
-        Ok(_) => report.ok(CheckItem::ListReports, "allowed"),
-        Err(error) => report.not_ok(
-            (CheckItem::ListReports, CheckFailure::Stopped),
-            text(error),
-            advice(error, "spark-admin:wholesale_billing_reports_read"),
-        ),
+    let cause = reports.as_ref().err().and_then(cause_of);
+    if cause.is_none_or(|cause| cause.http_status == Some(403)) {
+        report.ok(CheckItem::Token, "the server takes it");
+    } else {
+        report.unknown(CheckItem::Token, "not tested: an earlier step failed", "");
     }
+    let allowed = reports.map(|_| "allowed".to_owned());
+    let refused = |error| (text(&error), advice(&error, READ_REPORTS));
+    report.tried(CheckItem::ListReports, allowed.map_err(refused));
     untried(report);
     let lists = ask_sub_partners(session, manifest, report).await;
     if let (Some(manifest), Some(active), Some(all)) =
@@ -88,33 +126,35 @@ async fn ask_all<A: Api>(
     {
         report.coverage = Some(Coverage::new(manifest, active, all));
     }
-    told_plan(manifest, &lists, report)
+    plan(manifest, &lists, report)
 }
 
-/// By the answer to the first read: whether the server can be reached and takes the token.
-fn told_reached(
-    answer: &Result<(), &ReadError>,
-    address: Option<&BaseUrl>,
-    report: &mut Checklist,
-) -> bool {
-    let (host, is_secure, proxy) = match address {
-        Some(address) => (
-            address.as_url().host_str().unwrap_or_default(),
-            address.as_url().scheme() == "https",
-            proxy_for(address),
-        ),
-        None => ("the sandbox", false, None),
-    };
-    let by = match &proxy {
-        Some(proxy) => format!(" through the proxy {proxy}"),
-        None => String::new(),
-    };
-    let cause = match answer {
-        Ok(()) => None,
-        // However patient a run is, the cause is the same.
-        Err(ReadError::Failed(cause) | ReadError::Halted(Halt::Down { cause, .. })) => Some(cause),
-        Err(ReadError::Halted(Halt::Credentials(cause))) => {
-            told_connected(host, &by, is_secure, report);
+/// Where the server is, for messages.
+struct Address {
+    host: String,
+    is_secure: bool,
+    /// Without the password that may stand in it.
+    proxy: Option<String>,
+}
+
+impl Address {
+    fn new(server: &BaseUrl, is_sandbox: bool) -> Self {
+        let url = server.as_url();
+        let host = if is_sandbox { "the sandbox" } else { url.host_str().unwrap_or_default() };
+        let uri = url.as_str().parse().ok().filter(|_| !server.is_loopback());
+        let proxy = uri.and_then(|uri| Matcher::from_system().intercept(&uri));
+        let proxy = proxy.and_then(|proxy| Some(proxy.uri().authority()?.host().to_owned()));
+        Address { host: host.to_owned(), is_secure: url.scheme() == "https", proxy }
+    }
+
+    fn by(&self) -> String {
+        self.proxy.as_ref().map_or_else(String::new, |proxy| format!(" through the proxy {proxy}"))
+    }
+
+    /// What stands between us and an answer of the API, why, and what to do: connection, TLS or token.
+    fn obstacle(&self, error: &ReadError) -> Option<(CheckItem, String, String)> {
+        let place = format!("{}{}", self.host, self.by());
+        if let ReadError::Halted(Halt::Credentials(cause)) = error {
             let renew = "or give what is needed to renew it (docs/commands.md, \"Credentials\")";
             // An error that names a variable says what to do with it.
             let (message, advice) = if cause.text.contains("WEBEX_") {
@@ -123,70 +163,40 @@ fn told_reached(
                 let message = format!("the server refused it: {}", cause.text);
                 (message, format!("get a new one, {renew}"))
             };
-            report.not_ok((CheckItem::Token, CheckFailure::Stopped), message, advice);
-            return false;
+            return Some((CheckItem::Token, message, advice));
         }
-        Err(ReadError::Halted(halt)) => {
-            let down = (CheckItem::Connection, CheckFailure::Stopped);
-            report.not_ok(down, stop_text(&halt.clone().into()), "");
-            return false;
-        }
-    };
-    let cause = match cause {
-        Some(cause) if cause.http_status.is_none() => cause,
-        Some(cause) if is_anothers(cause) => {
-            report.not_ok(
-                (CheckItem::Connection, CheckFailure::Stopped),
-                format!("something else answers in the place of {host}{by}: {}", cause.text),
-                "sign in to the network, or check the proxy and api.base_url",
-            );
-            return false;
-        }
-        answered => {
-            told_connected(host, &by, is_secure, report);
-            match answered {
-                Some(cause) if !is_about_rights(cause) => {
-                    report.unknown(CheckItem::Token, "not tested: an earlier step failed", "");
-                }
-                _ => report.ok(CheckItem::Token, "the server takes it"),
-            }
-            return true;
-        }
-    };
-    if cause.code == "tls" {
-        report.ok(CheckItem::Connection, format!("{host} can be reached{by}"));
-        let untrusted = (CheckItem::Tls, CheckFailure::Stopped);
-        let advice = if cause.text.contains("api.ca_file") {
-            ""
-        } else {
-            "check that api.base_url names a server that speaks TLS, and the proxy"
+        let Some(cause) = cause_of(error) else {
+            return Some((CheckItem::Connection, text(error), String::new()));
         };
-        report.not_ok(untrusted, &*cause.text, advice);
-        return false;
+        let (item, message, advice) = match cause.http_status {
+            Some(_) if is_anothers(cause) => (
+                CheckItem::Connection,
+                format!("something else answers in the place of {place}: {}", cause.text),
+                "sign in to the network, or check the proxy and api.base_url",
+            ),
+            Some(_) => return None,
+            None if cause.code == "tls" && cause.text.contains("api.ca_file") => {
+                (CheckItem::Tls, cause.text.clone(), "")
+            }
+            None if cause.code == "tls" => (
+                CheckItem::Tls,
+                cause.text.clone(),
+                "check that api.base_url names a server that speaks TLS, and the proxy",
+            ),
+            None => {
+                let advice = match self.proxy {
+                    _ if is_proxy(cause) => "", // the text says it
+                    Some(_) => "check HTTPS_PROXY and NO_PROXY",
+                    None => {
+                        "check api.base_url and the network; where only a proxy leads out, set HTTPS_PROXY"
+                    }
+                };
+                (CheckItem::Connection, format!("{place}: {}", cause.text), advice)
+            }
+        };
+        Some((item, message, advice.to_owned()))
     }
-    let advice = match proxy {
-        _ if is_proxy(cause) => "", // the text says it
-        Some(_) => "check HTTPS_PROXY and NO_PROXY",
-        None => "check api.base_url and the network; where only a proxy leads out, set HTTPS_PROXY",
-    };
-    let down = (CheckItem::Connection, CheckFailure::Stopped);
-    report.not_ok(down, format!("{host}{by}: {}", cause.text), advice);
-    false
 }
-
-fn told_connected(host: &str, by: &str, is_secure: bool, report: &mut Checklist) {
-    report.ok(CheckItem::Connection, format!("{host} answers{by}"));
-    report.ok(
-        CheckItem::Tls,
-        if is_secure {
-            "the certificate is trusted"
-        } else {
-            "not used: the server is on this machine"
-        },
-    );
-}
-
-type SubPartnerLists = BTreeMap<Discover, Vec<OrgId>>;
 
 /// For the jobs that discover sub-partners, and for the comparison.
 async fn ask_sub_partners<A: Api>(
@@ -194,7 +204,6 @@ async fn ask_sub_partners<A: Api>(
     manifest: Option<&Manifest>,
     report: &mut Checklist,
 ) -> SubPartnerLists {
-    const SCOPE: &str = "spark-admin:wholesale_sub_partners_read";
     let wanted = manifest.map(Manifest::discovers).unwrap_or_default();
     let mut lists = SubPartnerLists::new();
     let kinds = [Discover::Active, Discover::All].into_iter();
@@ -208,13 +217,15 @@ async fn ask_sub_partners<A: Api>(
                 report.unknown(
                     CheckItem::ListSubPartners,
                     format!("{}; optional", text(&error)),
-                    format!("with the scope {SCOPE} check also finds sub-partners you forgot"),
+                    &format!(
+                        "with the scope {READ_SUB_PARTNERS} check also finds sub-partners you forgot"
+                    ),
                 );
                 return SubPartnerLists::new();
             }
             Err(error) => {
-                let refused = (CheckItem::ListSubPartners, CheckFailure::Stopped);
-                report.not_ok(refused, text(&error), advice(&error, SCOPE));
+                let advice = advice(&error, READ_SUB_PARTNERS);
+                report.not_ok(CheckItem::ListSubPartners, text(&error), &advice);
                 return SubPartnerLists::new();
             }
         }
@@ -224,7 +235,7 @@ async fn ask_sub_partners<A: Api>(
     lists
 }
 
-fn told_plan(
+fn plan(
     manifest: Option<&Manifest>,
     lists: &SubPartnerLists,
     report: &mut Checklist,
@@ -237,32 +248,29 @@ fn told_plan(
             return None;
         };
         if listed.is_empty() {
-            let nobody = CliError::Nobody(which).to_string();
-            report.not_ok((CheckItem::Plan, CheckFailure::Usage), nobody, "");
+            report.not_ok(CheckItem::Plan, CliError::Nobody(which).to_string(), "");
             return None;
         }
         discovered.insert(which, listed.clone());
     }
-    match Plan::expand(manifest, &discovered).and_then(Plan::not_empty) {
-        Ok(plan) => {
-            report.ok(CheckItem::Plan, count(plan.requests().len(), "request"));
-            Some(plan)
-        }
-        Err(error) => {
-            report.not_ok((CheckItem::Plan, CheckFailure::Usage), error.to_string(), "");
-            None
-        }
+    let plan = Plan::expand(manifest, &discovered).and_then(Plan::not_empty);
+    let requests = plan.as_ref().map(|plan| count(plan.requests().len(), "request"));
+    let mistake = requests.map_err(|error| (error.to_string(), String::new()));
+    report.tried(CheckItem::Plan, mistake);
+    plan.ok()
+}
+
+/// However patient a run is, the cause is the same.
+fn cause_of(error: &ReadError) -> Option<&Cause> {
+    match error {
+        ReadError::Failed(cause) | ReadError::Halted(Halt::Down { cause, .. }) => Some(cause),
+        ReadError::Halted(_) => None,
     }
 }
 
 /// Not the API's answer: a page with a status of success, or a redirect.
 fn is_anothers(cause: &Cause) -> bool {
     matches!(cause.http_status, Some(200..=399)) && cause.code != "bad_response"
-}
-
-/// About what the token may do, so the token itself was taken.
-fn is_about_rights(cause: &Cause) -> bool {
-    cause.http_status == Some(403)
 }
 
 fn text(error: &ReadError) -> String {
@@ -281,14 +289,4 @@ fn advice(error: &ReadError, scope: &str) -> String {
         },
         ReadError::Halted(_) => String::new(),
     }
-}
-
-/// Without the password that may stand in it.
-fn proxy_for(address: &BaseUrl) -> Option<String> {
-    if address.is_loopback() {
-        return None;
-    }
-    let uri = address.as_url().as_str().parse().ok()?;
-    let proxy = Matcher::from_system().intercept(&uri)?;
-    Some(proxy.uri().authority()?.host().to_owned())
 }

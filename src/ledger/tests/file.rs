@@ -144,7 +144,7 @@ async fn what_was_read_is_saved_where_the_file_was_changed_meanwhile() {
     let (held, lock) = LedgerFile::hold(&folder.ledger(), at(0)).unwrap();
     fs::write(folder.ledger(), ledger([]).to_csv()).unwrap();
     let error = held.write(&sample(), at(9)).await.unwrap_err();
-    let LedgerError::Tampered { saved: RescueResult::Beside { rescued, .. }, .. } = &error else {
+    let LedgerError::Tampered { saved: RescueResult::NextTo { rescued, .. }, .. } = &error else {
         panic!("{error}");
     };
     assert_eq!(fs::read(rescued).unwrap(), torn);

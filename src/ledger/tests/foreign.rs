@@ -5,13 +5,13 @@ use super::*;
 #[test]
 fn a_spreadsheet_may_save_it() {
     let sample = sample();
-    let mut out = csv::WriterBuilder::new()
-        .quote_style(csv::QuoteStyle::Always)
-        .terminator(csv::Terminator::CRLF)
+    let mut out = ::csv::WriterBuilder::new()
+        .quote_style(::csv::QuoteStyle::Always)
+        .terminator(::csv::Terminator::CRLF)
         .flexible(true)
         .from_writer(b"\xef\xbb\xbf".to_vec());
     let bytes = sample.to_csv();
-    let mut lines = csv::ReaderBuilder::new().has_headers(false).from_reader(&bytes[..]);
+    let mut lines = ::csv::ReaderBuilder::new().has_headers(false).from_reader(&bytes[..]);
     for line in lines.records() {
         let line = line.unwrap();
         let mut cells: Vec<String> = line.iter().map(|c| c.replace("true", "TRUE")).collect();
@@ -33,9 +33,9 @@ fn a_spreadsheet_may_save_it() {
 
 /// The cells of `bytes`, with its columns in the order of `columns`.
 fn columns(bytes: &[u8], columns: &[&str]) -> Vec<u8> {
-    let mut reader = csv::Reader::from_reader(bytes);
+    let mut reader = ::csv::Reader::from_reader(bytes);
     let header = reader.headers().unwrap().clone();
-    let mut out = csv::Writer::from_writer(Vec::new());
+    let mut out = ::csv::Writer::from_writer(Vec::new());
     out.write_record(columns).unwrap();
     for line in reader.records() {
         let line = line.unwrap();

@@ -36,7 +36,7 @@ fn id(text: &str) -> ReportId {
 }
 
 fn waits(row: Row, intent: Option<i64>, second: i64) -> Row {
-    let state = State::Pending { reason: Rare::default(), intent: intent.map(at) };
+    let state = State::Pending { reason: Reason::default(), intent: intent.map(at) };
     with(row, state, second)
 }
 
@@ -47,7 +47,7 @@ fn the_most_that_is_known_of_a_request_counts() {
     fn said_yes(second: i64) -> Row {
         let state = State::Sending {
             doubt: Doubt::SaidYes,
-            reason: Rare::default(),
+            reason: Reason::default(),
             intent: Some(at(second)),
         };
         let mut row = with(pending(1), state, second);
@@ -82,7 +82,7 @@ fn of_equals_the_larger_bytes_count() {
     let told = |text: &str| {
         let mut row = failed(pending(1), 5);
         row.state = State::Failed {
-            reason: Rare::from(Reason { code: "1001".to_owned(), text: text.to_owned() }),
+            reason: Reason { code: "1001".to_owned(), text: text.to_owned() },
             intent: None,
         };
         row
@@ -94,10 +94,10 @@ fn of_equals_the_larger_bytes_count() {
         assert_eq!(found.error(), larger);
         assert_eq!(found.attempts, 99, "the most attempts, whosever they are");
     }
-    // What is united cell by cell does not count.
+    // What is merged cell by cell does not count.
     let known = |status: &str, attempts, intent| {
         let mut row = sending(pending(1), 5);
-        row.collected.status = status.to_owned();
+        row.collected_mut().status = status.to_owned();
         row.attempts = attempts;
         row.state.set_intent(Some(at(intent)));
         row
@@ -107,9 +107,9 @@ fn of_equals_the_larger_bytes_count() {
         assert_eq!(one(rows), known("b", 2, 1));
     }
     let mut replacing = known("a", 1, 1);
-    replacing.replaces = vec![id("Y2lz0")].into();
+    replacing.replaces = vec![id("Y2lz0")];
     let found = one([replacing, known("b", 1, 1)]);
-    assert_eq!((&*found.collected.status, &*found.error()), ("b", "replaces Y2lz0"));
+    assert_eq!((found.collected.status.as_str(), &*found.error()), ("b", "replaces Y2lz0"));
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn two_reports_for_one_request_are_a_persons_to_decide() {
 fn a_report_that_was_given_up_stays_so() {
     let before = created(pending(1), "Y2lzA", 5);
     let mut after = waits(pending(1), None, 7);
-    after.replaces = vec![id("Y2lzA")].into();
+    after.replaces = vec![id("Y2lzA")];
     assert_eq!(one([before.clone(), after.clone()]), after);
     let made = after.clone().created(id("Y2lzB"));
     assert_eq!(one([before, made.clone()]), made);
@@ -208,9 +208,9 @@ fn a_report_that_was_given_up_stays_so() {
 fn whatever_cannot_be_one_ledger_is_named_all_at_once() {
     let sandbox = "Y2lzY29zcGFyazovL3NhbmRib3gvQklMTElOR19SRVBPUlQvMQ";
     let mut filed = created(pending(3), "Y2lzE", 5);
-    filed.collected.file = "2026-10/USER/a.csv".to_owned();
+    filed.collected_mut().file = "2026-10/USER/a.csv".to_owned();
     let mut other = created(pending(4), "Y2lzF", 5);
-    other.collected.file.clone_from(&filed.collected.file);
+    other.collected_mut().file.clone_from(&filed.collected.file);
     let ours = ledger([created(pending(1), "Y2lzA", 5), filed]);
     let theirs = ledger([created(pending(2), "Y2lzA", 5), other]);
     let rehearsal = ledger([created(pending(5), sandbox, 5)]);
@@ -258,10 +258,8 @@ fn arb_ledger() -> impl Strategy<Value = Ledger> {
                 replaces: any.replaces,
                 last_answer: any.last_answer,
                 attempts: any.attempts,
-                collected: Rare::from(Collected {
-                    file: String::new(),
-                    ..Collected::clone(&any.collected)
-                }),
+                collected: Collected { file: String::new(), ..Collected::clone(&any.collected) }
+                    .into(),
                 updated_at: any.updated_at.map(|time| at(time.timestamp() % 3)),
                 ..Row::planned(request(number), any.job, any.label)
             };
@@ -279,7 +277,7 @@ fn arb_ledger() -> impl Strategy<Value = Ledger> {
 fn said(ledger: &Ledger) -> BTreeMap<RequestId, (String, BTreeMap<String, String>)> {
     let rows = ledger.rows().map(|row| {
         let notes = ledger.extra_columns().iter().cloned().zip(row.extra.iter().cloned());
-        let plain = Row { extra: Rare::default(), ..row.clone() };
+        let plain = Row { extra: Vec::new(), ..row.clone() };
         let line = String::from_utf8(Ledger::default().line(&plain)).unwrap();
         (row.id(), (line, notes.collect()))
     });

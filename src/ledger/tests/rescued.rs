@@ -1,4 +1,4 @@
-//! What is saved beside a ledger, and whom it stops.
+//! What is saved next to a ledger, and whom it stops.
 
 use std::{fs, path::PathBuf};
 
@@ -41,9 +41,9 @@ fn only_what_theirs_lacks_is_saved() {
     let some = ledger(sample().rows().take(3).cloned());
     assert_eq!(place.save(&some), RescueResult::Nothing);
     let mut noted = some.rows().next().unwrap().clone();
-    noted.extra = vec!["another note".to_owned()].into();
+    noted.extra = vec!["another note".to_owned()];
     assert!(
-        matches!(place.save(&ledger([noted])), RescueResult::Beside { .. }),
+        matches!(place.save(&ledger([noted])), RescueResult::NextTo { .. }),
         "not even a note is lost"
     );
     fs::remove_file(&place.ledger).unwrap();
@@ -56,7 +56,7 @@ fn two_of_one_moment_do_not_overwrite_each_other() {
     let place = Place::with(Some(&ledger([])));
     let [first, second] = [1, 2].map(|number| {
         match place.save(&ledger([created(pending(number), &format!("Y2lz{number}"), 5)])) {
-            RescueResult::Beside { rescued, .. } => rescued,
+            RescueResult::NextTo { rescued, .. } => rescued,
             other => panic!("{other:?}"),
         }
     });
@@ -74,11 +74,7 @@ fn two_of_one_moment_do_not_overwrite_each_other() {
 fn a_rescued_ledger_stops_a_run_as_long_as_it_holds_what_the_ledger_lacks() {
     let row = || pending(1);
     let undated = |row: Row| {
-        with(
-            row,
-            State::InDoubt { text: "t".to_owned().into(), candidates: vec![].into(), intent: None },
-            3,
-        )
+        with(row, State::InDoubt { text: "t".to_owned(), candidates: vec![], intent: None }, 3)
     };
     for (ours, theirs, stops) in [
         (None, Some(row()), true),
@@ -100,7 +96,7 @@ fn a_rescued_ledger_stops_a_run_as_long_as_it_holds_what_the_ledger_lacks() {
         assert_eq!(place.refused().is_some(), stops, "{ours:?} {theirs:?}");
         LedgerFile::take(&place.ledger, at(0)).unwrap().1.release(at(0));
         fs::rename(&rescued, merged_name(&place.ledger, &rescued).unwrap()).unwrap();
-        assert_eq!(place.refused(), None, "once united it stops nobody");
+        assert_eq!(place.refused(), None, "once merged it stops nobody");
     }
 }
 

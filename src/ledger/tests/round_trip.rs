@@ -19,7 +19,7 @@ pub(super) fn arb_row() -> impl Strategy<Value = Row> {
             let mut row = pending(number);
             row.job = text().into();
             row.label = Some(text()).filter(|t| !t.is_empty()).map(Into::into);
-            let reason = Rare::from(Reason { code: text(), text: text() });
+            let reason = Reason { code: text(), text: text() };
             let intent = intent.map(at);
             row.last_answer = LastAnswer {
                 http_status: (attempts % 2 == 0).then_some(503),
@@ -35,7 +35,7 @@ pub(super) fn arb_row() -> impl Strategy<Value = Row> {
                 }
                 2 => State::Sending { doubt: Doubt::Open, reason, intent },
                 3 => State::InDoubt {
-                    text: reason.text.clone().into(),
+                    text: reason.text.clone(),
                     candidates: (0..attempts % 3)
                         .map(|n| format!("={n}-id").parse().unwrap())
                         .collect(),
@@ -47,14 +47,15 @@ pub(super) fn arb_row() -> impl Strategy<Value = Row> {
                 (0..attempts % 5 / 2).map(|n| format!("-old{n}").parse().unwrap()).collect();
             row.attempts = attempts;
             row.updated_at = Some(at(updated));
-            *row.collected = Collected {
+            row.collected = Collected {
                 status: text(),
                 file: text(),
                 sha256: text(),
                 error: text(),
                 rows: attempts.is_multiple_of(2).then_some(u64::from(attempts)),
-            };
-            row.extra = vec![text()].into();
+            }
+            .into();
+            row.extra = vec![text()];
             row
         },
     )
@@ -109,7 +110,7 @@ proptest! {
 
 fn pending_of(row: &Row) -> Row {
     let mut pending = Row::planned(row.request().clone(), row.job.clone(), row.label.clone());
-    pending.extra = vec![String::new()].into();
+    pending.extra = vec![String::new()];
     pending
 }
 
@@ -136,10 +137,10 @@ fn a_report_id_is_never_emptied() {
 fn a_later_line_keeps_the_cells_of_other_columns() {
     let mut ledger = Ledger::new(vec!["note".to_owned()]);
     let mut row = pending(1);
-    row.extra = vec!["mine".to_owned()].into();
+    row.extra = vec!["mine".to_owned()];
     ledger.fold(row.clone());
     let mut later = created(pending(1), "Y2lz1", 5);
-    later.extra = vec![String::new()].into();
+    later.extra = vec![String::new()];
     ledger.fold(later);
     assert_eq!(ledger.rows().next().unwrap().extra, row.extra);
 }

@@ -13,7 +13,7 @@ struct Habits {
     /// Of days, and of times; none where it leaves them as text.
     calendar: Option<(&'static str, &'static str)>,
     truths: [&'static str; 2],
-    quotes: csv::QuoteStyle,
+    quotes: ::csv::QuoteStyle,
     crlf: bool,
     mark: bool,
     /// Empty columns and rows that it adds.
@@ -62,9 +62,9 @@ fn arb_habits() -> impl Strategy<Value = Habits> {
                     calendar,
                     truths,
                     quotes: if always {
-                        csv::QuoteStyle::Always
+                        ::csv::QuoteStyle::Always
                     } else {
-                        csv::QuoteStyle::Necessary
+                        ::csv::QuoteStyle::Necessary
                     },
                     crlf,
                     mark,
@@ -78,13 +78,17 @@ fn arb_habits() -> impl Strategy<Value = Habits> {
 impl Habits {
     fn save(&self, ledger: &Ledger) -> Vec<u8> {
         let bytes = ledger.to_csv();
-        let mut reader = csv::Reader::from_reader(&bytes[..]);
+        let mut reader = ::csv::Reader::from_reader(&bytes[..]);
         let header = reader.headers().unwrap().clone();
         let mark = if self.mark { "\u{feff}" } else { "" };
-        let mut out = csv::WriterBuilder::new()
+        let mut out = ::csv::WriterBuilder::new()
             .delimiter(self.separator)
             .quote_style(self.quotes)
-            .terminator(if self.crlf { csv::Terminator::CRLF } else { csv::Terminator::Any(b'\n') })
+            .terminator(if self.crlf {
+                ::csv::Terminator::CRLF
+            } else {
+                ::csv::Terminator::Any(b'\n')
+            })
             .from_writer(format!("{mark}{}", self.before).into_bytes());
         let padding = || std::iter::repeat_n(String::new(), self.padding.0);
         let names = header.iter().map(str::to_owned);
@@ -190,7 +194,7 @@ fn the_form_is_told_with_its_line() {
         separator: b';',
         calendar: None,
         truths: ["false", "true"],
-        quotes: csv::QuoteStyle::Necessary,
+        quotes: ::csv::QuoteStyle::Necessary,
         crlf: false,
         mark: false,
         padding: (0, 0),

@@ -3,7 +3,7 @@ use std::{fmt, str::FromStr};
 use url::{Host, Url};
 
 use crate::{
-    manifest::yaml::{Mistake, Text, checked_line},
+    manifest::yaml::{Form, Mistake, checked_line, text},
     text::without_user,
 };
 
@@ -95,17 +95,12 @@ impl FromStr for BaseUrl {
     }
 }
 
-pub(super) fn form() -> Text<BaseUrl> {
-    Text {
-        expected: "a URL",
-        pattern: "^https?://",
-        parse: |text| {
-            let line = checked_line(text, "a URL")?;
-            line.parse().map_err(|error: BaseUrlError| Mistake::new(error.to_string()))
-        },
-        write: BaseUrl::to_string,
-        numbers: false,
-    }
+pub(super) fn base_url() -> Form<BaseUrl> {
+    let form = text("a URL", "^https?://", |text| {
+        let line = checked_line(text, "a URL")?;
+        line.parse().map_err(|error: BaseUrlError| Mistake::new(error.to_string()))
+    });
+    form.with_default(|url| url.to_string().into())
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::manifest::yaml::{Mistake, Quoted, Text};
+use crate::manifest::yaml::{Form, Mistake, Quoted, text_or_number};
 
-/// A year. A longer one is a slip, and would overflow clocks.
-const MAX: Duration = Duration::from_secs(366 * 24 * 3600);
+/// The longest duration that can be set. A longer one is a slip, and would overflow clocks.
+pub(crate) const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// In nanoseconds, largest first.
 const UNITS: [(&str, u64); 4] =
@@ -35,7 +35,7 @@ pub(crate) fn duration_of(text: &str) -> Option<Duration> {
         nanoseconds = nanoseconds.checked_add(whole)?.checked_add(u64::try_from(fraction).ok()?)?;
         if after.is_empty() {
             let duration = Duration::from_nanos(nanoseconds);
-            return (duration <= MAX).then_some(duration);
+            return (duration <= YEAR).then_some(duration);
         }
         rest = after;
     }
@@ -60,27 +60,22 @@ fn written_duration(duration: Duration) -> String {
     if text.is_empty() { "0s".to_owned() } else { text }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Zero {
-    Allowed,
-    Refused,
+pub(super) fn duration() -> Form<Duration> {
+    const PATTERN: &str = r"^(\d+h)?(\d+m)?(\d+s)?\d+(\.\d+)?(h|m|s|ms)$";
+    let form = text_or_number("a duration such as 30s", PATTERN, checked);
+    form.with_default(|duration| written_duration(*duration).into())
 }
 
-pub(super) fn duration(zero: Zero) -> Text<Duration> {
-    Text {
-        expected: "a duration such as 30s",
-        pattern: r"^(\d+h)?(\d+m)?(\d+s)?\d+(\.\d+)?(h|m|s|ms)$",
-        parse: match zero {
-            Zero::Allowed => checked,
-            Zero::Refused => |text| match checked(text)? {
-                Duration::ZERO => Err(Mistake::new("this duration must be longer than zero")
-                    .help("write for instance 30s")),
-                duration => Ok(duration),
-            },
-        },
-        write: |duration| written_duration(*duration),
-        numbers: true,
-    }
+/// Not zero.
+pub(super) fn span() -> Form<Duration> {
+    let form = duration().then(|duration, node| {
+        if duration.is_zero() {
+            let mistake = Mistake::new("this duration must be longer than zero");
+            return node.report(mistake.help("write for instance 30s"));
+        }
+        Some(duration)
+    });
+    form.with_default(|duration| written_duration(*duration).into())
 }
 
 fn checked(text: &str) -> Result<Duration, Mistake> {

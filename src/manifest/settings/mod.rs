@@ -2,16 +2,11 @@
 //! is one new line in `values`.
 
 mod base_url;
-mod discover;
 mod duration;
 mod rate;
-mod share;
-mod totals;
 mod values;
 
 pub use base_url::{BaseUrl, BaseUrlError};
-pub use discover::{Discover, Discovered};
-pub(crate) use duration::duration_of;
+pub(crate) use duration::{YEAR, duration_of};
 pub use rate::{Rate, RateUnit};
-pub use totals::Totals;
-pub use values::{ApiSettings, Limits, RetryPolicy, Settings};
+pub use values::{ApiSettings, Limits, RetryPolicy, Settings, Totals};

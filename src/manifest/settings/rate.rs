@@ -1,7 +1,7 @@
 use std::{num::NonZeroU32, str::FromStr, time::Duration};
 
 use super::duration::digits;
-use crate::manifest::yaml::{Mistake, Quoted, Text};
+use crate::manifest::yaml::{Form, Mistake, Quoted, text_or_number};
 
 /// `limits.rate`: the ceiling on requests that leave, as `5/s`, `300/min`, `1000/h` or `unlimited`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,8 +64,8 @@ impl Rate {
             let (share, rest) =
                 (in_unit / u64::from(shares.get()), in_unit % u64::from(shares.get()));
             let share = u32::try_from(share).ok().and_then(NonZeroU32::new);
-            if let Some(count) = share {
-                least = Rate::Limited { count, per: unit };
+            if let Some(rounded) = share {
+                least = Rate::Limited { count: rounded, per: unit };
                 if rest == 0 {
                     break;
                 }
@@ -117,19 +117,15 @@ impl FromStr for Rate {
     }
 }
 
-pub(super) fn form() -> Text<Rate> {
-    Text {
-        expected: "a rate such as 300/min",
-        pattern: r"^(unlimited|0*[1-9]\d*/(s|min|h))$",
-        parse: |text| {
-            text.parse().map_err(|NotARate| {
-                Mistake::new(format!("{} is not a valid rate", Quoted(text)))
-                    .help("write for instance 5/s, 300/min, 1000/h or unlimited")
-            })
-        },
-        write: Rate::to_string,
-        numbers: true,
-    }
+pub(super) fn rate() -> Form<Rate> {
+    const PATTERN: &str = r"^(unlimited|0*[1-9]\d*/(s|min|h))$";
+    let form = text_or_number("a rate such as 300/min", PATTERN, |text| {
+        text.parse().map_err(|NotARate| {
+            Mistake::new(format!("{} is not a valid rate", Quoted(text)))
+                .help("write for instance 5/s, 300/min, 1000/h or unlimited")
+        })
+    });
+    form.with_default(|rate| rate.to_string().into())
 }
 
 #[cfg(test)]

@@ -204,26 +204,6 @@ fn a_label_of_several_lines_is_one_line() {
     }
 }
 
-/// What is no CSV in UTF-8 is told from a file that is not there.
-#[test]
-fn a_partners_file_that_cannot_be_read_says_what_to_do() {
-    let manifest = "version: 1\njobs: [{ name: x, types: [USER], periods: [2026-09], sub_partners: [{ file: p.csv }] }]\n";
-    let missing = Folder::new(manifest);
-    let with = |bytes: &[u8]| Folder::new(manifest).with("p.csv", bytes);
-    for (folder, message, help) in [
-        (missing, "No such file", "paths are relative"),
-        (with(b"org_id,label\na,M\xfcller\n"), "line 2 is not UTF-8", "CSV UTF-8"),
-        (with(b"PK\x03\x04 xl/workbook.xml"), "an office document", "CSV UTF-8"),
-        (with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), "an office document", "CSV UTF-8"),
-        (with(b"\xff\xfeo\0r\0g\0"), "UTF-16", "CSV UTF-8"),
-    ] {
-        let problems = folder.problems();
-        let problem = problems.iter().next().unwrap();
-        assert!(problem.message().contains(message), "{problem}");
-        assert!(problem.help().unwrap().contains(help), "{:?}", problem.help());
-    }
-}
-
 #[test]
 fn retry_reads_settings_and_looks_at_no_job() {
     let folder = Folder::new(
@@ -245,7 +225,7 @@ fn the_calendar_rules_can_be_turned_off() {
     let folder = Folder::new(
         "version: 1\njobs: [{ name: x, types: [USER], periods: [2027-01, 1999-01, { start: 2026-11-05, end: 2026-11-05 }] }]\n",
     );
-    assert_eq!(folder.problems().total(), 3);
+    assert_eq!(folder.problems().iter().len(), 3);
     let off = LoadOptions { date_check: DateCheck::Off, ..options() };
     assert!(Manifest::load(&folder.path("october.yaml"), &off).is_ok());
 }
@@ -259,37 +239,8 @@ fn the_calendar_rules_count_from_the_real_day_to_the_day() {
     };
     // Today is 2026-11-05.
     assert!(with("{ start: 2021-11-05, end: 2026-11-04 }").load().is_ok());
-    assert_eq!(with("{ start: 2021-11-04, end: 2026-11-04 }").problems().total(), 1);
-    assert_eq!(with("{ start: 2021-11-05, end: 2026-11-05 }").problems().total(), 1);
-}
-
-#[test]
-fn files_that_cannot_be_read_say_why() {
-    let folder = Folder::new("").with("m.pdf", "%PDF-1.4 x").with("wide", b"\xff\xfea\0");
-    for (name, message) in [("", "directory"), ("m.pdf", "a PDF"), ("wide", "UTF-16")] {
-        let error = Manifest::load(&folder.path(name), &options()).unwrap_err();
-        assert!(matches!(error, ManifestError::Unreadable { .. }));
-        assert!(error.to_string().contains(message), "{error}");
-    }
-    let error = Manifest::load(&folder.path("gone.yaml"), &options()).unwrap_err();
-    assert!(matches!(error, ManifestError::Missing(_)));
-    assert!(error.to_string().contains("there is no manifest at "));
-}
-
-#[test]
-fn a_table_is_no_manifest() {
-    let folder = Folder::new("")
-        .with("l.csv", "\u{feff}\"request_id\";\"job\"\n")
-        .with("p.csv", "label\torg_id\nx\ty\n")
-        .with("sep.csv", "sep=;\r\n\r\nOrg_ID;Label\r\n");
-    for (name, table) in [
-        ("l.csv", WrongFile::Ledger),
-        ("p.csv", WrongFile::Partners),
-        ("sep.csv", WrongFile::Partners),
-    ] {
-        let error = Manifest::load(&folder.path(name), &options()).unwrap_err();
-        assert!(matches!(error, ManifestError::ATable { kind, .. } if kind == table), "{error}");
-    }
+    assert_eq!(with("{ start: 2021-11-04, end: 2026-11-04 }").problems().iter().len(), 1);
+    assert_eq!(with("{ start: 2021-11-05, end: 2026-11-05 }").problems().iter().len(), 1);
 }
 
 #[test]
@@ -307,7 +258,6 @@ fn a_hundred_thousand_sub_partners_are_no_trouble() {
 
     let folder = folder.with("partners.csv", partners.replace(",Label", ";Label"));
     let problems = folder.problems();
-    assert_eq!((problems.iter().len(), problems.total()), (50, 100_000));
     assert!(problems.render(false).ends_with("and 99950 more problems\n"));
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::manifest::settings::Discover;
+use crate::manifest::Discover;
 use request::ReportType;
 
 /// Which wholesale billing reports are created at the Webex API, and how.

@@ -1,6 +1,4 @@
-//! How values are written: each form has a reader and a JSON Schema.
-
-use std::{marker::PhantomData, ops::RangeInclusive, path::PathBuf};
+use std::path::PathBuf;
 
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::{
@@ -10,31 +8,75 @@ use serde::{
 use serde_json::{Value, json};
 
 use super::{
+    mapping::{Mapping, described, mapping},
     node::Node,
-    problem::{Mistake, Sink},
-    quote::Quoted,
+    problem::{Mistake, Quoted, Sink},
     source::SourcePlace,
-    suggest::did_you_mean,
+    suggest::{did_you_mean, nearest},
     tree::NodeContent,
 };
 
-pub(crate) trait Form {
-    type Value;
+type Reader<T> = Box<dyn Fn(Node<'_>) -> Option<T>>;
+type Describer = Box<dyn Fn(&mut SchemaGenerator) -> Value>;
 
-    fn read(&self, node: Node<'_>) -> Option<Self::Value>;
+/// How a value is written: what reads it, and its JSON Schema.
+pub(crate) struct Form<T> {
+    read: Reader<T>,
+    schema: Describer,
+    default: Option<fn(&T) -> Value>,
+    as_item: fn(Node<'_>) -> String,
+}
 
-    fn schema(&self, generator: &mut SchemaGenerator) -> Value;
-
-    fn as_item(&self, node: Node<'_>) -> String {
-        node.written()
+impl<T: 'static> Form<T> {
+    pub(crate) fn new(
+        read: impl Fn(Node<'_>) -> Option<T> + 'static,
+        schema: impl Fn(&mut SchemaGenerator) -> Value + 'static,
+    ) -> Self {
+        Form {
+            read: Box::new(read),
+            schema: Box::new(schema),
+            default: None,
+            as_item: |node| node.written(),
+        }
     }
 
-    fn write(&self, _: &Self::Value) -> Option<Value> {
-        None
+    pub(crate) fn read(&self, node: Node<'_>) -> Option<T> {
+        (self.read)(node)
+    }
+
+    pub(super) fn schema(&self, generator: &mut SchemaGenerator, default: Option<&T>) -> Value {
+        let mut schema = (self.schema)(generator);
+        if let (Some(default), Some(as_json)) = (default, self.default) {
+            schema["default"] = as_json(default);
+        }
+        schema
+    }
+
+    /// The schema names defaults as `as_json` writes them.
+    pub(crate) fn with_default(self, as_json: fn(&T) -> Value) -> Self {
+        Form { default: Some(as_json), ..self }
+    }
+
+    /// `as_item` writes as an item of a list what stands in the place of the list.
+    pub(crate) fn with_item(self, as_item: fn(Node<'_>) -> String) -> Self {
+        Form { as_item, ..self }
+    }
+
+    /// Written the same way, and read further.
+    pub(crate) fn then<U: 'static>(
+        self,
+        further: impl Fn(T, Node<'_>) -> Option<U> + 'static,
+    ) -> Form<U> {
+        let Form { read, schema, .. } = self;
+        Form::new(move |node| further(read(node)?, node), schema)
+    }
+
+    pub(crate) fn located(self) -> Form<Located<T>> {
+        self.then(|value, node| Some(Located { value, place: node.place() }))
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Located<T> {
     pub(crate) value: T,
     pub(crate) place: SourcePlace,
@@ -46,144 +88,63 @@ impl<T> Located<T> {
     }
 }
 
-pub(crate) fn at<F: Form>(form: F) -> LocatedForm<F> {
-    LocatedForm(form)
+pub(crate) fn truth() -> Form<bool> {
+    let read = |node: Node<'_>| match node.content() {
+        NodeContent::Bool(value) => Some(*value),
+        _ => node.report(node.unexpected("`true` or `false`")),
+    };
+    Form::new(read, |_| json!({ "type": "boolean" }))
 }
 
-pub(crate) struct LocatedForm<F>(F);
-
-impl<F: Form> Form for LocatedForm<F> {
-    type Value = Located<F::Value>;
-
-    fn read(&self, node: Node<'_>) -> Option<Self::Value> {
-        let value = self.0.read(node)?;
-        let place = node.place();
-        Some(Located { value, place })
-    }
-
-    fn schema(&self, generator: &mut SchemaGenerator) -> Value {
-        self.0.schema(generator)
-    }
-}
-
-pub(crate) fn form<T>(
-    read: impl Fn(Node<'_>) -> Option<T>,
-    schema: impl Fn(&mut SchemaGenerator) -> Value,
-) -> impl Form<Value = T> {
-    Parts { read, schema }
-}
-
-struct Parts<R, S> {
-    read: R,
-    schema: S,
-}
-
-impl<T, R, S> Form for Parts<R, S>
-where
-    R: Fn(Node<'_>) -> Option<T>,
-    S: Fn(&mut SchemaGenerator) -> Value,
-{
-    type Value = T;
-
-    fn read(&self, node: Node<'_>) -> Option<T> {
-        (self.read)(node)
-    }
-
-    fn schema(&self, generator: &mut SchemaGenerator) -> Value {
-        (self.schema)(generator)
-    }
-}
-
-pub(crate) fn truth() -> impl Form<Value = bool> {
-    form(|node| node.bool(), |_| json!({ "type": "boolean" }))
-}
-
-pub(crate) fn whole<T>(range: RangeInclusive<u32>) -> WholeNumber<T> {
-    WholeNumber(range, PhantomData)
-}
-
-pub(crate) struct WholeNumber<T>(RangeInclusive<u32>, PhantomData<T>);
-
-impl<T: DeserializeOwned + Serialize> Form for WholeNumber<T> {
-    type Value = T;
-
-    fn read(&self, node: Node<'_>) -> Option<T> {
-        let WholeNumber(range, _) = self;
-        if !matches!(node.content(), NodeContent::Number(_)) {
+/// A whole number from 1 to `most`.
+pub(crate) fn count<T: DeserializeOwned + Serialize + 'static>(most: u32) -> Form<T> {
+    let read = move |node: Node<'_>| {
+        let NodeContent::Number(number) = node.content() else {
             return node.report(node.unexpected("a whole number"));
-        }
-        let number = node.whole_number().and_then(|n| u32::try_from(n).ok());
-        let deserializer = number
-            .filter(|number| range.contains(number))
-            .map(IntoDeserializer::<Error>::into_deserializer);
-        match deserializer.and_then(|number| T::deserialize(number).ok()) {
-            Some(value) => Some(value),
-            None => {
-                let expected = format!("a whole number from {} to {}", range.start(), range.end());
-                let written = node.written();
-                let mistake = Mistake::new(format!("{} is not {expected}", Quoted(&written)));
-                node.report(mistake.help(format!("write {expected}")))
-            }
-        }
-    }
-
-    fn schema(&self, _: &mut SchemaGenerator) -> Value {
-        json!({ "type": "integer", "minimum": self.0.start(), "maximum": self.0.end() })
-    }
-
-    fn write(&self, value: &T) -> Option<Value> {
-        serde_json::to_value(value).ok()
-    }
+        };
+        let whole = number.as_u64().filter(|whole| (1..=u64::from(most)).contains(whole));
+        let deserializer = whole.map(IntoDeserializer::<Error>::into_deserializer);
+        deserializer.and_then(|value| T::deserialize(value).ok()).or_else(|| {
+            let expected = format!("a whole number from 1 to {most}");
+            let mistake = Mistake::new(format!("{} is not {expected}", Quoted(&node.written())));
+            node.report(mistake.help(format!("write {expected}")))
+        })
+    };
+    let schema = move |_: &mut _| json!({ "type": "integer", "minimum": 1, "maximum": most });
+    Form::new(read, schema).with_default(|number| json!(number))
 }
 
-pub(crate) struct Text<T> {
-    pub(crate) expected: &'static str,
-    /// A regular expression, as exact as possible.
-    pub(crate) pattern: &'static str,
-    pub(crate) parse: fn(&str) -> Result<T, Mistake>,
-    pub(crate) write: fn(&T) -> String,
-    /// Numbers are passed to `parse` too, since its message is better.
-    pub(crate) numbers: bool,
-}
-
-pub(crate) fn text<T>(
+/// `pattern` is a regular expression, as exact as possible. Numbers and truth values have to be quoted.
+pub(crate) fn text<T: 'static>(
     expected: &'static str,
     pattern: &'static str,
     parse: fn(&str) -> Result<T, Mistake>,
-) -> Text<T> {
-    Text { expected, pattern, parse, write: |_| String::new(), numbers: true }
+) -> Form<T> {
+    let read = move |node: Node<'_>| node.checked(parse(node.text(expected)?));
+    Form::new(read, move |_| json!({ "type": "string", "pattern": pattern }))
 }
 
-impl<T> Form for Text<T> {
-    type Value = T;
-
-    fn read(&self, node: Node<'_>) -> Option<T> {
-        let parsed = match node.content() {
-            NodeContent::Number(_) if self.numbers => (self.parse)(&node.written()),
-            _ => (self.parse)(node.text(self.expected)?),
-        };
-        parsed.map_err(|mistake| node.report::<()>(mistake)).ok()
-    }
-
-    fn schema(&self, _: &mut SchemaGenerator) -> Value {
-        json!({ "type": "string", "pattern": self.pattern })
-    }
-
-    fn write(&self, value: &T) -> Option<Value> {
-        Some((self.write)(value).into())
-    }
+/// As [`text`], but numbers are passed to `parse` too, since its message is better.
+pub(crate) fn text_or_number<T: 'static>(
+    expected: &'static str,
+    pattern: &'static str,
+    parse: fn(&str) -> Result<T, Mistake>,
+) -> Form<T> {
+    let Form { read, schema, .. } = text(expected, pattern, parse);
+    let read_both = move |node: Node<'_>| match node.content() {
+        NodeContent::Number(_) => node.checked(parse(&node.written())),
+        _ => read(node),
+    };
+    Form::new(read_both, schema)
 }
 
 /// A line of text: not empty, no blanks around it. `what` names it in messages.
-pub(crate) fn line(what: &'static str) -> impl Form<Value = String> {
-    let read = move |node: Node<'_>| match checked_line(node.text(what)?, what) {
-        Ok(line) => Some(line.to_owned()),
-        Err(mistake) => node.report(mistake),
-    };
-    form(read, |_| json!({ "type": "string", "minLength": 1 }))
+pub(crate) fn line(what: &'static str) -> Form<String> {
+    let read = move |node: Node<'_>| node.checked(checked_line(node.text(what)?, what));
+    Form::new(read, |_| json!({ "type": "string", "minLength": 1 }))
 }
 
-pub(crate) fn checked_line<'a>(text: &'a str, what: &str) -> Result<&'a str, Mistake> {
+pub(crate) fn checked_line(text: &str, what: &str) -> Result<String, Mistake> {
     let text = text.trim();
     if text.is_empty() {
         let mistake = Mistake::new(format!("{what} must not be empty"));
@@ -199,22 +160,19 @@ pub(crate) fn checked_line<'a>(text: &'a str, what: &str) -> Result<&'a str, Mis
             "{what} must not have control characters (here {character:?})"
         ))
         .help("write it on one line, with blanks only")),
-        None => Ok(text),
+        None => Ok(text.to_owned()),
     }
 }
 
 /// Relative to the file in which it is written. `what` names it in messages.
-pub(crate) fn path(what: &'static str) -> impl Form<Value = PathBuf> {
-    form(
-        move |node| Some(node.folder().join(line(what).read(node)?)),
-        move |generator| line(what).schema(generator),
-    )
+pub(crate) fn path(what: &'static str) -> Form<PathBuf> {
+    line(what).then(|line, node| Some(node.folder().join(line)))
 }
 
-pub(crate) fn words<T: Copy + JsonSchema, const N: usize>(
+pub(crate) fn words<T: Copy + JsonSchema + 'static, const N: usize>(
     what: &'static str,
     words: [(&'static str, T); N],
-) -> impl Form<Value = T> {
+) -> Form<T> {
     let read = move |node: Node<'_>| {
         let text = node.text(what)?;
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
@@ -224,44 +182,83 @@ pub(crate) fn words<T: Copy + JsonSchema, const N: usize>(
         let message = format!("{} is not a valid {what}", Quoted(text));
         node.report(Mistake::new(message).help(help))
     };
-    form(read, |generator| generator.subschema_for::<T>().to_value())
+    Form::new(read, |generator| generator.subschema_for::<T>().to_value())
 }
 
 /// Not empty. Items with problems are dropped. `if_empty` is the advice for an empty list.
-pub(crate) fn list<F: Form>(expected: &'static str, if_empty: &'static str, item: F) -> List<F> {
-    List { expected, if_empty, item }
-}
-
-pub(crate) struct List<F> {
+pub(crate) fn list<T: 'static>(
     expected: &'static str,
     if_empty: &'static str,
-    item: F,
-}
-
-impl<F: Form> Form for List<F> {
-    type Value = Vec<F::Value>;
-
-    fn read(&self, node: Node<'_>) -> Option<Self::Value> {
-        let Some(items) = node.items() else {
-            let mistake = node.unexpected(self.expected);
+    item: Form<T>,
+) -> Form<Vec<T>> {
+    let Form { read, schema, as_item, .. } = item;
+    let read_items = move |node: Node<'_>| match node.items() {
+        Some(items) if items.len() == 0 => {
+            node.report(Mistake::new("this list is empty").help(if_empty))
+        }
+        Some(items) => Some(items.filter_map(&read).collect()),
+        None => {
+            let mistake = node.unexpected(expected);
             let written = node.written();
             let is_scalar = node.is_scalar() && !written.contains(['[', ']', '{', '}', ',']);
             let is_item = is_scalar || (written.starts_with('{') && !written.contains('\n'));
-            return node.report(match node.key() {
-                Some(key) if is_item => {
-                    let item = self.item.as_item(node);
-                    mistake.help(format!("write {key}: [{item}]"))
-                }
+            node.report(match node.key() {
+                Some(key) if is_item => mistake.help(format!("write {key}: [{}]", as_item(node))),
                 _ => mistake,
-            });
-        };
-        if items.len() == 0 {
-            return node.report(Mistake::new("this list is empty").help(self.if_empty));
+            })
         }
-        Some(items.filter_map(|item| self.item.read(item)).collect())
-    }
+    };
+    Form::new(
+        read_items,
+        move |generator| json!({ "type": "array", "items": schema(generator), "minItems": 1 }),
+    )
+}
 
-    fn schema(&self, generator: &mut SchemaGenerator) -> Value {
-        json!({ "type": "array", "items": self.item.schema(generator), "minItems": 1 })
+/// One of the mappings of [`one_of`].
+pub(crate) struct Alternative<T> {
+    about: &'static str,
+    keys: Vec<&'static str>,
+    form: Form<T>,
+}
+
+pub(crate) fn alternative<M: Mapping + 'static, T: 'static>(
+    further: fn(M, Node<'_>) -> Option<T>,
+) -> Alternative<T> {
+    Alternative { about: M::ABOUT, keys: M::names(), form: mapping().then(further) }
+}
+
+/// `plain`, or one of `mappings`, whichever the keys fit. Keys of several of them are reported with `help`.
+pub(crate) fn one_of<T: 'static>(
+    (about, plain): (&'static str, Form<T>),
+    mappings: Vec<Alternative<T>>,
+    help: &'static str,
+) -> Form<T> {
+    let mut schemas = vec![(about, plain.schema)];
+    let mut choices = Vec::new();
+    for mapping in mappings {
+        schemas.push((mapping.about, mapping.form.schema));
+        choices.push((mapping.keys, mapping.form.read));
     }
+    let read_one = move |node: Node<'_>| {
+        let Some(entries) = node.entries() else {
+            return (plain.read)(node);
+        };
+        let given: Vec<_> = entries.iter().map(|entry| entry.key).collect();
+        let with = |names: &[&str]| {
+            let fit = choices.iter().filter(|(keys, _)| keys.iter().any(|key| names.contains(key)));
+            fit.map(|(_, reader)| reader).collect::<Vec<_>>()
+        };
+        // A misspelled key decides, too.
+        let all = choices.iter().flat_map(|(keys, _)| keys).copied();
+        let meant = || given.iter().filter_map(|key| nearest(key, all.clone())).collect::<Vec<_>>();
+        match with(&given)[..] {
+            [] => with(&meant()).first().unwrap_or(&&choices.first()?.1)(node),
+            [reader] => reader(node),
+            _ => node.report(Mistake::new("these keys do not go together").help(help)),
+        }
+    };
+    Form::new(read_one, move |generator| {
+        let forms = schemas.iter().map(|(what, schema)| described(what, schema(generator)));
+        json!({ "anyOf": forms.collect::<Vec<_>>() })
+    })
 }

@@ -2,26 +2,24 @@ use schemars::SchemaGenerator;
 use serde_json::{Map, Value, json};
 
 use super::{
-    form::{Form, form},
+    form::Form,
     node::{KeyValue, Node},
-    problem::Mistake,
-    quote::Quoted,
+    problem::{Mistake, Quoted},
     suggest::{did_you_mean, nearest},
     tree::NodeContent,
 };
 
-/// Declares a mapping: its name in messages, an example, and its keys. Each key is one line: documentation, name, type,
-/// and how it is written. The struct, the reader, the defaults and the schema come from that line.
+/// Declares mappings: their names in messages, an example, and their keys. Each key is one line: documentation, name,
+/// type, and how it is written. The struct, the reader, the defaults and the schema come from that line.
 macro_rules! keys {
-    (
+    ($(
         $(#[doc = $about:literal])+
-        #[derive($($derive:ident),+)]
         $vis:vis struct $name:ident: $owner:literal, $expected:literal $(, not empty: $if_empty:literal)? {
             $( $(#[doc = $doc:literal])+ $key_vis:vis $key:ident: $type:ty = $form:expr, )+
         }
-    ) => {
+    )+) => { $(
         $(#[doc = $about])+
-        #[derive($($derive),+)]
+        #[derive(Debug, Clone, PartialEq)]
         $vis struct $name {
             $( $(#[doc = $doc])+ $key_vis $key: $type, )+
         }
@@ -35,7 +33,7 @@ macro_rules! keys {
 
             fn visit(keys: &mut $crate::manifest::yaml::Keys<'_>) -> Self {
                 $name {
-                    $( $key: keys.key(stringify!($key), concat!($($doc),+), $form), )+
+                    $( $key: $form(keys, (stringify!($key), concat!($($doc),+))), )+
                 }
             }
         }
@@ -45,7 +43,7 @@ macro_rules! keys {
                 $crate::manifest::yaml::Mapping::visit(&mut $crate::manifest::yaml::Keys::absent())
             }
         }
-    };
+    )+ };
 }
 pub(crate) use keys;
 
@@ -167,22 +165,13 @@ impl Keys<'_> {
         Keys { names: Vec::new(), mode: KeyMode::Absent }
     }
 
-    pub(crate) fn key<T>(
-        &mut self,
-        name: &'static str,
-        about: &'static str,
-        take: impl FnOnce(&mut Self, Name) -> T,
-    ) -> T {
-        take(self, (name, about))
-    }
-
-    fn one<F: Form>(
+    fn one<T: 'static>(
         &mut self,
         (name, about): Name,
-        form: &F,
+        form: &Form<T>,
         example: Option<&'static str>,
-        default: Option<&F::Value>,
-    ) -> Field<F::Value> {
+        default: Option<&T>,
+    ) -> Field<T> {
         let name = name.trim_start_matches("r#"); // `r#type` is the key `type`
         self.names.push(name);
         match &mut self.mode {
@@ -198,10 +187,7 @@ impl Keys<'_> {
                 }
             }
             KeyMode::Describe { generator, properties, required } => {
-                let mut property = described(about, form.schema(generator));
-                if let Some(default) = default.and_then(|default| form.write(default)) {
-                    property.insert("default".into(), default);
-                }
+                let property = described(about, form.schema(generator, default));
                 properties.insert(name.to_owned(), property.into());
                 if example.is_some() {
                     required.push(name.into());
@@ -221,23 +207,21 @@ pub(crate) type Field<T> = Result<Option<T>, Wrong>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Wrong;
 
+/// Of a key, and its documentation.
 type Name = (&'static str, &'static str);
 
-pub(crate) fn required<F: Form>(
-    form: F,
+pub(crate) fn required<T: 'static>(
+    form: Form<T>,
     example: &'static str,
-) -> impl FnOnce(&mut Keys<'_>, Name) -> Option<F::Value> {
+) -> impl FnOnce(&mut Keys<'_>, Name) -> Option<T> {
     move |keys, name| keys.one(name, &form, Some(example), None).ok().flatten()
 }
 
-pub(crate) fn optional<F: Form>(form: F) -> impl FnOnce(&mut Keys<'_>, Name) -> Field<F::Value> {
+pub(crate) fn optional<T: 'static>(form: Form<T>) -> impl FnOnce(&mut Keys<'_>, Name) -> Field<T> {
     move |keys, name| keys.one(name, &form, None, None)
 }
 
-pub(crate) fn or<F: Form>(
-    form: F,
-    default: F::Value,
-) -> impl FnOnce(&mut Keys<'_>, Name) -> F::Value {
+pub(crate) fn or<T: 'static>(form: Form<T>, default: T) -> impl FnOnce(&mut Keys<'_>, Name) -> T {
     move |keys, name| {
         let given = keys.one(name, &form, None, Some(&default));
         given.ok().flatten().unwrap_or(default)
@@ -245,7 +229,7 @@ pub(crate) fn or<F: Form>(
 }
 
 /// As [`optional`], but a value with a problem counts as missing, too.
-pub(crate) fn or_none<F: Form>(form: F) -> impl FnOnce(&mut Keys<'_>, Name) -> Option<F::Value> {
+pub(crate) fn or_none<T: 'static>(form: Form<T>) -> impl FnOnce(&mut Keys<'_>, Name) -> Option<T> {
     move |keys, name| keys.one(name, &form, None, None).ok().flatten()
 }
 
@@ -254,8 +238,8 @@ pub(crate) fn spread<T: Mapping>() -> impl FnOnce(&mut Keys<'_>, Name) -> T {
     |keys, _| T::visit(keys)
 }
 
-pub(crate) fn mapping<T: Mapping>() -> impl Form<Value = T> {
-    form(
+pub(crate) fn mapping<T: Mapping + 'static>() -> Form<T> {
+    Form::new(
         |node| T::read(node, &[]),
         |generator| {
             if !generator.definitions().contains_key(T::NAME) {
@@ -268,30 +252,7 @@ pub(crate) fn mapping<T: Mapping>() -> impl Form<Value = T> {
     )
 }
 
-/// The index in `forms` that the node's keys fit. Keys of several of them are reported with `help`.
-pub(crate) fn which(node: Node<'_>, forms: &[Vec<&'static str>], help: &str) -> Option<usize> {
-    let keys: Vec<_> = node.entries()?.iter().map(|entry| entry.key).collect();
-    let has = |names: &[&str]| keys.iter().any(|key| names.contains(key));
-    let mut fit = (0..forms.len()).filter(|form| has(&forms[*form]));
-    match (fit.next(), fit.next()) {
-        (Some(_), Some(_)) => node.report(Mistake::new("these keys do not go together").help(help)),
-        (Some(form), None) => Some(form),
-        // A misspelled key decides, too.
-        (None, _) => {
-            let all = || forms.iter().flatten().copied();
-            let meant: Vec<_> = keys.iter().filter_map(|key| nearest(key, all())).collect();
-            let form = forms.iter().position(|names| names.iter().any(|name| meant.contains(name)));
-            Some(form.unwrap_or(0))
-        }
-    }
-}
-
-pub(crate) fn any_of<'f>(forms: impl IntoIterator<Item = (&'f str, Value)>) -> Value {
-    let forms: Vec<_> = forms.into_iter().map(|(about, schema)| described(about, schema)).collect();
-    json!({ "anyOf": forms })
-}
-
-fn described(about: &str, schema: Value) -> Map<String, Value> {
+pub(super) fn described(about: &str, schema: Value) -> Map<String, Value> {
     let mut described = Map::new();
     described.insert("description".into(), about.trim().into());
     if let Value::Object(schema) = schema {

@@ -4,7 +4,6 @@ mod form;
 mod mapping;
 mod node;
 mod problem;
-mod quote;
 mod render;
 mod source;
 mod suggest;
@@ -13,16 +12,16 @@ mod tree;
 mod written;
 
 pub(crate) use form::{
-    Form, Located, Text, at, checked_line, form, line, list, path, text, truth, whole, words,
+    Form, Located, alternative, checked_line, count, line, list, one_of, path, text,
+    text_or_number, truth, words,
 };
 pub(crate) use mapping::{
-    Field, Keys, Mapping, any_of, keys, mapping, missing, optional, or, or_none, required,
-    root_schema, spread, which,
+    Field, Keys, Mapping, Wrong, keys, mapping, missing, optional, or, or_none, required,
+    root_schema, spread,
 };
 pub(crate) use node::Node;
-pub(crate) use problem::{Mistake, Sink};
+pub(crate) use problem::{Mistake, Quoted, Sink};
 pub use problem::{Problem, Problems};
-pub(crate) use quote::Quoted;
 pub(crate) use source::Source;
 pub use source::{SourceError, SourcePlace};
 pub(crate) use suggest::{did_you_mean, nearest};

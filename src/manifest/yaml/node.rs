@@ -1,8 +1,7 @@
 use std::path::Path;
 
 use super::{
-    problem::{Mistake, Sink},
-    quote::Quoted,
+    problem::{Mistake, Quoted, Sink},
     source::SourcePlace,
     tree::{NodeContent, NodeId, Tree},
 };
@@ -12,7 +11,7 @@ use super::{
 pub(crate) struct Node<'a> {
     tree: &'a Tree,
     id: NodeId,
-    sink: &'a Sink,
+    pub(crate) sink: &'a Sink,
     key: Option<&'a str>,
 }
 
@@ -45,12 +44,12 @@ impl<'a> Node<'a> {
         self.sink.report(self.place(), mistake)
     }
 
-    pub(super) fn content(self) -> &'a NodeContent {
-        self.tree.content(self.id)
+    pub(crate) fn checked<T>(self, read: Result<T, Mistake>) -> Option<T> {
+        read.map_err(|mistake| self.report::<()>(mistake)).ok()
     }
 
-    pub(crate) fn is_mapping(self) -> bool {
-        matches!(self.content(), NodeContent::Mapping(_))
+    pub(super) fn content(self) -> &'a NodeContent {
+        self.tree.content(self.id)
     }
 
     pub(crate) fn is_scalar(self) -> bool {
@@ -84,13 +83,6 @@ impl<'a> Node<'a> {
 
     pub(crate) fn written(self) -> String {
         self.place().text().to_owned()
-    }
-
-    pub(crate) fn bool(self) -> Option<bool> {
-        match self.content() {
-            NodeContent::Bool(value) => Some(*value),
-            _ => self.report(self.unexpected("`true` or `false`")),
-        }
     }
 
     pub(crate) fn whole_number(self) -> Option<u64> {

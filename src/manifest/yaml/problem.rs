@@ -1,14 +1,29 @@
-use std::{cell::RefCell, path::Path, sync::Arc};
+use std::{cell::RefCell, fmt, path::Path, sync::Arc};
 
 use super::source::{Source, SourcePlace};
 
 /// A wrong column in a long partners file gives one problem per line.
 const MAX_SHOWN: usize = 50;
 
+/// In characters.
+const MAX_QUOTED: usize = 80;
+
+/// A text from outside: in quotes, control characters escaped, and cut if it is long.
+pub(crate) struct Quoted<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.char_indices().nth(MAX_QUOTED) {
+            Some((cut, _)) => write!(f, "{:?}...", &self.0[..cut]),
+            None => write!(f, "{:?}", self.0),
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mistake {
-    message: String,
-    help: Option<String>,
+    pub(crate) message: String,
+    pub(crate) help: Option<String>,
 }
 
 impl Mistake {
@@ -24,9 +39,10 @@ impl Mistake {
 
 #[derive(Debug, Clone)]
 pub struct Problem {
-    place: SourcePlace,
-    mistake: Mistake,
-    other: Option<SourcePlace>,
+    pub(crate) place: SourcePlace,
+    pub(crate) mistake: Mistake,
+    /// Where the same stands first.
+    pub(crate) other: Option<SourcePlace>,
 }
 
 impl Problem {
@@ -39,40 +55,8 @@ impl Problem {
         self.place.line()
     }
 
-    /// In characters, counted from 1.
-    pub fn column(&self) -> usize {
-        self.place.column()
-    }
-
-    /// Empty if something is missing.
-    pub fn text(&self) -> &str {
-        self.place.text()
-    }
-
     pub fn message(&self) -> &str {
         &self.mistake.message
-    }
-
-    pub fn help(&self) -> Option<&str> {
-        self.mistake.help.as_deref()
-    }
-
-    pub(crate) fn place(&self) -> &SourcePlace {
-        &self.place
-    }
-
-    pub(crate) fn other(&self) -> Option<&SourcePlace> {
-        self.other.as_ref()
-    }
-}
-
-impl std::fmt::Display for Problem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.place, self.message())?;
-        match &self.other {
-            Some(other) => write!(f, " (see {other})"),
-            None => Ok(()),
-        }
     }
 }
 
@@ -80,21 +64,12 @@ impl std::fmt::Display for Problem {
 #[derive(Debug, Clone)]
 pub struct Problems {
     shown: Vec<Problem>,
-    total: usize,
+    pub(super) left_out: usize,
 }
 
 impl Problems {
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Problem> {
         self.shown.iter()
-    }
-
-    /// How many there are; [`Problems::iter`] may have fewer.
-    pub fn total(&self) -> usize {
-        self.total
-    }
-
-    pub fn left_out(&self) -> usize {
-        self.total - self.shown.len()
     }
 }
 
@@ -103,26 +78,13 @@ pub(crate) struct Sink(RefCell<Vec<Problem>>);
 
 impl Sink {
     pub(crate) fn report<T>(&self, place: SourcePlace, mistake: Mistake) -> Option<T> {
-        self.push(place, mistake, None)
-    }
-
-    pub(crate) fn report_with<T>(
-        &self,
-        place: SourcePlace,
-        mistake: Mistake,
-        other: SourcePlace,
-    ) -> Option<T> {
-        self.push(place, mistake, Some(other))
-    }
-
-    fn push<T>(
-        &self,
-        place: SourcePlace,
-        mistake: Mistake,
-        other: Option<SourcePlace>,
-    ) -> Option<T> {
-        self.0.borrow_mut().push(Problem { place, mistake, other });
+        self.0.borrow_mut().push(Problem { place, mistake, other: None });
         None
+    }
+
+    /// `other` is where the same stands first.
+    pub(crate) fn report_again(&self, place: SourcePlace, mistake: Mistake, other: SourcePlace) {
+        self.0.borrow_mut().push(Problem { place, mistake, other: Some(other) });
     }
 
     /// Problems of `main` first; `None` if there are none. What an anchor repeats is reported once.
@@ -133,8 +95,8 @@ impl Sink {
             (elsewhere(a).cmp(&elsewhere(b))).then_with(|| a.place.compare(&b.place))
         });
         problems.dedup_by(|a, b| a.place.compare(&b.place).is_eq() && a.mistake == b.mistake);
-        let total = problems.len();
+        let left_out = problems.len().saturating_sub(MAX_SHOWN);
         problems.truncate(MAX_SHOWN);
-        (total > 0).then_some(Problems { shown: problems, total })
+        (!problems.is_empty()).then_some(Problems { shown: problems, left_out })
     }
 }

@@ -20,7 +20,7 @@ impl Problems {
             text.push_str(&renderer.render(&[group(problem)]));
             text.push_str("\n\n");
         }
-        match self.left_out() {
+        match self.left_out {
             0 => {}
             1 => text.push_str("and 1 more problem\n"),
             more => text.push_str(&format!("and {more} more problems\n")),
@@ -32,12 +32,12 @@ impl Problems {
 }
 
 fn group(problem: &Problem) -> Group<'_> {
-    let mut group = Group::with_title(Level::ERROR.primary_title(problem.message()));
-    group = snippet(group, problem.place(), AnnotationKind::Primary, None);
-    if let Some(other) = problem.other() {
+    let mut group = Group::with_title(Level::ERROR.primary_title(problem.mistake.message.as_str()));
+    group = snippet(group, &problem.place, AnnotationKind::Primary, None);
+    if let Some(other) = &problem.other {
         group = snippet(group, other, AnnotationKind::Context, Some("first here"));
     }
-    match problem.help() {
+    match &problem.mistake.help {
         Some(help) => group.element(Level::HELP.message(help)),
         None => group,
     }

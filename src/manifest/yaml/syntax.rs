@@ -1,6 +1,6 @@
 //! Syntax errors in plain words: the parser only names the rule (`did not find expected '-' indicator`).
 
-use super::{problem::Mistake, quote::Quoted};
+use super::problem::{Mistake, Quoted};
 
 /// Parts of the parser's message, the problem, and the help; if that is empty, it is made from the text before.
 const MEANINGS: &[(&[&str], &str, &str)] = &[
@@ -132,7 +132,7 @@ mod tests {
         let Some(problem) = problems.as_ref().and_then(|all| all.iter().next()) else {
             return ("none".to_owned(), String::new());
         };
-        (problem.message().to_owned(), problem.help().unwrap_or_default().to_owned())
+        (problem.mistake.message.clone(), problem.mistake.help.clone().unwrap_or_default())
     }
 
     #[test]

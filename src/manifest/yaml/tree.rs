@@ -4,8 +4,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use serde_yaml::Number;
 
 use super::{
-    problem::{Mistake, Sink},
-    quote::Quoted,
+    problem::{Mistake, Quoted, Sink},
     source::{Source, SourcePlace},
     syntax::syntax,
     written::{Written, as_parsed},
@@ -366,7 +365,7 @@ impl Builder<'_> {
                     let mistake = Mistake::new(format!("the key {} is given twice", Quoted(name)))
                         .help("keep one of the two");
                     let (key, first) = (self.place(key), self.place(first));
-                    self.sink.report_with::<()>(key, mistake, first);
+                    self.sink.report_again(key, mistake, first);
                 }
                 (None, NodeContent::Merge) => match self.content(value) {
                     NodeContent::List(items) => merged.extend_from_slice(items),

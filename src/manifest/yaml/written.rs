@@ -56,7 +56,7 @@ pub(super) fn as_parsed(text: &str) -> Written {
 }
 
 fn pair(text: &str) -> Option<[u32; 2]> {
-    let half = |text: &str| u32::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok();
+    let half = |escape: &str| u32::from_str_radix(escape.strip_prefix("\\u")?.get(..4)?, 16).ok();
     let halves = [half(text)?, half(text.get(6..)?)?];
     matches!(halves, [0xd800..=0xdbff, 0xdc00..=0xdfff]).then_some(halves)
 }
@@ -103,7 +103,7 @@ mod tests {
         let first = problems.and_then(|all| all.iter().next().cloned());
         match first {
             None => Ok(read.unwrap()),
-            Some(first) => Err((first.line(), first.column(), first.message().to_owned())),
+            Some(first) => Err((first.line(), first.place.column(), first.message().to_owned())),
         }
     }
 

@@ -1,24 +1,21 @@
 //! The file of a history.
 
 use std::{
+    collections::BTreeSet,
     fs::OpenOptions,
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
 };
 
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
 use super::HistoryLine;
-use crate::files::{open_regular, refuse_irregular, without_links};
+use crate::files::{companion, open_regular, refuse_irregular, without_links};
 
 /// `ledger` is the ledger itself, not a link to it.
-pub fn beside(ledger: &Path) -> PathBuf {
-    match ledger.extension() {
-        Some(extension) if extension == "csv" => ledger.with_extension("history.jsonl"),
-        _ => {
-            let mut name = ledger.as_os_str().to_owned();
-            name.push(".history.jsonl");
-            name.into()
-        }
-    }
+pub fn path_of(ledger: &Path) -> PathBuf {
+    companion(ledger, "history.jsonl")
 }
 
 /// Appends whole `lines`, which begin on a line of their own behind one that a crash has torn. After an error a part of
@@ -84,7 +81,7 @@ pub fn read(path: &Path) -> io::Result<Read> {
 }
 
 /// As they stand, without empty ones. What is not UTF-8 is shown as such.
-pub(super) fn lines(path: &Path) -> io::Result<Vec<String>> {
+fn lines(path: &Path) -> io::Result<Vec<String>> {
     let mut bytes = Vec::new();
     match open_regular(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -93,4 +90,25 @@ pub(super) fn lines(path: &Path) -> io::Result<Vec<String>> {
     let lines = bytes.split(|byte| *byte == b'\n');
     let lines = lines.map(|line| String::from_utf8_lossy(line.trim_ascii()).into_owned());
     Ok(lines.filter(|line| !line.is_empty()).collect())
+}
+
+/// All that a merge needs of a line: kinds of later versions are kept as they are.
+#[derive(Deserialize)]
+struct Stamp {
+    at: DateTime<Utc>,
+}
+
+/// The lines of all histories, each once, in order of time, without torn ones; `None` where there is none. Merging the
+/// result again changes nothing.
+pub fn merge(paths: &[PathBuf]) -> Result<Option<Vec<u8>>, (PathBuf, io::Error)> {
+    let mut merged = BTreeSet::new();
+    for path in paths {
+        let lines_of_one = lines(path).map_err(|e| (path.clone(), e))?;
+        merged.extend(lines_of_one.into_iter().filter_map(|line| {
+            let stamp: Stamp = serde_json::from_str(&line).ok()?;
+            Some((stamp.at, line))
+        }));
+    }
+    let lines: String = merged.iter().map(|(_, line)| format!("{line}\n")).collect();
+    Ok((!lines.is_empty()).then(|| lines.into_bytes()))
 }

@@ -3,11 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, SubsecRound as _, Utc};
-use schemars::{JsonSchema, generate::SchemaSettings};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use crate::text::{foreign, harmless_json, read_moment};
+use crate::{
+    ledger::RecordedHashes,
+    text::{foreign, harmless_json, read_moment},
+};
 use request::{PersonId, ReportId};
 
 /// One thing that happened.
@@ -253,7 +255,7 @@ impl SeenReport {
         SeenReport {
             report_id: id.to_string(),
             created,
-            created_by: created_by.map(|id| foreign(&id.to_string())),
+            created_by: created_by.map(|person| foreign(&person.to_string())),
             status: status.map(str::to_owned),
         }
     }
@@ -265,26 +267,6 @@ impl HistoryLine {
         HistoryLine { at: at.trunc_subsecs(3), run: run.to_owned(), what }
     }
 
-    pub fn request_id(&self) -> Option<&str> {
-        match &self.what {
-            HistoryEvent::Attempt(AttemptRecord { request_id, .. })
-            | HistoryEvent::Adopted { request_id, .. }
-            | HistoryEvent::NotMade { request_id }
-            | HistoryEvent::NotLookedUp { request_id, .. }
-            | HistoryEvent::Failed { request_id, .. }
-            | HistoryEvent::Candidates { request_id, .. }
-            | HistoryEvent::Existing { request_id, .. }
-            | HistoryEvent::Recreate { request_id, .. }
-            | HistoryEvent::Resolve { request_id, .. }
-            | HistoryEvent::Collected { request_id, .. }
-            | HistoryEvent::NotCollected { request_id, .. } => Some(request_id),
-            HistoryEvent::Run(_)
-            | HistoryEvent::End(_)
-            | HistoryEvent::Pause { .. }
-            | HistoryEvent::Failing { .. } => None,
-        }
-    }
-
     /// With its line feed.
     pub fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
         let json = serde_json::to_string(self)?;
@@ -294,11 +276,11 @@ impl HistoryLine {
     }
 }
 
-/// By request id, as collected last.
-pub fn collected_hashes(lines: &[HistoryLine]) -> HashMap<String, String> {
+/// Of collected files, as collected last. An id that is none belongs to no row.
+pub fn recorded_hashes(lines: &[HistoryLine]) -> RecordedHashes {
     let collected = lines.iter().filter_map(|line| match &line.what {
         HistoryEvent::Collected { request_id, sha256, .. } => {
-            Some((request_id.clone(), sha256.clone()))
+            Some((request_id.parse().ok()?, sha256.clone()))
         }
         _ => None,
     });
@@ -344,12 +326,4 @@ pub fn reports_by_request(lines: &[HistoryLine]) -> HashMap<&str, (&str, DateTim
         };
     }
     reports
-}
-
-/// The JSON Schema (2020-12) of one line, for `monthend schema history`.
-pub fn schema() -> Value {
-    let generator = SchemaSettings::draft2020_12().into_generator();
-    let mut schema = generator.into_root_schema_for::<HistoryLine>();
-    schema.insert("title".to_owned(), "monthend history, one line".into());
-    schema.to_value()
 }

@@ -1,16 +1,14 @@
-//! The history of a ledger, `NAME.history.jsonl` ([`beside`]): one JSON object a line ([`HistoryLine`]). It is for
+//! The history of a ledger, `NAME.history.jsonl` ([`path_of`]): one JSON object a line ([`HistoryLine`]). It is for
 //! auditors, and no run depends on it. Lines that cannot be read are skipped; lines are only ever added.
 
 mod file;
 mod line;
-mod merge;
 
 #[cfg(test)]
 mod tests;
 
-pub use file::{Read, append, beside, read, refuse_foreign};
+pub use file::{Read, append, merge, path_of, read, refuse_foreign};
 pub use line::{
     AttemptRecord, HistoryEvent, HistoryLine, RunEnd, RunStart, SeenReport, Selected,
-    collected_hashes, reports_by_request, requests_created, schema,
+    recorded_hashes, reports_by_request, requests_created,
 };
-pub use merge::merge;

@@ -18,15 +18,11 @@ pub(super) struct EarlierFigure {
     pub(super) fell: bool,
 }
 
-pub(super) struct Marked {
-    pub(super) kind: &'static str,
-    pub(super) message: String,
-}
-
-pub(super) struct EarlierPart {
+pub(super) struct EarlierPart<'a> {
     pub(super) name: String,
     pub(super) lead: String,
-    pub(super) marked: Vec<Marked>,
+    /// What has dropped or vanished.
+    pub(super) marked: Vec<&'a Difference>,
     pub(super) vanished: usize,
     pub(super) dropped: usize,
     pub(super) new: usize,
@@ -35,7 +31,7 @@ pub(super) struct EarlierPart {
 
 impl Comparison {
     pub(super) fn of(sources: &Sources<'_>) -> Self {
-        let mut beside = Comparison::default();
+        let mut comparison = Comparison::default();
         let reviewed = sources.reviewed;
         for (place, before) in &reviewed.before {
             let text = match (before, sources.totals) {
@@ -44,26 +40,26 @@ impl Comparison {
                 (Before::Figure(figure), None) => figure.clone(),
                 (Before::NoFigure(why), _) => format!("was: {}", why.word()),
             };
-            beside.then.insert(*place, EarlierFigure { text, fell: false });
+            comparison.then.insert(*place, EarlierFigure { text, fell: false });
         }
         for (place, difference) in &reviewed.differences {
             match difference.kind {
                 DifferenceKind::Dropped => {
-                    if let Some(then) = beside.then.get_mut(place) {
+                    if let Some(then) = comparison.then.get_mut(place) {
                         then.text = format!("dropped, {}", then.text);
                         then.fell = true;
                     }
                 }
                 DifferenceKind::FileMissing => {
-                    beside.files.insert(*place, "file missing");
+                    comparison.files.insert(*place, "file missing");
                 }
                 DifferenceKind::FileChanged => {
-                    beside.files.insert(*place, "file changed");
+                    comparison.files.insert(*place, "file changed");
                 }
                 _ => {}
             }
         }
-        beside
+        comparison
     }
 
     pub(super) fn then(&self, place: usize) -> Option<&EarlierFigure> {
@@ -75,18 +71,14 @@ impl Comparison {
     }
 }
 
-impl EarlierPart {
-    pub(super) fn of(sources: &Sources<'_>) -> Option<Self> {
+impl<'a> EarlierPart<'a> {
+    pub(super) fn of(sources: &Sources<'a>) -> Option<Self> {
         let earlier = sources.earlier.as_ref()?;
         let reviewed = sources.reviewed;
         let dropped = reviewed.differences.iter().map(|(_, difference)| difference);
         let dropped = dropped.filter(|difference| difference.kind == DifferenceKind::Dropped);
-        let differences: Vec<&Difference> = dropped.chain(&reviewed.vanished).collect();
-        let marked = differences.iter().map(|difference| Marked {
-            kind: difference.kind.word(),
-            message: difference.message(),
-        });
-        let count = |kind| differences.iter().filter(|d| d.kind == kind).count();
+        let marked: Vec<&Difference> = dropped.chain(&reviewed.vanished).collect();
+        let vanished = reviewed.vanished.len();
         let before = || reviewed.before.iter().map(|(_, before)| before);
         let measure = match sources.totals {
             Some(totals) => format!("the sum of {}", totals.column),
@@ -99,7 +91,7 @@ impl EarlierPart {
             0 => String::new(),
             n => format!(" Of {n} there was no figure then."),
         };
-        let nothing = if differences.is_empty() && compared > 0 {
+        let nothing = if marked.is_empty() && compared > 0 {
             " Nothing has vanished, and nothing fell by more than that."
         } else {
             ""
@@ -112,10 +104,10 @@ impl EarlierPart {
             ),
             is_empty: compared == 0 && uncompared > 0,
             name: earlier.name.clone(),
-            vanished: count(DifferenceKind::Vanished),
-            dropped: count(DifferenceKind::Dropped),
+            vanished,
+            dropped: marked.len() - vanished,
             new: count_before(|it| *it == Before::Nothing),
-            marked: marked.collect(),
+            marked,
         })
     }
 }

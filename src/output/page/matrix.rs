@@ -51,27 +51,25 @@ impl CellStatus {
         }
     }
 
-    pub(super) fn class(self) -> &'static str {
+    /// The class of its cells, and its name for people.
+    fn shown(self) -> (&'static str, &'static str) {
         match self {
-            CellStatus::Collected => "ok",
-            CellStatus::Empty => "empty",
-            CellStatus::Created => "made",
-            CellStatus::Spoiled | CellStatus::Failed => "failed",
-            CellStatus::Sending => "sending",
-            CellStatus::Pending => "pending",
+            CellStatus::Collected => ("ok", "collected"),
+            CellStatus::Empty => ("empty", "empty"),
+            CellStatus::Spoiled => ("failed", "file changed or missing"),
+            CellStatus::Created => ("made", "created, not collected"),
+            CellStatus::Failed => ("failed", "failed"),
+            CellStatus::Sending => ("sending", "in doubt"),
+            CellStatus::Pending => ("pending", "pending"),
         }
     }
 
+    pub(super) fn class(self) -> &'static str {
+        self.shown().0
+    }
+
     pub(super) fn name(self) -> &'static str {
-        match self {
-            CellStatus::Collected => "collected",
-            CellStatus::Empty => "empty",
-            CellStatus::Spoiled => "file changed or missing",
-            CellStatus::Created => "created, not collected",
-            CellStatus::Failed => "failed",
-            CellStatus::Sending => "in doubt",
-            CellStatus::Pending => "pending",
-        }
+        self.shown().1
     }
 }
 
@@ -92,7 +90,7 @@ pub(super) struct PartnerRow {
 }
 
 pub(super) struct Cell {
-    pub(super) class: &'static str,
+    pub(super) status: CellStatus,
     pub(super) text: String,
     pub(super) link: Option<String>,
     pub(super) then: String,
@@ -100,7 +98,8 @@ pub(super) struct Cell {
 }
 
 impl Matrix {
-    pub(super) fn of(sources: &Sources<'_>, beside: &Comparison) -> Self {
+    pub(super) fn of(sources: &Sources<'_>) -> Self {
+        let earlier = Comparison::of(sources);
         let rows = || sources.ledger.rows();
         let column = |row: &Row| (row.request().period, row.request().report_type);
         let columns: BTreeSet<(Period, ReportType)> = rows().map(column).collect();
@@ -118,7 +117,7 @@ impl Matrix {
                 });
                 lines.len() - 1
             });
-            lines[line].cells[places[&column(row)]] = Some(cell(sources, beside, place, row));
+            lines[line].cells[places[&column(row)]] = Some(cell(sources, &earlier, place, row));
         }
         let columns = columns
             .iter()
@@ -133,10 +132,10 @@ fn more(row: &Row) -> String {
     org.unwrap_or_default()
 }
 
-fn cell(sources: &Sources<'_>, beside: &Comparison, place: usize, row: &Row) -> Cell {
-    let trouble = beside.file_trouble(place);
-    let standing = CellStatus::of(row, trouble);
-    let text = match standing {
+fn cell(sources: &Sources<'_>, comparison: &Comparison, place: usize, row: &Row) -> Cell {
+    let trouble = comparison.file_trouble(place);
+    let status = CellStatus::of(row, trouble);
+    let text = match status {
         CellStatus::Collected => match row.collected.rows.map(usize::try_from) {
             Some(Ok(rows)) => count(rows, "row"),
             _ => "collected".to_owned(),
@@ -145,7 +144,7 @@ fn cell(sources: &Sources<'_>, beside: &Comparison, place: usize, row: &Row) -> 
         CellStatus::Spoiled => trouble.unwrap_or_default().to_owned(),
         CellStatus::Created => match row.collected.status.as_str() {
             "" => "created".to_owned(),
-            status => one_line(status),
+            word => one_line(word),
         },
         CellStatus::Failed => match row.state.error_code() {
             "" => "failed".to_owned(),
@@ -155,10 +154,10 @@ fn cell(sources: &Sources<'_>, beside: &Comparison, place: usize, row: &Row) -> 
         CellStatus::Pending => "pending".to_owned(),
     };
     let file = &row.collected.file;
-    let is_collected = matches!(standing, CellStatus::Collected | CellStatus::Empty);
-    let then = beside.then(place);
+    let is_collected = matches!(status, CellStatus::Collected | CellStatus::Empty);
+    let then = comparison.then(place);
     Cell {
-        class: standing.class(),
+        status,
         text,
         link: is_collected.then(|| link(sources.page_folder, sources.folder, file)).flatten(),
         then: then.map_or_else(String::new, |then| then.text.clone()),

@@ -10,7 +10,6 @@ mod matrix;
 mod render;
 mod sources;
 mod sums;
-mod timeline;
 mod words;
 
 #[cfg(test)]

@@ -6,12 +6,11 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     causes::{PageCause, causes},
-    comparison::{Comparison, EarlierPart},
+    comparison::EarlierPart,
     headline::{BarSegment, Headline, Lead, Tile, periods},
     matrix::{CellStatus, Matrix, MatrixColumn, PartnerRow},
     sources::Sources,
     sums::SumTable,
-    timeline::Timeline,
     words::count,
 };
 use crate::files;
@@ -25,7 +24,7 @@ const SHOWN: usize = 500;
 /// `templates/report/page.html` escapes everything but style, script and policy, which are ours.
 #[derive(Template)]
 #[template(path = "report/page.html")]
-struct ReportPage {
+struct ReportPage<'a> {
     policy: String,
     style: &'static str,
     script: &'static str,
@@ -38,9 +37,8 @@ struct ReportPage {
     bar_label: String,
     causes: Vec<PageCause>,
     more_causes: String,
-    earlier: Option<EarlierPart>,
+    earlier: Option<EarlierPart<'a>>,
     sums: Option<SumTable>,
-    timeline: Option<Timeline>,
     states: Vec<Choice>,
     columns: Vec<MatrixColumn>,
     /// For printing.
@@ -49,17 +47,13 @@ struct ReportPage {
     lines: Vec<PartnerRow>,
     /// Lines in a table; the others wait in a template for the script.
     shown: usize,
-    made: PageFacts,
+    version: &'static str,
+    facts: Vec<Fact>,
 }
 
 struct Choice {
     class: &'static str,
     name: &'static str,
-}
-
-struct PageFacts {
-    version: &'static str,
-    facts: Vec<Fact>,
 }
 
 struct Fact {
@@ -70,12 +64,14 @@ struct Fact {
 
 /// These values cannot fail; the error type is the template's.
 pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
-    let beside = Comparison::of(sources);
+    let matrix = Matrix::of(sources);
     let earlier = EarlierPart::of(sources);
-    let headline = Headline::of(sources, &beside);
+    let sums = SumTable::of(sources);
+    let headline =
+        Headline { sources, matrix: &matrix, earlier: earlier.as_ref(), sums: sums.as_ref() };
+    let (verdict, tiles, bar) = (headline.verdict(), headline.tiles(), headline.bar());
+    let Matrix { columns, lines } = matrix;
     let (causes, more_causes) = causes(sources);
-    let Matrix { columns, lines } = Matrix::of(sources, &beside);
-    let bar = headline.bar();
     let bar_label: Vec<&str> = bar.iter().map(|part| part.title.as_str()).collect();
     // Spoiled files have the colour of failures.
     let choices = CellStatus::ALL.into_iter().filter(|it| *it != CellStatus::Spoiled);
@@ -94,14 +90,13 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
         is_sandbox: sources.is_sandbox,
         title: title.to_owned(),
         subtitle: subtitle(sources),
-        verdict: headline.verdict(sources, earlier.as_ref()),
-        tiles: headline.tiles(sources, earlier.as_ref()),
+        verdict,
+        tiles,
         bar_label: bar_label.join(", "),
         bar,
         causes,
         more_causes,
-        sums: SumTable::of(sources),
-        timeline: Timeline::of(sources),
+        sums,
         states: standings.chain(fell).collect(),
         width: match columns.len() {
             ..6 => "",
@@ -112,7 +107,8 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
         unit: "lines",
         shown: SHOWN,
         lines,
-        made: made(sources),
+        version: env!("CARGO_PKG_VERSION"),
+        facts: facts(sources),
         earlier,
     }
     .render()
@@ -130,12 +126,12 @@ fn subtitle(sources: &Sources<'_>) -> String {
     // Writing to a String cannot fail.
     let _ = write!(text, "{}", count(sources.ledger.len(), "request"));
     if let Some(earlier) = &sources.earlier {
-        let _ = write!(text, " · beside {}", earlier.name);
+        let _ = write!(text, " · compared with {}", earlier.name);
     }
     text
 }
 
-fn made(sources: &Sources<'_>) -> PageFacts {
+fn facts(sources: &Sources<'_>) -> Vec<Fact> {
     let version = env!("CARGO_PKG_VERSION");
     let fact = |name, value: &str, is_code| Fact { name, value: value.to_owned(), is_code };
     let mut facts = vec![
@@ -151,7 +147,7 @@ fn made(sources: &Sources<'_>) -> PageFacts {
     if let Some(manifest) = &sources.manifest {
         facts.push(fact("Manifest", manifest, false));
     }
-    PageFacts { version, facts }
+    facts
 }
 
 /// The form in a Content-Security-Policy (CSP Level 3, 2.3.1).

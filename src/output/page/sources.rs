@@ -6,7 +6,6 @@ use crate::{
     audit::{MaxDrop, Reviewed},
     ledger::Ledger,
     manifest::Totals,
-    output::history::HistoryLine,
 };
 
 #[derive(Debug)]
@@ -24,8 +23,6 @@ pub struct Sources<'a> {
     pub not_in_ledger: usize,
     pub totals: Option<&'a Totals>,
     pub reviewed: &'a Reviewed,
-    /// Empty if there is none next to the ledger.
-    pub history: &'a [HistoryLine],
     pub earlier: Option<Earlier<'a>>,
     pub now: DateTime<Utc>,
 }

@@ -4,7 +4,7 @@ use crate::{
     output::listed,
     text::one_line,
 };
-use request::{OrgId, ReportType};
+use request::{OrgId, ReportType, internal_mark, who};
 
 /// In characters: the names of the requests in one line.
 const NAMES: usize = 100;
@@ -15,6 +15,8 @@ pub(super) struct SumTable {
     pub(super) unknown: Vec<String>,
     pub(super) columns: Vec<String>,
     pub(super) lines: Vec<SumRow>,
+    /// How many of them differ.
+    pub(super) differ: usize,
 }
 
 pub(super) struct SumRow {
@@ -35,7 +37,8 @@ impl SumTable {
         let types: Vec<ReportType> = ReportType::ALL.into_iter().filter(has).collect();
         let differ = all.clone().filter(|t| t.agreement == Agreement::Differ);
         let others = all.filter(|t| t.agreement != Agreement::Differ);
-        let lead = match differ.clone().count() {
+        let count_of_differ = differ.clone().count();
+        let lead = match count_of_differ {
             0 => "No sums differ between the reports of a sub-partner and period.".to_owned(),
             n => format!(
                 "{} between the reports of a sub-partner and period; they come first.",
@@ -57,7 +60,7 @@ impl SumTable {
         }
         let unknown = unknown.into_iter();
         let unknown =
-            unknown.map(|(advice, subjects)| format!("{}: {advice}", listed(subjects, NAMES)));
+            unknown.map(|(advice, subjects)| format!("{}: {advice}", listed(&subjects, NAMES)));
         let columns = totals.by.iter().map(|name| one_line(name));
         Some(SumTable {
             column: totals.column.clone(),
@@ -65,14 +68,13 @@ impl SumTable {
             unknown: unknown.collect(),
             columns: columns.chain(types.iter().map(ReportType::to_string)).collect(),
             lines: differ.chain(others).map(|total| line(total, &types)).collect(),
+            differ: count_of_differ,
         })
     }
 }
 
 fn line(total: &Total, types: &[ReportType]) -> SumRow {
-    let label = total.label.as_deref().map(one_line);
-    let who = label.or_else(|| total.sub_partner.as_ref().map(OrgId::to_string));
-    let internal = if total.internal { " internal" } else { "" };
+    let who = who(total.label.as_deref(), total.sub_partner.as_ref().map(OrgId::as_str));
     let sum = |report_type| total.sums.get(report_type).map_or("–", String::as_str);
     let (class, result) = match total.agreement {
         Agreement::Agree => ("ok", "agree"),
@@ -80,7 +82,7 @@ fn line(total: &Total, types: &[ReportType]) -> SumRow {
         Agreement::Alone => ("none", "one only"),
     };
     SumRow {
-        who: who.unwrap_or_else(|| "own".to_owned()) + internal,
+        who: one_line(who) + internal_mark(total.internal),
         period: total.period.to_string(),
         by: total.by.iter().map(|(_, value)| one_line(value)).collect(),
         sums: types.iter().map(|kind| sum(kind).to_owned()).collect(),

@@ -1,4 +1,4 @@
-//! What an audit names, beside an earlier ledger, is what the page marks.
+//! What an audit names, compared with an earlier ledger, is what the page marks.
 
 use std::{fs, path::Path};
 
@@ -42,10 +42,10 @@ fn ledger(folder: &Path, drafts: &[Draft]) -> Ledger {
             let text = "SKU,Q\n".to_owned() + &lines.collect::<String>();
             let name = format!("{}.csv", row.id());
             fs::write(folder.join(&name), &text).unwrap();
-            row.collected.status = "COMPLETED".to_owned();
-            row.collected.file = name;
-            row.collected.sha256 = hexadecimal(&Sha256::digest(&text));
-            row.collected.rows = Some(figures.len() as u64);
+            row.collected_mut().status = "COMPLETED".to_owned();
+            row.collected_mut().file = name;
+            row.collected_mut().sha256 = hexadecimal(&Sha256::digest(&text));
+            row.collected_mut().rows = Some(figures.len() as u64);
         }
         ledger.fold(row);
     }
@@ -112,7 +112,6 @@ proptest! {
             not_in_ledger: 0,
             totals: totals.as_ref(),
             reviewed: &reviewed,
-            history: &[],
             earlier: Some(Earlier {
                 name: "then.csv".to_owned(),
                 sha256: String::new(),
@@ -141,7 +140,7 @@ proptest! {
         prop_assert_eq!(html.matches(r#"class="fell""#).count(), named(DifferenceKind::Dropped).len());
     }
 
-    /// A ledger beside itself has no difference: nothing in it ended before what is in it began.
+    /// A ledger compared with itself has no difference: nothing in it ended before what is in it began.
     #[test]
     fn a_month_beside_itself_has_no_difference(drafts in drafts(9..10)) {
         let folder = tempfile::tempdir().unwrap();

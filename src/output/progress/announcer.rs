@@ -1,16 +1,14 @@
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use chrono::{DateTime, Utc};
 use tracing::{debug, info, warn};
 
-use super::repeat_limiter::{RepeatLimiter, RepeatNotice};
 use crate::{
     ledger::{Row, State},
     output::words,
     run::{Event, EventKind, Signal, StopReason},
     sending::{SessionEvent, Stats},
 };
-use request::OrgId;
 
 /// A shorter pause is over before it is read.
 const WORTH_SAYING: Duration = Duration::from_secs(1);
@@ -18,9 +16,10 @@ const WORTH_SAYING: Duration = Duration::from_secs(1);
 const SAME_PAUSE: chrono::Duration = chrono::Duration::milliseconds(500);
 const LONG: Duration = Duration::from_secs(60);
 
+/// Log lines about what happens to single rows and to the connection.
 #[derive(Debug)]
 pub(super) struct Announcer {
-    grouped: RepeatLimiter<(&'static str, String), Option<OrgId>>,
+    repeats: RepeatLimiter,
     paused_until: Option<DateTime<Utc>>,
     stopping: bool,
     grace: Duration,
@@ -28,10 +27,34 @@ pub(super) struct Announcer {
     longest: Duration,
 }
 
+/// A message that repeats is said once, then counted.
+#[derive(Debug, Default)]
+pub(super) struct RepeatLimiter(HashMap<(&'static str, String), usize>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repeat {
+    First,
+    /// So many by now: 10, 100, 1000 and so on.
+    Count(usize),
+    Silent,
+}
+
+impl RepeatLimiter {
+    pub(super) fn another(&mut self, kind: &'static str, code: &str) -> Repeat {
+        let seen = self.0.entry((kind, code.to_owned())).or_default();
+        *seen += 1;
+        match *seen {
+            1 => Repeat::First,
+            n if n == 10usize.pow(n.ilog10()) => Repeat::Count(n),
+            _ => Repeat::Silent,
+        }
+    }
+}
+
 impl Announcer {
     pub(super) fn new(grace: Duration, longest: Duration) -> Self {
         Announcer {
-            grouped: RepeatLimiter::new(),
+            repeats: RepeatLimiter::default(),
             paused_until: None,
             stopping: false,
             grace,
@@ -43,38 +66,34 @@ impl Announcer {
         match &event.kind {
             EventKind::Settled(row) => self.settled(row),
             EventKind::Retrying { row, after } => {
-                let name = words::name(row);
-                debug!(request_id = %row.id(), "{name}: {}; again in {}", said(row), words::duration(*after));
-                let (code, text) = (row.state.error_code(), said(row));
-                self.retrying(code, &text, *after, event.elapsed);
+                let text = row.state.text();
+                debug!(request_id = %row.id(), "{}: {}; again in {}", words::name(row), without_stop(&text), words::duration(*after));
+                self.retrying(row.state.error_code(), &text, *after);
             }
             EventKind::InDoubt(row) => {
-                let code = row.state.error_code().to_owned();
-                let sum = format!("in doubt after {code}");
-                self.each(("doubt", code), &sum, row, |name| {
-                    format!("{name}: {}; checking whether the report exists", said(row))
-                });
+                let (code, text) = (row.state.error_code(), row.state.text());
+                let line = format!("{}; checking whether the report exists", without_stop(&text));
+                self.about(row, &line, &format!("in doubt after {code}"));
             }
             EventKind::Adopted(row) => {
-                self.each(("adopted", String::new()), "found on the server", row, |name| {
-                    format!("{name}: found on the server; its id is recorded")
-                });
+                self.about(row, "found on the server; its id is recorded", "found on the server");
             }
             EventKind::NotMade(row) => {
-                self.each(
-                    ("not made", String::new()),
-                    "not on the server and sent again",
+                self.about(
                     row,
-                    |name| format!("{name}: not on the server; it is sent again"),
+                    "not on the server; it is sent again",
+                    "not on the server and sent again",
                 );
             }
             EventKind::NotLookedUp(row) => {
-                self.each(
-                    ("not looked up", String::new()),
-                    "that could not be looked up",
-                    row,
-                    |name| format!("{name}: could not be looked up; it stays in doubt"),
+                self.about(row, "could not be looked up; it stays in doubt", "not looked up");
+            }
+            EventKind::Lagging { row, age } => {
+                let line = format!(
+                    "in progress for {}, much longer than others were",
+                    words::duration(*age)
                 );
+                self.about(row, &line, "in progress for much longer than others");
             }
             EventKind::Collected(row, _) => {
                 let (name, file) = (words::name(row), &row.collected.file);
@@ -84,16 +103,7 @@ impl Announcer {
                 let (name, why) = (words::name(row), &row.collected.error);
                 debug!(request_id = %row.id(), "{name}: not collected: {why}");
             }
-            EventKind::Lagging { row, age } => {
-                let age = words::duration(*age);
-                self.each(
-                    ("lagging", String::new()),
-                    "in progress for much longer than others",
-                    row,
-                    |name| format!("{name}: in progress for {age}, much longer than others were"),
-                );
-            }
-            EventKind::News(news) => self.news(news, event.elapsed),
+            EventKind::News(news) => self.news(news),
             EventKind::Stopping(reason) => {
                 self.stopping = true;
                 if let StopReason::Interrupted(signal) = reason {
@@ -115,47 +125,35 @@ impl Announcer {
             debug!(request_id = %row.id(), report_id = %id, "{}: created {id}", words::name(row));
             return;
         }
-        let name = words::name(row);
-        let code = row.state.error_code();
-        let whose = row.request().sub_partner.clone();
-        match self.grouped.another_of(("failed", code.to_owned()), whose) {
-            RepeatNotice::This => {
+        let (name, code) = (words::name(row), row.state.error_code());
+        match self.repeats.another("failed", code) {
+            Repeat::First => {
                 warn!(request_id = %row.id(), error_code = code, "{name}: {code}: {}", row.state.why());
             }
-            RepeatNotice::Sum { more, all } => {
-                warn!(error_code = code, count = all, "{code}: {more} more failed, {all} in all");
+            Repeat::Count(all) => {
+                warn!(error_code = code, count = all, "{code}: {all} failed so far")
             }
-            RepeatNotice::Nothing => {
-                debug!(request_id = %row.id(), error_code = code, "{name}: {code}")
-            }
+            Repeat::Silent => debug!(request_id = %row.id(), error_code = code, "{name}: {code}"),
         }
     }
 
-    fn each(
-        &mut self,
-        kind: (&'static str, String),
-        sum: &str,
-        row: &Row,
-        line: impl Fn(&str) -> String,
-    ) {
+    /// `what` is said of the first row, `many` is what several are called.
+    fn about(&mut self, row: &Row, what: &str, many: &str) {
         let name = words::name(row);
-        match self.grouped.another(kind) {
-            RepeatNotice::This => info!(request_id = %row.id(), "{}", line(&name)),
-            RepeatNotice::Sum { more, all } => {
-                info!(count = all, "{more} more {sum}, {all} in all")
-            }
-            RepeatNotice::Nothing => debug!(request_id = %row.id(), "{}", line(&name)),
+        match self.repeats.another("row", many) {
+            Repeat::First => info!(request_id = %row.id(), "{name}: {what}"),
+            Repeat::Count(all) => info!(count = all, "{all} {many} so far"),
+            Repeat::Silent => debug!(request_id = %row.id(), "{name}: {what}"),
         }
     }
 
-    fn retrying(&mut self, code: &str, text: &str, after: Duration, elapsed: Duration) {
+    fn retrying(&mut self, code: &str, text: &str, after: Duration) {
         let what_next = format!("trying again in {}", words::rounded(after.max(WORTH_SAYING)));
-        let line = match self.grouped.again(("retrying", code.to_owned()), elapsed) {
-            RepeatNotice::This => format!("{text}; {what_next}"),
-            RepeatNotice::Sum { all, .. } => {
-                format!("{text}; {all} tries failed so far, {what_next}")
-            }
-            RepeatNotice::Nothing => return,
+        let text = without_stop(text);
+        let line = match self.repeats.another("retrying", code) {
+            Repeat::First => format!("{text}; {what_next}"),
+            Repeat::Count(all) => format!("{text}; {all} tries failed so far, {what_next}"),
+            Repeat::Silent => return,
         };
         match code {
             "connect" | "tls" | "timeout" => warn!(error_code = code, "{line}"),
@@ -163,59 +161,46 @@ impl Announcer {
         }
     }
 
-    fn news(&mut self, news: &SessionEvent, elapsed: Duration) {
+    fn news(&mut self, news: &SessionEvent) {
         match news {
             SessionEvent::Paused { status, wait, until } => self.paused(*status, *wait, *until),
             SessionEvent::Retrying { cause, after } => {
-                self.retrying(&cause.code, without_stop(&cause.text), *after, elapsed);
+                self.retrying(&cause.code, &cause.text, *after);
             }
             SessionEvent::Failing { failures, cause } => {
-                self.failing(*failures, without_stop(&cause.text), elapsed)
+                // A server that fails now and then comes here often.
+                if self.repeats.another("failing", "") != Repeat::Silent {
+                    let text = without_stop(&cause.text);
+                    match failures {
+                        1 => warn!("a request failed ({text}); sending more slowly"),
+                        n => warn!(
+                            "{n} requests in a row failed (the last one: {text}); sending more slowly"
+                        ),
+                    }
+                }
             }
             SessionEvent::Renewed => info!("the access token was renewed"),
         }
     }
 
-    /// A server that fails now and then comes here often.
-    fn failing(&mut self, failures: u32, text: &str, elapsed: Duration) {
-        let key = ("failing", String::new());
-        if self.grouped.again(key, elapsed) == RepeatNotice::Nothing {
-            return;
-        }
-        match failures {
-            1 => warn!("a request failed ({text}); sending more slowly"),
-            n => warn!("{n} requests in a row failed (the last one: {text}); sending more slowly"),
-        }
-    }
-
     fn paused(&mut self, status: Option<u16>, wait: Duration, until: DateTime<Utc>) {
-        let known = self.paused_until;
-        let is_known = known.is_some_and(|known| until < known + SAME_PAUSE);
+        let is_known = self.paused_until.is_some_and(|known| until < known + SAME_PAUSE);
         if self.stopping || is_known || !(WORTH_SAYING..=self.longest).contains(&wait) {
             return;
         }
         self.paused_until = Some(until);
-        let status = status.map_or_else(String::new, |status| status.to_string());
-        let say = if wait >= LONG {
-            RepeatNotice::This
-        } else {
-            self.grouped.another(("paused", status.clone()))
-        };
-        let answered = match &*status {
-            "" => String::new(),
-            status => format!(" ({status})"),
-        };
-        match say {
-            RepeatNotice::This => info!(
+        let answered = status.map_or_else(String::new, |status| format!(" ({status})"));
+        match self.repeats.another("paused", &answered) {
+            Repeat::Count(all) if wait < LONG => {
+                info!(count = all, "{all} pauses{answered} so far");
+            }
+            Repeat::Silent if wait < LONG => {}
+            _ => info!(
                 seconds = wait.as_secs_f64(),
                 "paused {}: the server asks for it{answered}; sending resumes at {}",
                 words::seconds(wait),
                 until.format("%H:%M:%S UTC")
             ),
-            RepeatNotice::Sum { more, all } => {
-                info!(count = all, "{more} more pauses{answered}, {all} in all");
-            }
-            RepeatNotice::Nothing => {}
         }
     }
 }
@@ -234,12 +219,6 @@ fn stopping(signal: Signal, grace: Duration, pace: &Stats) {
             words::count(n, "request"),
         ),
     }
-}
-
-fn said(row: &Row) -> String {
-    let mut said = row.state.text();
-    said.truncate(said.trim_end_matches('.').len());
-    said
 }
 
 fn without_stop(text: &str) -> &str {

@@ -9,14 +9,14 @@ use super::{Completed, Scheduler, Work};
 use crate::{
     api::Api,
     inventory::{
-        AttemptOrigin, Candidate, LookUpQuestion, LookUpResult, LookUpTarget, Ownership,
-        QuestionKind, judge, look_up,
+        AttemptOrigin, Candidate, Inventory, LookUpQuestion, LookUpResult, LookUpTarget, Ownership,
+        QuestionKind, judge,
     },
     ledger::{Reason, Row, RowIndex, State},
     run::{
         Creates, EventKind,
         after_create::NextStep,
-        shared::{BesideOthers, Shared},
+        shared::{OtherRuns, Shared},
     },
     sending::ReadError,
 };
@@ -30,7 +30,7 @@ const CONFLICT_LOOKS: [f64; 2] = [0.0, 1.0];
 const MAY_LEARN: Duration = Duration::from_secs(5);
 
 /// How often the last look-up is repeated because it failed to read a report: one bad answer must decide nothing.
-const READ_ANEW: u32 = 3;
+const MOST_REREADS: u32 = 3;
 
 fn schedule(kind: QuestionKind, looks: u32, settle: Duration) -> (Duration, bool) {
     let shares: &[f64] = match kind {
@@ -70,7 +70,8 @@ impl<'c, A: Api> Scheduler<'c, A> {
                 let looking = async {
                     learn_of_earlier(shared, &sought).await?;
                     let (session, evidence) = (shared.session, &shared.evidence);
-                    look_up(session, evidence, &sought, taken, &known, concurrency).await
+                    let inventory = Inventory { session, evidence, concurrency };
+                    inventory.look_up(&sought, taken, &known).await
                 };
                 let seen = tokio::select! {
                     biased;
@@ -94,7 +95,7 @@ impl<'c, A: Api> Scheduler<'c, A> {
             written: row.updated_at,
             origin: progress.map_or(AttemptOrigin::EarlierProcess, |progress| progress.origin),
             has_twins_elsewhere: row.request().sub_partner.is_none()
-                && self.shared.beside_others == BesideOthers::Shares,
+                && self.shared.other_runs == OtherRuns::Shares,
             settled: progress
                 .and_then(|progress| progress.open.as_ref())
                 .is_some_and(|open| schedule(open.kind, open.looks, settle).1),
@@ -200,7 +201,7 @@ impl<'c, A: Api> Scheduler<'c, A> {
         });
         let evidence = &self.shared.evidence;
         let in_vain = seen.iter().any(|report| evidence.is_unread(&report.id));
-        let reads_anew = in_vain && open.read_anew < READ_ANEW;
+        let rereads = in_vain && open.reread < MOST_REREADS;
         let question = LookUpQuestion {
             kind: open.kind,
             origin: progress.origin,
@@ -209,14 +210,14 @@ impl<'c, A: Api> Scheduler<'c, A> {
             has_rival,
             has_open_twin,
             settled: schedule(open.kind, open.looks, settle).1,
-            may_learn: may_learn || reads_anew,
+            may_learn: may_learn || rereads,
         };
         let (row, next) = match judge(&question, &seen) {
             LookUpResult::LookAgain => {
                 if !self.look_again(place) {
-                    if let Some(open) = self.progress.get_mut(&place).and_then(|p| p.open.as_mut())
+                    if let Some(known) = self.progress.get_mut(&place).and_then(|p| p.open.as_mut())
                     {
-                        open.read_anew += u32::from(reads_anew);
+                        known.reread += u32::from(rereads);
                     }
                     self.doubts.insert((Instant::now() + MAY_LEARN, place));
                 }
@@ -247,8 +248,8 @@ impl<'c, A: Api> Scheduler<'c, A> {
                 let known = &mut self.shared.candidates.borrow_mut();
                 known.extend(candidates.iter().cloned());
                 let text = what_is_known(open.kind, &candidates);
-                let seen = evidence.candidates(&candidates);
-                self.shared.emit(EventKind::Candidates(row.id(), seen));
+                let shown = evidence.candidates(&candidates);
+                self.shared.emit(EventKind::Candidates(row.id(), shown));
                 (row.undecided(text, candidates), NextStep::Settled)
             }
         };

@@ -68,7 +68,7 @@ fn a_wait_that_many_are_told_is_served_once_and_moves_no_clock() {
     }
 }
 
-/// A ledger was lost, or everything is made anew: the lists show what we made ten minutes ago.
+/// A ledger was lost, or everything is made again: the lists show what we made ten minutes ago.
 #[test]
 fn our_own_old_reports_are_not_taken_for_new_ones() {
     let old: Vec<String> = (0..12)

@@ -9,8 +9,8 @@ use std::{
 
 use futures::StreamExt as _;
 use monthend::testing::{
-    Estimate, Feedback, Gate, Left, Limits, Pace, PacePolicy, Priority, Rate, RateController,
-    RateUnit, RetryPolicy, Stats, StopCause,
+    Feedback, Gate, Limits, PacePolicy, Priority, Rate, RateController, RateUnit, RetryPolicy,
+    Stats, StopCause,
 };
 use tokio::time::{Instant, sleep};
 
@@ -37,21 +37,10 @@ pub(crate) struct Scenario {
     pub(crate) intent: RangeInclusive<u64>,
     /// What is drawn.
     pub(crate) seed: u64,
-    /// Whether somebody watches how long it will take.
-    pub(crate) watched: bool,
 }
 
 /// Makes a pace policy that knows nothing yet.
 pub(crate) type NewPacePolicy = fn() -> Box<dyn PacePolicy>;
-
-/// What somebody who watches is told.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Look {
-    /// When.
-    pub(crate) at: Duration,
-    /// The time that is left.
-    pub(crate) left: Option<Left>,
-}
 
 /// A request that left. Times are measured from the beginning of the run.
 #[derive(Debug, Clone, Copy)]
@@ -79,8 +68,6 @@ pub(crate) struct Trace {
     pub(crate) stopped: Option<StopCause>,
     /// The gate's own counts.
     pub(crate) stats: Stats,
-    /// What was told, twice a second.
-    pub(crate) looks: Vec<Look>,
 }
 
 impl Trace {
@@ -134,7 +121,6 @@ impl Scenario {
             latency: 40..=60,
             intent: 1..=6,
             seed: 1,
-            watched: false,
         }
     }
 
@@ -159,7 +145,6 @@ struct Run<'a> {
     in_flight: Cell<usize>,
     most_in_flight: Cell<usize>,
     stopped: Cell<Option<StopCause>>,
-    looks: RefCell<Vec<Look>>,
 }
 
 impl<'a> Run<'a> {
@@ -178,7 +163,6 @@ impl<'a> Run<'a> {
             in_flight: Cell::new(0),
             most_in_flight: Cell::new(0),
             stopped: Cell::new(None),
-            looks: RefCell::default(),
         }
     }
 
@@ -191,33 +175,13 @@ impl<'a> Run<'a> {
                 self.until_accepted(method)
             },
         );
-        tokio::select! {
-            biased;
-            () = work => {}
-            () = self.watch(), if self.scenario.watched => unreachable!("it watches for ever"),
-        }
+        work.await;
         Trace {
             makespan: self.began.elapsed(),
             most_in_flight: self.most_in_flight.get(),
             stopped: self.stopped.get(),
             stats: self.gate.stats(),
-            looks: self.looks.into_inner(),
             sent: self.sent.into_inner(),
-        }
-    }
-
-    /// Looks twice a second, as a run's readers do.
-    async fn watch(&self) {
-        let estimate =
-            Estimate { ceiling: self.scenario.limits.rate, settle: self.scenario.policy.settle };
-        let mut pace = Pace::default();
-        loop {
-            sleep(Duration::from_millis(500)).await;
-            let (at, stats) = (self.began.elapsed(), self.gate.stats());
-            pace.look(at, &stats);
-            let requests = u64::from(self.scenario.requests) - stats.accepted;
-            let left = estimate.left(requests as usize, 0, &stats, &pace);
-            self.looks.borrow_mut().push(Look { at, left });
         }
     }
 

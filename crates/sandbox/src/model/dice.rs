@@ -46,9 +46,9 @@ impl Dice {
     }
 
     pub(crate) fn uuid(self, purpose: &str, subject: &str, number: u64) -> String {
-        let n = u128::from_be_bytes(self.bytes(purpose, subject, number));
-        let n = (n & !(0xf << 76)) | (0x4 << 76);
-        let n = (n & !(0x3 << 62)) | (0x2 << 62);
+        let random = u128::from_be_bytes(self.bytes(purpose, subject, number));
+        let version_4 = (random & !(0xf << 76)) | (0x4 << 76);
+        let n = (version_4 & !(0x3 << 62)) | (0x2 << 62);
         format!(
             "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
             n >> 96,

@@ -51,7 +51,7 @@ pub struct FaultMatch {
 }
 
 /// What happens to a request. `processed` says whether its effect takes place nevertheless, and `late` how
-/// long after its time: the client may have given up by then.
+/// long after its time: the client may have stopped waiting by then.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Fault {

@@ -26,24 +26,15 @@ pub(super) fn page(store: &Store, view: View<'_>, ask: &ListAsk) -> (Reply, Vec<
         return (reply, Vec::new());
     }
     let size = page_size(ask.max, config.page_size);
-    let filter = Filter {
-        whose: match (&ask.org, config.list_without_org) {
-            (Some(org), _) => Whose::Of(org::meaning(org)),
-            (None, ListWithoutOrg::All) => Whose::Anyones,
-            (None, ListWithoutOrg::Own) => Whose::Own,
-        },
-        report_type: ask.report_type,
-        start: ask.start,
-        end: ask.end,
-    };
+    let search = Search { store, view, ask, filter: filter_of(view, ask) };
     let found = match &ask.place {
-        None => found(store, view, ask, &filter, None, size),
+        None => search.reports(None, size),
         Some(Place::Cursor(text)) => match read_cursor(text, ask.sort_by) {
-            Some(after) => found(store, view, ask, &filter, Some(after), size),
+            Some(after) => search.reports(Some(after), size),
             None => return (Reply::error(400, "The cursor is invalid."), Vec::new()),
         },
         Some(Place::Offset(from)) => {
-            let mut found = found(store, view, ask, &filter, None, from + size);
+            let mut found = search.reports(None, from + size);
             found.drain(..(*from).min(found.len()));
             found
         }
@@ -66,35 +57,53 @@ pub(super) fn page(store: &Store, view: View<'_>, ask: &ListAsk) -> (Reply, Vec<
     (reply, page.iter().map(|report| report.id.clone()).collect())
 }
 
-fn found<'a>(
+fn filter_of(view: View<'_>, ask: &ListAsk) -> Filter {
+    Filter {
+        whose: match (&ask.org, view.config.list_without_org) {
+            (Some(org), _) => Whose::Of(org::meaning(org)),
+            (None, ListWithoutOrg::All) => Whose::Anyones,
+            (None, ListWithoutOrg::Own) => Whose::Own,
+        },
+        report_type: ask.report_type,
+        start: ask.start,
+        end: ask.end,
+    }
+}
+
+/// One list request on what one replica shows.
+struct Search<'a> {
     store: &'a Store,
-    view: View<'_>,
-    ask: &ListAsk,
-    filter: &'a Filter,
-    after: Option<(String, u64)>,
-    most: usize,
-) -> Vec<&'a StoredReport> {
-    let shown = |report: &&StoredReport| {
-        view.lists(report) && ask.status.is_none_or(|one| one == view.status(report))
-    };
-    if ask.sort_by == SortBy::BillingStartDate {
-        // The cursor was checked: its key is a day.
-        let after = after.and_then(|(key, number)| Some((key.parse::<NaiveDate>().ok()?, number)));
-        let found = store.by_start(filter, after);
-        return found.filter(shown).take(most + 1).collect();
+    view: View<'a>,
+    ask: &'a ListAsk,
+    filter: Filter,
+}
+
+impl Search<'_> {
+    /// The reports after a cursor, in order: `most`, and one more where there is one.
+    fn reports(&self, after: Option<(String, u64)>, most: usize) -> Vec<&StoredReport> {
+        let Search { store, view, ask, filter } = self;
+        let shown = |report: &&StoredReport| {
+            view.lists(report) && ask.status.is_none_or(|one| one == view.status(report))
+        };
+        if ask.sort_by == SortBy::BillingStartDate {
+            // The cursor was checked: its key is a day.
+            let after =
+                after.and_then(|(key, number)| Some((key.parse::<NaiveDate>().ok()?, number)));
+            return store.by_start(filter, after).filter(shown).take(most + 1).collect();
+        }
+        let mut found: Vec<_> = store
+            .by_start(filter, None)
+            .filter(shown)
+            .map(|report| ((key(*view, ask.sort_by, report), report.number), report))
+            .filter(|(place, _)| after.as_ref().is_none_or(|after| place > after))
+            .collect();
+        if found.len() > most + 1 {
+            found.select_nth_unstable_by(most, |(a, _), (b, _)| a.cmp(b));
+            found.truncate(most + 1);
+        }
+        found.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        found.into_iter().map(|(_, report)| report).collect()
     }
-    let mut found: Vec<_> = store
-        .by_start(filter, None)
-        .filter(shown)
-        .map(|report| ((key(view, ask.sort_by, report), report.number), report))
-        .filter(|(place, _)| after.as_ref().is_none_or(|after| place > after))
-        .collect();
-    if found.len() > most + 1 {
-        found.select_nth_unstable_by(most, |(a, _), (b, _)| a.cmp(b));
-        found.truncate(most + 1);
-    }
-    found.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-    found.into_iter().map(|(_, report)| report).collect()
 }
 
 fn key(view: View<'_>, sort_by: SortBy, report: &StoredReport) -> String {

@@ -200,10 +200,10 @@ impl Answer {
 
     fn error_body(&self, body: ErrorBody, description: &str) -> Body {
         let tracking_id = &self.tracking_id;
-        let classic = |description: &str| {
+        let classic = |message: &str| {
             Body::json(&json!({
-                "message": description,
-                "errors": [{ "description": description }],
+                "message": message,
+                "errors": [{ "description": message }],
                 "trackingId": tracking_id,
             }))
         };

@@ -146,11 +146,11 @@ impl Server {
             let reply = self.carry_out(now, visit);
             let ending = spoil::ending(visit.fault.as_ref(), reply);
             let latency = timing::latency(&self.config.latency, self.dice, visit.number);
-            let mut until = now + latency / 2;
+            let mut leaves_at = now + latency / 2;
             if let Some(Fault::Slow { delay }) = visit.fault {
-                until += delay.0;
+                leaves_at += delay.0;
             }
-            visit.stage = Stage::Leaving { until, ending };
+            visit.stage = Stage::Leaving { until: leaves_at, ending };
         }
         match &mut visit.stage {
             Stage::Leaving { until, .. } if now < *until => Step::Wait(*until - now),
@@ -389,8 +389,8 @@ impl Server {
         let earlier: Vec<&(Duration, String)> = self.told.iter().filter(read).collect();
         let (_, id) = self.dice.pick("repeat", "", number, &earlier)?;
         let view = self.view(self.clock(now), number);
-        let earlier = self.store.get(id)?;
-        Some(Reply::json(200, Value::Object(view.new_report(earlier))))
+        let report = self.store.get(id)?;
+        Some(Reply::json(200, Value::Object(view.new_report(report))))
     }
 
     fn date(&self, now: Duration, number: u64, status: u16) -> Option<DateTime<Utc>> {

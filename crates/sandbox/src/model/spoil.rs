@@ -12,10 +12,10 @@ pub(super) fn ending(fault: Option<&Fault>, reply: Option<Reply>) -> Decided {
     match (fault, reply) {
         (Some(Fault::Status { status, body, retry_after, location, .. }), _) => {
             let description = format!("A fault that the sandbox was given: {status}.");
-            let mut reply = Reply::error_as(*status, *body, &description)
+            let mut error = Reply::error_as(*status, *body, &description)
                 .with_wait(retry_after.clone(), wait(retry_after.as_deref()));
-            reply.location.clone_from(location);
-            reply.into()
+            error.location.clone_from(location);
+            error.into()
         }
         (Some(Fault::Trickle { status, retry_after, over }), _) => Decided::Reply {
             reply: Reply::error(*status, "The rest of this takes its time.")

@@ -131,21 +131,21 @@ impl<'a> View<'a> {
     }
 
     fn show_created(&self, body: &mut Map<String, Value>, report: &StoredReport) {
-        let created = match self.config.created_is {
+        let exact = match self.config.created_is {
             CreatedIs::Asked => report.made,
             CreatedIs::Ready => report.made + self.config.completes_after.0,
         };
-        if created > self.now {
+        if exact > self.now {
             return;
         }
         let jitter = self.config.created_jitter.0;
         let late = timing::up_to(jitter * 2, self.dice, "created", report.number);
-        let created = created - jitter + late;
-        let created =
-            if self.config.created_in_whole_seconds { created.trunc_subsecs(0) } else { created };
+        let stamped = exact - jitter + late;
+        let stored =
+            if self.config.created_in_whole_seconds { stamped.trunc_subsecs(0) } else { stamped };
         let grain = TimeDelta::from_std(self.config.created_rounded_to.0).unwrap_or_default();
-        let created = created.duration_trunc(grain).unwrap_or(created); // none: as it is
-        let text = created.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+        let shown = stored.duration_trunc(grain).unwrap_or(stored); // none: as it is
+        let text = shown.to_rfc3339_opts(SecondsFormat::AutoSi, true);
         body.insert("created".to_owned(), json!(text));
         if self.config.shows_created_by && report.made + self.config.created_by_after.0 <= self.now
         {

@@ -1,0 +1,99 @@
+//! What commands show on stdout. For scripts, a type that derives `Serialize` and `JsonSchema` gives the JSON, the CSV
+//! and the schema.
+
+use std::io;
+
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::ledger::neutralise;
+
+/// A result: a table for people, CSV and JSON for scripts.
+pub trait View {
+    fn table(&self) -> String;
+    fn csv(&self, out: &mut dyn io::Write) -> io::Result<()>;
+    fn json(&self) -> serde_json::Result<String>;
+}
+
+/// The JSON Schema (2020-12) of `T`.
+pub fn schema_of<T: JsonSchema>(title: &str) -> Value {
+    let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
+    schema.insert("title".to_owned(), title.into());
+    schema.to_value()
+}
+
+pub(super) fn json(value: &impl Serialize) -> serde_json::Result<String> {
+    Ok(serde_json::to_string_pretty(value)? + "\n")
+}
+
+/// A header, and a line for each row: the fields of `R` in their order, text neutralised.
+pub(super) fn csv<R: Serialize + JsonSchema>(
+    rows: impl IntoIterator<Item = R>,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    let schema = schema_of::<R>("");
+    let columns = schema["properties"].as_object();
+    let columns: Vec<&str> =
+        columns.into_iter().flat_map(|it| it.keys()).map(String::as_str).collect();
+    let mut out = csv::WriterBuilder::new().buffer_capacity(1 << 16).from_writer(out);
+    out.write_record(&columns).map_err(io_error)?;
+    for row in rows {
+        let row = serde_json::to_value(row)?;
+        out.write_record(columns.iter().map(|column| cell(&row[*column]))).map_err(io_error)?;
+    }
+    out.flush()
+}
+
+/// What a variant without fields is called in JSON and CSV.
+pub(super) fn word(variant: &impl Serialize) -> String {
+    serde_json::to_value(variant).map_or_else(|_| String::new(), |value| cell(&value))
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => neutralise(text).into_owned(),
+        value => value.to_string(),
+    }
+}
+
+/// Keeps the kind: a reader that has gone away is no failure.
+fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize, JsonSchema)]
+    struct Line<'a> {
+        name: &'a str,
+        file: Option<&'a str>,
+        is_there: bool,
+        #[serde(flatten)]
+        counts: Counts,
+    }
+
+    #[derive(Serialize, JsonSchema)]
+    struct Counts {
+        b: usize,
+        a: i32,
+    }
+
+    #[test]
+    fn a_row_has_its_fields_in_order_and_no_formula() {
+        let line = |name, file| Line { name, file, is_there: true, counts: Counts { b: 1, a: -2 } };
+        let mut out = Vec::new();
+        csv([line("=1+1", None), line("a,\"b", Some("'@x"))], &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text, "name,file,is_there,b,a\n'=1+1,,true,1,-2\n\"a,\"\"b\",''@x,true,1,-2\n");
+        let mut out = Vec::new();
+        csv(Vec::<Line<'_>>::new(), &mut out).unwrap();
+        assert_eq!(out, b"name,file,is_there,b,a\n");
+    }
+}
