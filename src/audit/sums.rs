@@ -78,7 +78,11 @@ mod tests {
     use super::*;
 
     fn totals(column: &str, by: &[&str]) -> Totals {
-        Totals { column: column.to_owned(), by: by.iter().map(ToString::to_string).collect() }
+        Totals {
+            column: column.to_owned(),
+            by: by.iter().map(ToString::to_string).collect(),
+            ..Totals::default()
+        }
     }
 
     fn sums(file: &str, column: &str, by: &[&str]) -> Result<Vec<(String, String)>, String> {

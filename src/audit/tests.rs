@@ -191,6 +191,8 @@ impl World {
             labels: BTreeMap::new(),
             oddities: Vec::new(),
             is_relative: false,
+            units: None,
+            reconcile: Vec::new(),
         };
         let plan = Plan::expand(&manifest, &Discovered::new()).unwrap();
         let mut world = World {
@@ -198,7 +200,11 @@ impl World {
             rows: Vec::new(),
             recorded: RecordedHashes::new(),
             server: Server::default(),
-            totals: Totals { column: "Q".to_owned(), by: vec!["SKU".to_owned()] },
+            totals: Totals {
+                column: "Q".to_owned(),
+                by: vec!["SKU".to_owned()],
+                ..Totals::default()
+            },
             plan,
         };
         for (n, planned) in world.plan.requests().iter().enumerate() {

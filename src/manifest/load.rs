@@ -120,6 +120,8 @@ impl Manifest {
                 labels,
                 oddities,
                 is_relative: jobs.is_relative,
+                units: None,
+                reconcile: Vec::new(),
             }
         })
     }

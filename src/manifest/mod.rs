@@ -9,6 +9,7 @@ mod names;
 mod options;
 mod partners;
 mod period;
+mod reconciling;
 mod settings;
 mod starter;
 mod sub_partner;
@@ -26,6 +27,10 @@ pub use model::{
 #[cfg(test)]
 pub use model::{Exclusion, Labels};
 pub use options::{DateCheck, LoadOptions};
+pub use reconciling::{
+    ColumnPair, Divisor, FileRule, FileRules, ListFile, OtherSide, REQUEST_COLUMNS, ReconcileEntry,
+    UNITS, UnitsRule,
+};
 pub use settings::{
     ApiSettings, BaseUrl, BaseUrlError, Limits, Rate, RateUnit, RetryPolicy, Settings, Totals,
 };

@@ -8,7 +8,11 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::manifest::{settings::Settings, yaml::SourcePlace};
+use crate::manifest::{
+    reconciling::{ReconcileEntry, UnitsRule},
+    settings::Settings,
+    yaml::SourcePlace,
+};
 use request::{OrgId, Period, ReportType};
 
 /// A manifest without problems. Only [`SubPartnerSource::Discovered`] is open, since it asks the API.
@@ -32,6 +36,10 @@ pub struct Manifest {
     pub oddities: Vec<PlanWarningSource>,
     /// Whether a period counts from `--as-of`.
     pub is_relative: bool,
+    /// `units:`
+    pub units: Option<UnitsRule>,
+    /// `reconcile:`, in the order written.
+    pub reconcile: Vec<ReconcileEntry>,
 }
 
 /// Something that is allowed, and probably not meant.

@@ -1,5 +1,5 @@
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     num::{NonZeroU32, NonZeroUsize},
     path::PathBuf,
     time::Duration,
@@ -14,6 +14,8 @@ use super::{
 use crate::manifest::yaml::{
     Form, Mistake, Quoted, count, keys, line, list, mapping, or, or_none, path, required,
 };
+use reconcile::Tolerance;
+use request::ReportType;
 
 keys! {
     /// How the API is reached.
@@ -117,12 +119,16 @@ impl Limits {
 }
 
 /// `audit.totals`: which sums an audit compares. Webex publishes no column names, so the manifest names them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Totals {
     /// The column to sum up.
     pub column: String,
     /// One sum for each value of these columns; empty for one sum of all.
     pub by: Vec<String>,
+    /// Sums that differ by no more agree.
+    pub tolerance: Tolerance,
+    /// Values of the first column of `by` that a type does not contain: they are not compared with it.
+    pub not_in: BTreeMap<ReportType, Vec<String>>,
 }
 
 fn totals() -> Form<Totals> {
@@ -133,7 +139,7 @@ fn totals() -> Form<Totals> {
             let message = format!("the column {} is named twice", Quoted(twice));
             return node.report(Mistake::new(message).help("name each column once"));
         }
-        Some(Totals { column, by })
+        Some(Totals { column, by, tolerance: Tolerance::default(), not_in: BTreeMap::new() })
     })
 }
 

@@ -43,6 +43,7 @@ fn the_full_example() {
     let totals = Totals {
         column: "CONSUMPTION".to_owned(),
         by: vec!["SKU".to_owned(), "REGION".to_owned()],
+        ..Totals::default()
     };
     assert_eq!(audit.totals, Some(totals));
 

@@ -65,7 +65,7 @@ proptest! {
         let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
         let [before, folder] = [folders[0].path(), folders[1].path()];
         let (then, now) = (ledger(before, &then), ledger(folder, &now));
-        let totals = sums.then(|| Totals { column: "Q".to_owned(), by: Vec::new() });
+        let totals = sums.then(|| Totals { column: "Q".to_owned(), ..Totals::default() });
         let max_drop: MaxDrop = format!("{max_drop}%").parse().unwrap();
         let recorded = RecordedHashes::new();
         let files = Files {
