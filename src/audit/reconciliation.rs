@@ -5,11 +5,12 @@ use std::collections::{BTreeSet, HashSet};
 use super::{
     audited_request::AuditedRequest,
     collection::{Collection, MissingFile},
-    sources::{FileSide, ListError, Translations, add_list, translations},
+    sources::{FileSide, ListError, Translations, add_list, division, translations},
 };
 use crate::manifest::{OtherSide, ReconcileEntry, UNITS, UnitsRule};
 use reconcile::{
-    Comparison, Difference as KeyDifference, DifferenceId, IdParts, Outcome, Rules, Side,
+    Class, Comparison, Difference as KeyDifference, DifferenceId, Division, IdParts, Outcome,
+    Rules, Side,
 };
 use request::{Period, RequestId, RequestIds};
 
@@ -41,6 +42,8 @@ pub struct ListOutcome<'a> {
     pub outcome: Outcome,
     /// The files that were read, by side and index, for messages.
     files: [Vec<String>; 2],
+    /// How usage becomes units, if they are compared.
+    division: Option<Division>,
 }
 
 impl ListOutcome<'_> {
@@ -56,10 +59,32 @@ impl ListOutcome<'_> {
         let figures = difference.figures.iter();
         let parts = figures
             .fold(parts, |parts, it| parts.figure(it.report.as_ref()).figure(it.list.as_ref()));
-        let counts = difference.class == reconcile::Class::Repeated;
+        let counts = difference.class == Class::Repeated;
         let rows = [difference.rows_report, difference.rows_list];
         let rows = rows.into_iter().filter(|_| counts);
         rows.fold(parts, IdParts::count).finish()
+    }
+
+    /// Whether units and the other side's figure differ by no more than what rounding adds.
+    pub fn is_rounding(&self, difference: &KeyDifference) -> bool {
+        let units = self.entry.compare.iter().position(|pair| pair.report == UNITS);
+        let figures = units.and_then(|at| difference.figures.get(at));
+        let (Some(division), Some(figures)) = (&self.division, figures) else { return false };
+        match (&figures.report, &figures.list, difference.carried.first()) {
+            (Some(units), Some(list), Some(Some(usage))) if difference.class == Class::Differs => {
+                units != list && division.explains(list, usage, units)
+            }
+            _ => false,
+        }
+    }
+
+    /// What the files are compared with.
+    pub fn other_side(&self) -> String {
+        match &self.entry.with {
+            OtherSide::List(file) => file.path(self.period).display().to_string(),
+            OtherSide::Ledger(path) => path.display().to_string(),
+            OtherSide::Report(report_type) => report_type.to_string(),
+        }
     }
 
     /// The name of a file that was read.
@@ -137,7 +162,9 @@ impl<'a> Reconciliation<'a> {
             let files = [report_files, list_files];
             if !unfit.spoils {
                 let outcome = comparison.finish();
-                return Ok(ListOutcome { entry, period, missing: unfit.missing, outcome, files });
+                let division = units.map(|units| division(units, period));
+                let missing = unfit.missing;
+                return Ok(ListOutcome { entry, period, missing, outcome, files, division });
             }
             unfit.spoils = false;
         }
