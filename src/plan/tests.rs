@@ -35,6 +35,8 @@ fn manifest(jobs: Vec<Job>) -> Manifest {
         labels,
         oddities: Vec::new(),
         is_relative: false,
+        units: None,
+        reconcile: Vec::new(),
     }
 }
 
