@@ -12,6 +12,7 @@ use super::{
     model::{Manifest, ManifestSource},
     options::LoadOptions,
     partners::PartnersFiles,
+    reconcile_entries::Entries,
     text::ManifestText,
 };
 use crate::{
@@ -79,6 +80,9 @@ impl WrongFile {
     }
 }
 
+/// What [`RunSettings`] do not have.
+const UNREAD: [&str; 4] = ["defaults", "jobs", "units", "reconcile"];
+
 /// The manifest without its jobs, for `retry`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunSettings {
@@ -110,6 +114,8 @@ impl Manifest {
             let written = text.jobs.map(|written| jobs.read(written, text.defaults));
             let (labels, mut oddities) = jobs.labels.report(sink);
             oddities.extend(jobs.partners.oddities());
+            let entries = Entries { units: &text.units, jobs: written.as_deref(), sink };
+            let reconcile = entries.read(text.reconcile);
             Manifest {
                 path: source.path().to_owned(),
                 origin: ManifestSource { job_lines: jobs.lines, ..run.origin },
@@ -120,17 +126,17 @@ impl Manifest {
                 labels,
                 oddities,
                 is_relative: jobs.is_relative,
-                units: None,
-                reconcile: Vec::new(),
+                units: text.units.ok().flatten(),
+                reconcile,
             }
         })
     }
 }
 
 impl RunSettings {
-    /// As [`Manifest::load`], but without jobs, defaults and partners files.
+    /// As [`Manifest::load`], but without jobs, defaults, partners files and what is compared with lists.
     pub fn load(path: &Path) -> Result<RunSettings, ManifestError> {
-        load(&source_at(path)?, &["defaults", "jobs"], |_, run, _| run)
+        load(&source_at(path)?, &UNREAD, |_, run, _| run)
     }
 }
 

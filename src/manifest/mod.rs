@@ -1,5 +1,6 @@
 //! The manifest: YAML text to checked types, with every problem located. Each file declares its part with `keys!`.
 
+mod columns;
 mod exclusion;
 mod job;
 mod labels;
@@ -9,11 +10,14 @@ mod names;
 mod options;
 mod partners;
 mod period;
+mod reconcile_entries;
+mod reconcile_text;
 mod reconciling;
 mod settings;
 mod starter;
 mod sub_partner;
 mod text;
+mod units;
 mod yaml;
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use reconcile::{Amount, ExpectedColumns, NumberFormat, Tolerance, UnitRounding};
 use request::{Period, ReportType};
 
 /// What stands for the period in the path of a list.
-const PERIOD: &str = "{period}";
+pub(super) const PERIOD: &str = "{period}";
 
 /// `files:`, by type.
 pub type FileRules = BTreeMap<ReportType, FileRule>;

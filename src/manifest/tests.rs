@@ -91,6 +91,49 @@ audit:
   totals:
     column: CONSUMPTION
     by: [SKU, REGION]
+    tolerance: [0.5, 1%]
+    not_in: { USER: [A-CALLING-COMMON-AREA] }
+
+files:
+  CUSTOMER:
+    columns: [CUSTOMER_ORG_ID, SKU, CONSUMPTION]
+    closed: true
+    key: [CUSTOMER_ORG_ID, SKU]
+
+units:
+  of: CONSUMPTION
+  report: CUSTOMER
+  per: days
+  round: up
+  at: [CUSTOMER_ORG_ID, SKU]
+
+reconcile:
+  - name: invoice
+    report: CUSTOMER
+    with: invoice-{period}.csv
+    match: { SKU: Part Number }
+    compare: { UNITS: Quantity }
+    tolerance: 0.5
+  - name: subscribers
+    report: USER
+    jobs: [resellers]
+    internal: true
+    with: { file: crm.csv, decimal: ",", where: { State: [active, trial], Year: 2026 } }
+    match: { USER_ID: webex_id, SKU: Product }
+    translate: { Product: products.csv }
+    ignore_case: true
+    unique: true
+  - name: restated
+    report: USER
+    with: { ledger: october.first.ledger.csv }
+    match: [USER_ID, SKU]
+    compare: [CONSUMPTION]
+  - name: levels
+    report: CUSTOMER
+    with: { report: USER }
+    match: [sub_partner_org_id, SKU]
+    compare: [CONSUMPTION]
+    tolerance: 1%
 
 ledger: out/october.csv
 

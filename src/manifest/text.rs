@@ -1,11 +1,16 @@
 use serde_json::{Value, json};
 
-use super::job::{Defaults, JobText};
+use super::{
+    job::{Defaults, JobText},
+    reconcile_text::EntryText,
+    reconciling::UnitsRule,
+    units::units,
+};
 use crate::manifest::{
     settings::Settings,
     yaml::{
-        Form, Located, Mistake, Node, Quoted, checked_line, keys, line, list, mapping, or, or_none,
-        required, root_schema, spread, text,
+        Field, Form, Located, Mistake, Node, Quoted, checked_line, keys, line, list, mapping,
+        optional, or, or_none, required, root_schema, spread, text,
     },
 };
 
@@ -31,6 +36,13 @@ keys! {
         pub(super) jobs: Option<Vec<Located<JobText>>> = required(
             list("a list of jobs", "name at least one job", mapping().located()),
             "jobs: [{ name: own, types: [PARTNER], periods: [previous-month] }]",
+        ),
+        /// Billable units: usage, divided and rounded.
+        pub(super) units: Field<UnitsRule> = optional(units()),
+        /// What the collected files are compared with. Each entry compares one type.
+        pub(super) reconcile: Vec<EntryText> = or(
+            list("a list of entries", "write an entry, or leave `reconcile` out", mapping()),
+            Vec::new(),
         ),
     }
 }

@@ -3,10 +3,13 @@
 
 mod base_url;
 mod duration;
+mod exact;
+mod file_rules;
 mod rate;
 mod values;
 
 pub use base_url::{BaseUrl, BaseUrlError};
 pub(crate) use duration::{YEAR, duration_of};
+pub(super) use exact::{NUMBER, tolerance};
 pub use rate::{Rate, RateUnit};
 pub use values::{ApiSettings, Limits, RetryPolicy, Settings, Totals};

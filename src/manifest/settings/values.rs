@@ -1,5 +1,5 @@
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::BTreeMap,
     num::{NonZeroU32, NonZeroUsize},
     path::PathBuf,
     time::Duration,
@@ -9,10 +9,17 @@ use super::{
     BaseUrl, Rate, RateUnit,
     base_url::base_url,
     duration::{duration, span},
+    exact::tolerance,
+    file_rules::file_rules,
     rate::rate,
 };
-use crate::manifest::yaml::{
-    Form, Mistake, Quoted, count, keys, line, list, mapping, or, or_none, path, required,
+use crate::manifest::{
+    columns::{cells, column, columns},
+    names::report_type,
+    reconciling::FileRules,
+    yaml::{
+        Form, Located, Mistake, Quoted, count, keys, mapping, named, or, or_none, path, required,
+    },
 };
 use reconcile::Tolerance;
 use request::ReportType;
@@ -91,17 +98,21 @@ keys! {
         pub collect: CollectSettings = or(mapping(), CollectSettings::default()),
         /// What an audit compares.
         pub audit: AuditSettings = or(mapping(), AuditSettings::default()),
+        /// What the collected files of a type look like.
+        pub files: FileRules = or(file_rules(), FileRules::new()),
     }
 
     /// Which sums are compared.
     pub(super) struct TotalsText: "`totals`", "a mapping such as { column: CONSUMPTION }" {
         /// The column of the collected files that is summed up.
-        column: Option<String> = required(line("the name of a column"), "column: CONSUMPTION"),
+        column: Option<String> = required(column(), "column: CONSUMPTION"),
         /// A sum for each value of these columns; one sum of all where it is left out.
-        by: Vec<String> = or(
-            list("a list of columns", "name a column, or leave `by` out", line("the name of a column")),
-            Vec::new(),
-        ),
+        by: Vec<String> = or(columns("name a column, or leave `by` out"), Vec::new()),
+        /// Sums that differ by no more agree: a number, a percentage of the larger sum (`1%`), or a list of both: within
+        /// either. Only equal sums agree where it is left out.
+        tolerance: Tolerance = or(tolerance(), Tolerance::default()),
+        /// Values of the first column of `by` that a type does not contain: they are not compared with that type.
+        not_in: Option<Located<Vec<(ReportType, Vec<String>)>>> = or_none(not_in().located()),
     }
 }
 
@@ -132,15 +143,29 @@ pub struct Totals {
 }
 
 fn totals() -> Form<Totals> {
-    mapping().then(|TotalsText { column, by }, node| {
+    mapping().then(|TotalsText { column, by, tolerance, not_in }, node| {
+        if let Some(not_in) = &not_in
+            && by.is_empty()
+        {
+            let mistake = Mistake::new("`not_in` needs `by`: its values are those of a column");
+            not_in.report::<()>(
+                node.sink,
+                mistake.help("add `by` with that column first: `by: [SKU]`"),
+            );
+        }
         let column = column?;
-        let mut known = HashSet::from([&column]);
-        if let Some(twice) = by.iter().find(|name| !known.insert(name)) {
-            let message = format!("the column {} is named twice", Quoted(twice));
+        if by.contains(&column) {
+            let message = format!("the column {} is named twice", Quoted(&column));
             return node.report(Mistake::new(message).help("name each column once"));
         }
-        Some(Totals { column, by, tolerance: Tolerance::default(), not_in: BTreeMap::new() })
+        let not_in = not_in.into_iter().flat_map(|not_in| not_in.value).collect();
+        Some(Totals { column, by, tolerance, not_in })
     })
+}
+
+fn not_in() -> Form<Vec<(ReportType, Vec<String>)>> {
+    const EXPECTED: &str = "a mapping such as { USER: [A-CALLING-COMMON-AREA] }";
+    named(EXPECTED, "name a type, or leave `not_in` out", report_type(), cells())
 }
 
 #[cfg(test)]

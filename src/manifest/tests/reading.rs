@@ -1,6 +1,8 @@
 //! What a good manifest comes to.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
+
+use reconcile::{NumberFormat, Tolerance, UnitRounding};
 
 use super::*;
 use request::{OrgId, Period, ReportType};
@@ -24,7 +26,7 @@ fn the_full_example() {
     assert_eq!(manifest.path, folder.path("october.yaml"));
     assert_eq!(manifest.name, "october-2026");
     assert_eq!(manifest.ledger, folder.path("out/october.csv"));
-    let Settings { api, limits, retry, collect, audit } = &manifest.settings;
+    let Settings { api, limits, retry, collect, audit, files } = &manifest.settings;
     assert_eq!(api.ca_file, Some(folder.path("ca.pem")));
     assert_eq!(api.connect_timeout, Duration::from_secs(5));
     assert_eq!(api.request_timeout, Duration::from_secs(60));
@@ -43,9 +45,16 @@ fn the_full_example() {
     let totals = Totals {
         column: "CONSUMPTION".to_owned(),
         by: vec!["SKU".to_owned(), "REGION".to_owned()],
-        ..Totals::default()
+        tolerance: "0.5".parse::<Tolerance>().unwrap().or("1%".parse().unwrap()),
+        not_in: [(ReportType::User, strings(["A-CALLING-COMMON-AREA"]))].into(),
     };
     assert_eq!(audit.totals, Some(totals));
+    let rule = FileRule {
+        columns: strings(["CUSTOMER_ORG_ID", "SKU", "CONSUMPTION"]),
+        is_closed: true,
+        key: strings(["CUSTOMER_ORG_ID", "SKU"]),
+    };
+    assert_eq!(*files, [(ReportType::Customer, rule)].into());
 
     let [own, resellers] = manifest.jobs.as_slice() else { panic!("{:?}", manifest.jobs) };
     assert_eq!(
@@ -97,6 +106,91 @@ fn the_full_example() {
     );
     let labels: Vec<_> = manifest.labels.iter().map(|(l, i)| (&**l, i.as_str())).collect();
     assert_eq!(labels, [("Acme GmbH", acme), ("Bolt", "b1")]);
+}
+
+fn strings<const N: usize>(texts: [&str; N]) -> Vec<String> {
+    texts.map(str::to_owned).into()
+}
+
+fn pairs<const N: usize>(pairs: [(&str, &str); N]) -> Vec<ColumnPair> {
+    pairs.map(|(report, list)| ColumnPair { report: report.into(), list: list.into() }).into()
+}
+
+#[test]
+fn what_files_are_compared_with() {
+    let folder = Folder::new(FULL).with("partners.csv", PARTNERS);
+    let manifest = folder.load().unwrap();
+    let units = UnitsRule {
+        of: "CONSUMPTION".to_owned(),
+        report_type: ReportType::Customer,
+        per: Divisor::Days,
+        rounding: UnitRounding::Up,
+        at: strings(["CUSTOMER_ORG_ID", "SKU"]),
+    };
+    assert_eq!(manifest.units, Some(units));
+    let invoice = ReconcileEntry {
+        name: "invoice".into(),
+        report_type: ReportType::Customer,
+        jobs: Vec::new(),
+        internal: false,
+        with: OtherSide::List(ListFile {
+            folder: folder.path(""),
+            written: "invoice-{period}.csv".to_owned(),
+            format: NumberFormat::Unstated,
+            filter: BTreeMap::new(),
+        }),
+        key: pairs([("SKU", "Part Number")]),
+        compare: pairs([("UNITS", "Quantity")]),
+        tolerance: "0.5".parse().unwrap(),
+        translate: BTreeMap::new(),
+        ignores_case: false,
+        is_unique: false,
+    };
+    let subscribers = ReconcileEntry {
+        name: "subscribers".into(),
+        report_type: ReportType::User,
+        jobs: vec!["resellers".into()],
+        internal: true,
+        with: OtherSide::List(ListFile {
+            folder: folder.path(""),
+            written: "crm.csv".to_owned(),
+            format: NumberFormat::Comma,
+            filter: [
+                ("State".to_owned(), strings(["active", "trial"])),
+                ("Year".to_owned(), strings(["2026"])),
+            ]
+            .into(),
+        }),
+        key: pairs([("USER_ID", "webex_id"), ("SKU", "Product")]),
+        compare: Vec::new(),
+        tolerance: Tolerance::default(),
+        translate: [("Product".to_owned(), folder.path("products.csv"))].into(),
+        ignores_case: true,
+        is_unique: true,
+    };
+    let restated = ReconcileEntry {
+        name: "restated".into(),
+        with: OtherSide::Ledger(folder.path("october.first.ledger.csv")),
+        key: pairs([("USER_ID", "USER_ID"), ("SKU", "SKU")]),
+        compare: pairs([("CONSUMPTION", "CONSUMPTION")]),
+        report_type: ReportType::User,
+        tolerance: Tolerance::default(),
+        ..invoice.clone()
+    };
+    let levels = ReconcileEntry {
+        name: "levels".into(),
+        with: OtherSide::Report(ReportType::User),
+        key: pairs([("sub_partner_org_id", "sub_partner_org_id"), ("SKU", "SKU")]),
+        compare: pairs([("CONSUMPTION", "CONSUMPTION")]),
+        tolerance: "1%".parse().unwrap(),
+        ..invoice.clone()
+    };
+    assert_eq!(manifest.reconcile, [invoice, subscribers, restated, levels]);
+    let OtherSide::List(list) = &manifest.reconcile[0].with else { panic!() };
+    let path = |period: &str| list.path(period.parse().unwrap());
+    assert!(list.is_of_a_period());
+    assert_eq!(path("2026-10"), folder.path("invoice-2026-10.csv"));
+    assert_eq!(path("2026-10-01..2026-10-15"), folder.path("invoice-2026-10-01..2026-10-15.csv"));
 }
 
 #[test]

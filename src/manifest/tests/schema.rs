@@ -96,6 +96,8 @@ fn the_full_example_has_every_key() {
     }
     let mut used = BTreeSet::new();
     keys(&as_json(FULL), &mut used);
+    // Names of types and columns are no keys.
+    used.retain(|key| !key.contains(char::is_uppercase));
     assert_eq!(used, documented);
 }
 

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::{collections::HashSet, path::PathBuf};
 
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::{
@@ -130,12 +130,9 @@ pub(crate) fn text_or_number<T: 'static>(
     pattern: &'static str,
     parse: fn(&str) -> Result<T, Mistake>,
 ) -> Form<T> {
-    let Form { read, schema, .. } = text(expected, pattern, parse);
-    let read_both = move |node: Node<'_>| match node.content() {
-        NodeContent::Number(_) => node.checked(parse(&node.written())),
-        _ => read(node),
-    };
-    Form::new(read_both, schema)
+    let Form { schema, .. } = text(expected, pattern, parse);
+    let read = move |node: Node<'_>| node.checked(parse(&node.text_or_number(expected)?));
+    Form::new(read, schema)
 }
 
 /// A line of text: not empty, no blanks around it. `what` names it in messages.
@@ -173,6 +170,15 @@ pub(crate) fn words<T: Copy + JsonSchema + 'static, const N: usize>(
     what: &'static str,
     words: [(&'static str, T); N],
 ) -> Form<T> {
+    let Form { read, .. } = one_word(what, words);
+    Form::new(read, |generator| generator.subschema_for::<T>().to_value())
+}
+
+/// As [`words`], for a type that does not describe its words.
+pub(crate) fn one_word<T: Copy + 'static, const N: usize>(
+    what: &'static str,
+    words: [(&'static str, T); N],
+) -> Form<T> {
     let read = move |node: Node<'_>| {
         let text = node.text(what)?;
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
@@ -182,7 +188,7 @@ pub(crate) fn words<T: Copy + JsonSchema + 'static, const N: usize>(
         let message = format!("{} is not a valid {what}", Quoted(text));
         node.report(Mistake::new(message).help(help))
     };
-    Form::new(read, |generator| generator.subschema_for::<T>().to_value())
+    Form::new(read, move |_| json!({ "enum": words.map(|(word, _)| word).as_slice() }))
 }
 
 /// Not empty. Items with problems are dropped. `if_empty` is the advice for an empty list.
@@ -211,6 +217,48 @@ pub(crate) fn list<T: 'static>(
     Form::new(
         read_items,
         move |generator| json!({ "type": "array", "items": schema(generator), "minItems": 1 }),
+    )
+}
+
+/// A mapping whose keys are names. Not empty; entries with problems are dropped. `if_empty` is the advice for an empty
+/// one.
+pub(crate) fn named<K: 'static, T: 'static>(
+    expected: &'static str,
+    if_empty: &'static str,
+    name: Form<K>,
+    value: Form<T>,
+) -> Form<Vec<(K, T)>> {
+    let read = move |node: Node<'_>| {
+        let Some(mut entries) = node.entries() else {
+            return node.report(node.unexpected(expected));
+        };
+        if entries.is_empty() {
+            return node.report(Mistake::new("this mapping is empty").help(if_empty));
+        }
+        let mut seen = HashSet::new();
+        entries.retain(|entry| seen.insert(entry.key)); // as elsewhere, what is merged comes last
+        let entries = entries.into_iter().map(|entry| {
+            let (name, value) = ((name.read)(entry.key_node), (value.read)(entry.value));
+            Some((name?, value?))
+        });
+        Some(entries.flatten().collect())
+    };
+    Form::new(read, move |generator| {
+        let (names, values) = ((name.schema)(generator), (value.schema)(generator));
+        json!({ "type": "object", "propertyNames": names, "additionalProperties": values, "minProperties": 1 })
+    })
+}
+
+/// Written in one of two ways, as `is_second` tells.
+pub(crate) fn either<T: 'static>(
+    first: Form<T>,
+    second: Form<T>,
+    is_second: fn(Node<'_>) -> bool,
+) -> Form<T> {
+    let (read_first, read_second) = (first.read, second.read);
+    Form::new(
+        move |node| if is_second(node) { read_second(node) } else { read_first(node) },
+        move |generator| json!({ "anyOf": [(first.schema)(generator), (second.schema)(generator)] }),
     )
 }
 

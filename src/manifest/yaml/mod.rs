@@ -12,8 +12,8 @@ mod tree;
 mod written;
 
 pub(crate) use form::{
-    Form, Located, alternative, checked_line, count, line, list, one_of, path, text,
-    text_or_number, truth, words,
+    Form, Located, alternative, checked_line, count, either, line, list, named, one_of, one_word,
+    path, text, text_or_number, truth, words,
 };
 pub(crate) use mapping::{
     Field, Keys, Mapping, Wrong, keys, mapping, missing, optional, or, or_none, required,

@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::{borrow::Cow, path::Path};
 
 use super::{
     problem::{Mistake, Quoted, Sink},
@@ -59,6 +59,14 @@ impl<'a> Node<'a> {
         )
     }
 
+    pub(crate) fn is_list(self) -> bool {
+        matches!(self.content(), NodeContent::List(_))
+    }
+
+    pub(crate) fn is_mapping(self) -> bool {
+        matches!(self.content(), NodeContent::Mapping(_))
+    }
+
     pub(crate) fn unexpected(self, expected: &str) -> Mistake {
         Mistake::new(format!("expected {expected}, found {}", self.content().kind()))
     }
@@ -78,6 +86,14 @@ impl<'a> Node<'a> {
                 self.report(mistake.help(format!("quote it: \"{quoted}\"")))
             }
             _ => self.report(self.unexpected(expected)),
+        }
+    }
+
+    /// A number as it is written, without rounding.
+    pub(crate) fn text_or_number(self, expected: &str) -> Option<Cow<'a, str>> {
+        match self.content() {
+            NodeContent::Number(_) => Some(self.written().into()),
+            _ => self.text(expected).map(Cow::from),
         }
     }
 
