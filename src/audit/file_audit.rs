@@ -30,13 +30,7 @@ pub struct FileChecks<'a> {
 
 impl<'a> From<&'a Settings> for FileChecks<'a> {
     fn from(settings: &'a Settings) -> Self {
-        FileChecks {
-            totals: settings.audit.totals.as_ref(),
-            rules: {
-                static E: FileRules = FileRules::new();
-                &E
-            },
-        }
+        FileChecks { totals: settings.audit.totals.as_ref(), rules: &settings.files }
     }
 }
 

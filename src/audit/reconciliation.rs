@@ -7,7 +7,10 @@ use super::{
     collection::{Collection, MissingFile},
     sources::{FileSide, ListError, Translations, add_list, division, translations},
 };
-use crate::manifest::{OtherSide, ReconcileEntry, UNITS, UnitsRule};
+use crate::{
+    manifest::{OtherSide, ReconcileEntry, UNITS, UnitsRule},
+    text::{count, grouped},
+};
 use reconcile::{
     Class, Comparison, Difference as KeyDifference, DifferenceId, Division, IdParts, Outcome,
     Rules, Side,
@@ -27,9 +30,9 @@ pub struct Reconciliation<'a> {
 pub struct EntrySides<'a> {
     pub entry: &'a ReconcileEntry,
     /// The requests that its jobs name; `None`: all.
-    pub of_jobs: Option<&'a RequestIds>,
+    pub of_jobs: Option<RequestIds>,
     /// The collection of the earlier ledger, if it is compared with one.
-    pub earlier: Option<&'a Collection<'a>>,
+    pub earlier: Option<Collection<'a>>,
 }
 
 /// What was found of one entry and period.
@@ -49,6 +52,21 @@ pub struct ListOutcome<'a> {
 impl ListOutcome<'_> {
     pub fn is_agreement(&self) -> bool {
         self.outcome.is_agreement() && self.missing.is_empty()
+    }
+
+    /// `3 differs, 1 only_in_list; 2 files left out`
+    pub fn summary(&self) -> String {
+        let classes = Class::ALL.into_iter().filter(|class| *class != Class::Matched);
+        let counts = classes.filter_map(|class| match self.outcome.count(class) {
+            0 => None,
+            n => Some(format!("{} {class}", grouped(n))),
+        });
+        let counts: Vec<String> = counts.collect();
+        match self.missing.len() {
+            0 => counts.join(", "),
+            n if counts.is_empty() => format!("{} left out", count(n, "file")),
+            n => format!("{}; {} left out", counts.join(", "), count(n, "file")),
+        }
     }
 
     /// The id of one of its differences.
@@ -97,7 +115,7 @@ impl EntrySides<'_> {
     fn takes(&self, request: &AuditedRequest<'_>) -> bool {
         let planned = request.planned;
         planned.request.internal == self.entry.internal
-            && self.of_jobs.is_none_or(|ids| ids.contains(&planned.id))
+            && self.of_jobs.as_ref().is_none_or(|ids| ids.contains(&planned.id))
     }
 }
 
@@ -155,7 +173,7 @@ impl<'a> Reconciliation<'a> {
                     vec![path.display().to_string()]
                 }
                 OtherSide::Ledger(_) => {
-                    sides.earlier.map_or_else(Vec::new, |it| add(it, entry.report_type))
+                    sides.earlier.as_ref().map_or_else(Vec::new, |it| add(it, entry.report_type))
                 }
                 OtherSide::Report(other) => add(self.collection, *other),
             };

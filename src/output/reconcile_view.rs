@@ -22,8 +22,9 @@ use reconcile::{Amount, Class, Difference, Figures, Side};
 const SHOWN: usize = 10;
 
 /// Entries and periods, in order.
+#[derive(Clone, Copy)]
 pub struct ReconcileView<'a> {
-    pub outcomes: &'a [ListOutcome<'a>],
+    pub outcomes: &'a [&'a ListOutcome<'a>],
     /// Whether keys that are matched are shown.
     pub with_matched: bool,
     pub notes: &'a [String],
@@ -133,7 +134,7 @@ impl View for ReconcileView<'_> {
         }
         let notes = self.notes.iter();
         out.extend(notes.map(|note| format!("note: {}\n", one_line(note))));
-        let differ: u64 = self.outcomes.iter().map(differences).sum();
+        let differ: u64 = self.outcomes.iter().copied().map(differences).sum();
         let missing: usize = self.outcomes.iter().map(|it| it.missing.len()).sum();
         let compared = words::count(self.outcomes.len(), "comparison");
         let left_out = match missing {
