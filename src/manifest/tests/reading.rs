@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use reconcile::{NumberFormat, Tolerance, UnitRounding};
+use reconcile::{ExpectedColumns, NumberFormat, Tolerance, UnitRounding};
 
 use super::*;
 use request::{OrgId, Period, ReportType};
@@ -50,8 +50,10 @@ fn the_full_example() {
     };
     assert_eq!(audit.totals, Some(totals));
     let rule = FileRule {
-        columns: strings(["CUSTOMER_ORG_ID", "SKU", "CONSUMPTION"]),
-        is_closed: true,
+        expected: ExpectedColumns {
+            columns: strings(["CUSTOMER_ORG_ID", "SKU", "CONSUMPTION"]),
+            is_closed: true,
+        },
         key: strings(["CUSTOMER_ORG_ID", "SKU"]),
     };
     assert_eq!(*files, [(ReportType::Customer, rule)].into());
