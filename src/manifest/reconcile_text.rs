@@ -12,8 +12,8 @@ use super::{
     settings::tolerance,
 };
 use crate::manifest::yaml::{
-    Form, Located, Mistake, Node, Quoted, alternative, keys, line, list, named, one_of, or,
-    or_none, required, text, truth,
+    Form, Located, Mistake, Node, Quoted, alternative, checked_line, keys, line, list, named,
+    one_of, or, required, text, truth,
 };
 
 const FORMS: &str = "write the path of a CSV file, { file: crm.csv }, { ledger: earlier.ledger.csv } or { report: USER }";
@@ -128,30 +128,32 @@ fn list_file(
 
 /// Of a file that each period may have.
 fn list_path() -> Form<String> {
-    line("the path of a CSV file").then(|written, node| {
-        if written.replace(PERIOD, "").contains(['{', '}']) {
-            let message = format!("{} has braces that stand for nothing", Quoted(&written));
+    const WHAT: &str = "the path of a CSV file";
+    text(WHAT, r"^([^{}]|\{period\})+$", |text| {
+        if text.replace(PERIOD, "").contains(['{', '}']) {
+            let message = format!("{} has braces that stand for nothing", Quoted(text));
             let help = "write {period} for the period (2026-10), or leave the braces out";
-            return node.report(Mistake::new(message).help(help));
+            return Err(Mistake::new(message).help(help));
         }
-        Some(written)
+        checked_line(text, WHAT)
     })
 }
 
 /// Of a file that all periods share.
 fn fixed_path(what: &'static str) -> Form<PathBuf> {
-    line(what).then(|written, node| {
-        if written.contains(['{', '}']) {
-            let message = format!("{} has braces, which stand for nothing here", Quoted(&written));
+    let written = text(what, "^[^{}]+$", |text| {
+        if text.contains(['{', '}']) {
+            let message = format!("{} has braces, which stand for nothing here", Quoted(text));
             let help = "name one file for all periods; only a list may have {period} in its path";
-            return node.report(Mistake::new(message).help(help));
+            return Err(Mistake::new(message).help(help));
         }
-        Some(node.folder().join(written))
-    })
+        checked_line(text, "a path")
+    });
+    written.then(|written, node| Some(node.folder().join(written)))
 }
 
 fn decimal() -> Form<NumberFormat> {
-    text("a decimal mark", "^[,.]$", |text| match text {
+    text("a decimal mark (\",\" or \".\")", "^[,.]$", |text| match text {
         "," => Ok(NumberFormat::Comma),
         "." => Ok(NumberFormat::Point),
         _ => {

@@ -15,7 +15,7 @@ pub(in crate::manifest) fn tolerance() -> Form<Tolerance> {
         let read = |node: Node<'_>| {
             let text = node.text_or_number(WHAT)?;
             node.checked(text.parse().map_err(|error| {
-                let message = format!("{} is not a valid tolerance", Quoted(&text));
+                let message = format!("{} is not a valid tolerance", Quoted(text));
                 Mistake::new(message).help(format!("{error}"))
             }))
         };

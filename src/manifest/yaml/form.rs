@@ -99,7 +99,7 @@ pub(crate) fn truth() -> Form<bool> {
 /// A whole number from 1 to `most`.
 pub(crate) fn count<T: DeserializeOwned + Serialize + 'static>(most: u32) -> Form<T> {
     let read = move |node: Node<'_>| {
-        let NodeContent::Number(number) = node.content() else {
+        let NodeContent::Number(number, _) = node.content() else {
             return node.report(node.unexpected("a whole number"));
         };
         let whole = number.as_u64().filter(|whole| (1..=u64::from(most)).contains(whole));
@@ -131,7 +131,7 @@ pub(crate) fn text_or_number<T: 'static>(
     parse: fn(&str) -> Result<T, Mistake>,
 ) -> Form<T> {
     let Form { schema, .. } = text(expected, pattern, parse);
-    let read = move |node: Node<'_>| node.checked(parse(&node.text_or_number(expected)?));
+    let read = move |node: Node<'_>| node.checked(parse(node.text_or_number(expected)?));
     Form::new(read, schema)
 }
 
@@ -233,7 +233,7 @@ pub(crate) fn named<K: 'static, T: 'static>(
             return node.report(node.unexpected(expected));
         };
         if entries.is_empty() {
-            return node.report(Mistake::new("this mapping is empty").help(if_empty));
+            return node.report(Mistake::new("this mapping names nothing").help(if_empty));
         }
         let mut seen = HashSet::new();
         entries.retain(|entry| seen.insert(entry.key)); // as elsewhere, what is merged comes last
