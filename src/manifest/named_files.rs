@@ -3,12 +3,14 @@
 use std::{
     collections::BTreeSet,
     ffi::OsStr,
-    fs,
     path::{Path, PathBuf},
 };
 
 use super::{model::ManifestSource, reconciling::PERIOD};
-use crate::{files::folder_of, manifest::yaml::Node};
+use crate::{
+    files::{folder_of, names_in},
+    manifest::yaml::Node,
+};
 use request::Period;
 
 /// The lengths of a period as it is written: `2026-10`, and `2026-10-01..2026-10-15`.
@@ -44,8 +46,8 @@ fn existing(path: &Path) -> Vec<PathBuf> {
     };
     // Any period that stands in any name: a disk may tell neither case nor Unicode forms apart.
     let mut periods = BTreeSet::new();
-    for entry in fs::read_dir(folder_of(first)).into_iter().flatten().flatten() {
-        periods.extend(periods_in(&entry.file_name().to_string_lossy()));
+    for name in names_in(folder_of(first)) {
+        periods.extend(periods_in(&name));
     }
     let with = |period: &String| {
         let parts = path.components().map(|part| match part.as_os_str().to_str() {
@@ -66,6 +68,8 @@ fn periods_in(name: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

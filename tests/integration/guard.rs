@@ -264,7 +264,7 @@ fn lists_translations_and_earlier_ledgers_stay() {
             if is_link && not_there.contains(&file) {
                 continue;
             }
-            for command in ["run", "retry", "collect", "audit", "report"] {
+            for command in ["run", "retry", "collect", "report"] {
                 let path = match naming {
                     Naming::Plain => file.to_owned(),
                     _ if not_there.contains(&file) => format!("folder/../{file}"),
@@ -272,7 +272,6 @@ fn lists_translations_and_earlier_ledgers_stay() {
                 };
                 let monthend = match command {
                     "report" => desk.monthend(["report", "m.yaml", "-o", &path]),
-                    "audit" => desk.monthend(["audit", "m.yaml", "--summary-json", &path]),
                     _ => desk.monthend([command, "m.yaml", "--junit", &path]),
                 };
                 let ended = refused(&desk, &server, monthend);
