@@ -28,5 +28,5 @@ pub(in crate::manifest) fn tolerance() -> Form<Tolerance> {
     let either_of = several.then(|limits: Vec<Tolerance>, _| {
         Some(limits.into_iter().fold(Tolerance::default(), Tolerance::or))
     });
-    either(one(), either_of, |node| node.is_list())
+    either(one(), either_of, |node| node.items().is_some())
 }

@@ -1,4 +1,7 @@
-use std::{collections::HashSet, path::PathBuf};
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+};
 
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::{
@@ -85,6 +88,21 @@ pub(crate) struct Located<T> {
 impl<T> Located<T> {
     pub(crate) fn report<U>(&self, sink: &Sink, mistake: Mistake) -> Option<U> {
         sink.report(self.place.clone(), mistake)
+    }
+}
+
+/// Reports each text that stands there again.
+pub(crate) fn report_repeated<'a>(
+    texts: impl IntoIterator<Item = &'a Located<String>>,
+    sink: &Sink,
+    mistake: fn(&str) -> Mistake,
+) {
+    let mut known = HashMap::new();
+    for Located { value, place } in texts {
+        let first = *known.entry(value).or_insert(place);
+        if !std::ptr::eq(first, place) {
+            sink.report_again(place.clone(), mistake(value), first.clone());
+        }
     }
 }
 

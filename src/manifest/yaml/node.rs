@@ -59,14 +59,6 @@ impl<'a> Node<'a> {
         )
     }
 
-    pub(crate) fn is_list(self) -> bool {
-        matches!(self.content(), NodeContent::List(_))
-    }
-
-    pub(crate) fn is_mapping(self) -> bool {
-        matches!(self.content(), NodeContent::Mapping(_))
-    }
-
     pub(crate) fn as_text(self) -> Option<&'a str> {
         match self.content() {
             NodeContent::Text(text) => Some(text),
