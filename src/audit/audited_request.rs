@@ -3,6 +3,7 @@ use super::{
     remedy::Remedy,
 };
 use crate::{ledger::Row, plan::Planned};
+use reconcile::IdParts;
 use request::{ReportId, RequestId};
 
 #[derive(Debug, Clone, Copy)]
@@ -30,10 +31,18 @@ impl<'a> AuditedRequest<'a> {
         self.row.map_or(self.planned.id, Row::id)
     }
 
-    pub(super) fn differs(&self, kind: DifferenceKind, what: String, remedy: Remedy) -> Difference {
+    /// `about`: what the id hashes besides the kind and the request.
+    pub(super) fn differs(
+        &self,
+        kind: DifferenceKind,
+        about: &[&str],
+        (what, remedy): (String, Remedy),
+    ) -> Difference {
+        let parts = IdParts::new(kind.word()).text(&self.planned.request.id().to_string());
         Difference {
+            id: parts.texts(about.iter().copied()).finish(),
             kind,
-            request_id: self.id(),
+            request_id: Some(self.id()),
             report_id: self.report().cloned(),
             file: None,
             subject: self.planned.request.named(self.who()),
@@ -42,16 +51,19 @@ impl<'a> AuditedRequest<'a> {
         }
     }
 
+    /// As [`AuditedRequest::differs`], about its file.
     pub(super) fn file_differs(
         &self,
         kind: DifferenceKind,
-        what: String,
-        remedy: Remedy,
+        about: &[&str],
+        why: (String, Remedy),
     ) -> Difference {
         let file = self.row.map(|row| row.collected.file.clone());
-        Difference {
-            file: file.filter(|file| !file.is_empty()),
-            ..self.differs(kind, what, remedy)
-        }
+        Difference { file: file.filter(|file| !file.is_empty()), ..self.differs(kind, about, why) }
+    }
+
+    /// The hash of the collected file; empty where there is none.
+    pub(super) fn sha256(&self) -> &'a str {
+        self.row.map_or("", |row| &row.collected.sha256)
     }
 }

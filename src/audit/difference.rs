@@ -2,6 +2,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::remedy::Remedy;
+use reconcile::DifferenceId;
 use request::{ReportId, RequestId};
 
 /// What kind of difference it is (docs/audit.md).
@@ -28,6 +29,10 @@ pub enum DifferenceKind {
     FileMissing,
     /// A file has other bytes than were collected, or ledger and history name different hashes.
     FileChanged,
+    /// A file lacks a column that `files:` names, or has one that it does not allow.
+    ColumnsChanged,
+    /// A key that `files:` names occurs more than once in a file.
+    KeyRepeated,
     /// The sums of the reports of one sub-partner and period do not agree.
     TotalsDiffer,
     /// A file has no sum: it lacks a column, or has a cell there that is no number.
@@ -36,6 +41,8 @@ pub enum DifferenceKind {
     Vanished,
     /// The figure of a report fell by more than is allowed since the one before.
     Dropped,
+    /// An entry of `reconcile:` has keys in a period that do not match.
+    NotReconciled,
 }
 
 impl DifferenceKind {
@@ -49,19 +56,24 @@ impl DifferenceKind {
             DifferenceKind::NotCollected => "not_collected",
             DifferenceKind::FileMissing => "file_missing",
             DifferenceKind::FileChanged => "file_changed",
+            DifferenceKind::ColumnsChanged => "columns_changed",
+            DifferenceKind::KeyRepeated => "key_repeated",
             DifferenceKind::TotalsDiffer => "totals_differ",
             DifferenceKind::TotalsUnknown => "totals_unknown",
             DifferenceKind::Vanished => "vanished",
             DifferenceKind::Dropped => "dropped",
+            DifferenceKind::NotReconciled => "not_reconciled",
         }
     }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
+    /// The same in every run, as long as its figures are.
+    pub id: DifferenceId,
     pub kind: DifferenceKind,
-    /// For [`DifferenceKind::Vanished`], that of the earlier ledger.
-    pub request_id: RequestId,
+    /// For [`DifferenceKind::Vanished`], that of the earlier ledger; `None`: it is about no row.
+    pub request_id: Option<RequestId>,
     /// For [`DifferenceKind::Unknown`] the listed report, for [`DifferenceKind::Vanished`] the earlier one.
     pub report_id: Option<ReportId>,
     /// If the difference is about a file.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{files::FileState, sums::total};
+use super::{contents::FileContents, files::FileState, sums::total};
 use crate::{
     ledger::{Row, State},
     manifest::Totals,
@@ -85,7 +85,7 @@ pub(super) fn change(then: &Amount, now: Option<&Amount>) -> String {
 /// An empty report counts as 0, whatever its columns. `file`: `None` if files are not read.
 pub(super) fn figure(
     row: &Row,
-    file: Option<&FileState>,
+    file: Option<&FileState<FileContents>>,
     measure: Measure<'_>,
 ) -> Result<Amount, NoAmount> {
     if !matches!(row.state, State::Created(_)) {
@@ -99,7 +99,7 @@ pub(super) fn figure(
         Some(FileState::None) => return Err(NoAmount::NotCollected),
         Some(FileState::Missing(..)) => return Err(NoAmount::FileMissing),
         Some(FileState::Changed(..)) => return Err(NoAmount::FileChanged),
-        Some(FileState::Unchanged(sums)) => sums.as_ref(),
+        Some(FileState::Unchanged(contents)) => contents.sums.as_ref(),
     };
     match (row.collected.rows, measure, sums) {
         (Some(0), ..) => Ok(Amount::default()),

@@ -3,23 +3,43 @@
 use super::{
     audited_request::AuditedRequest,
     comparison::MonthPairs,
+    contents::{FileContents, FileQuestions},
     difference::{Difference, DifferenceKind},
     figure::{NoAmount, figure},
     files::{FileState, Files},
     outcome::Checked,
     previous::{Previous, dropped, vanished},
+    remedy::Remedy,
     totals::{Summed, Total, compare},
 };
-use crate::{ledger::Row, manifest::Totals};
-use reconcile::Amount;
+use crate::{
+    ledger::Row,
+    manifest::{FileRules, Settings, Totals},
+    text::{count, named_phrases, one_line},
+};
+use reconcile::{Amount, ColumnDifferenceKind};
 use request::Request;
+
+/// What is checked of collected files, besides their hashes.
+#[derive(Debug, Clone, Copy)]
+pub struct FileChecks<'a> {
+    /// `None`: no sums are compared.
+    pub totals: Option<&'a Totals>,
+    pub rules: &'a FileRules,
+}
+
+impl<'a> From<&'a Settings> for FileChecks<'a> {
+    fn from(settings: &'a Settings) -> Self {
+        FileChecks { totals: settings.audit.totals.as_ref(), rules: &settings.files }
+    }
+}
 
 pub(super) struct FileAudit<'a, 's> {
     /// In plan order.
     pub(super) subjects: &'s [AuditedRequest<'a>],
     /// `None`: files are not read.
     pub(super) files: Option<Files<'s>>,
-    pub(super) totals: Option<&'s Totals>,
+    pub(super) checks: FileChecks<'s>,
     pub(super) previous: Option<&'s Previous<'a>>,
 }
 
@@ -48,39 +68,50 @@ impl<'a> FileAudit<'a, '_> {
     where
         'a: 'r,
     {
+        let totals = self.checks.totals;
         let mut examined = FileFindings::default();
         let mut summed = Vec::new();
         for (place, subject) in self.subjects.iter().enumerate() {
             let row = subject.row.filter(|_| subject.report().is_some());
-            let file = row.zip(self.files).map(|(row, files)| files.look(row, self.totals));
+            let report_type = subject.planned.request.report_type;
+            let rule = self.checks.rules.get(&report_type);
+            let questions = FileQuestions { totals, rule };
+            let file = row
+                .zip(self.files)
+                .map(|(row, files)| files.read(row, |it| FileContents::read(it, questions)));
             let figure = row
                 .ok_or(NoAmount::NotCreated)
-                .and_then(|row| figure(row, file.as_ref(), self.totals.into()));
+                .and_then(|row| figure(row, file.as_ref(), totals.into()));
             examined.figures.push(figure);
             let checked = &mut examined.checked;
-            let (difference, sums) = match file {
-                None | Some(FileState::None) => (None, None),
+            let mut found = Vec::new();
+            match file {
+                None | Some(FileState::None) => {}
                 Some(FileState::Missing(what, remedy)) => {
-                    let missing = subject.file_differs(DifferenceKind::FileMissing, what, remedy);
-                    (Some(missing), None)
+                    let about = [subject.sha256()];
+                    let kind = DifferenceKind::FileMissing;
+                    found.push(subject.file_differs(kind, &about, (what, remedy)));
                 }
-                Some(FileState::Changed(what, remedy)) => {
+                Some(FileState::Changed(change)) => {
                     checked.files += 1;
-                    let changed = subject.file_differs(DifferenceKind::FileChanged, what, remedy);
-                    (Some(changed), None)
+                    let about = [subject.sha256(), &change.sha256];
+                    let kind = DifferenceKind::FileChanged;
+                    let why = (change.what, change.remedy);
+                    found.push(subject.file_differs(kind, &about, why));
                 }
-                Some(FileState::Unchanged(sums)) => {
+                Some(FileState::Unchanged(contents)) => {
                     let is_empty = row.is_some_and(|row| row.collected.rows == Some(0));
                     checked.empty += usize::from(is_empty);
                     checked.files += 1;
-                    (None, sums)
+                    found.extend(columns_changed(subject, &contents));
+                    found.extend(key_repeated(subject, &contents));
+                    let subject = *subject;
+                    summed.extend(contents.sums.map(|sums| Summed { place, subject, sums }));
                 }
-            };
-            examined.found.push(difference.into_iter().collect());
-            let subject = *subject;
-            summed.extend(sums.map(|sums| Summed { place, subject, sums }));
+            }
+            examined.found.push(found);
         }
-        if let Some(totals) = self.totals {
+        if let Some(totals) = totals {
             let compared = compare(&summed, totals);
             examined.checked.totals = compared.groups;
             examined.totals = compared.totals;
@@ -122,4 +153,60 @@ impl<'a> FileAudit<'a, '_> {
         let selected = vanished_rows.filter(|row| previous.selected.contains(&row.key()));
         examined.vanished = selected.map(|row| (row, vanished(row, previous))).collect();
     }
+}
+
+/// So many keys of a file are named in a message.
+const NAMED: usize = 3;
+
+fn columns_changed(subject: &AuditedRequest<'_>, contents: &FileContents) -> Option<Difference> {
+    let columns = &contents.columns;
+    let look =
+        Remedy::Look("look at the file; if the change is right, correct `files:` in the manifest");
+    if let Some(why) = &contents.no_table {
+        let about = [subject.sha256()];
+        let why = (format!("it is no table: {why}"), look);
+        return Some(subject.file_differs(DifferenceKind::ColumnsChanged, &about, why));
+    }
+    let of = |kind| {
+        let names = columns.iter().filter(move |it| it.kind == kind);
+        names.map(|it| one_line(&it.column)).collect::<Vec<_>>()
+    };
+    let phrase = |kind, lacks: &str| {
+        let names = of(kind);
+        let column = if names.len() == 1 { "column" } else { "columns" };
+        (!names.is_empty()).then(|| format!("{lacks} {column} {}", names.join(", ")))
+    };
+    let phrases: Vec<String> = [
+        phrase(ColumnDifferenceKind::Missing, "it lacks the"),
+        phrase(ColumnDifferenceKind::Unexpected, "it has the unexpected"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let about: Vec<&str> =
+        columns.iter().flat_map(|it| [it.kind.as_str(), it.column.as_str()]).collect();
+    let why = (phrases.join(", and "), look);
+    (!columns.is_empty()).then(|| subject.file_differs(DifferenceKind::ColumnsChanged, &about, why))
+}
+
+fn key_repeated(subject: &AuditedRequest<'_>, contents: &FileContents) -> Option<Difference> {
+    let repeated = &contents.repeated;
+    let shown = repeated.iter().take(NAMED).map(|(cells, rows)| {
+        format!("{} ({})", one_line(&cells.join(", ")), count(*rows as usize, "row"))
+    });
+    let keys = named_phrases(shown, repeated.len());
+    let what = match repeated.len() {
+        0 => return None,
+        1 => format!("a key occurs more than once: {keys}"),
+        n => format!("{} occur more than once: {keys}", count(n, "key")),
+    };
+    let rows: Vec<String> = repeated.iter().map(|(_, rows)| rows.to_string()).collect();
+    let about: Vec<&str> = repeated
+        .iter()
+        .zip(&rows)
+        .flat_map(|((cells, _), rows)| cells.iter().map(String::as_str).chain([rows.as_str()]))
+        .collect();
+    let look = "look at the file; if its rows may be alike, leave `key` out of `files:`";
+    let why = (what, Remedy::Look(look));
+    Some(subject.file_differs(DifferenceKind::KeyRepeated, &about, why))
 }

@@ -1,24 +1,31 @@
-use std::{io, path::Path};
+use std::{fs::File, io, path::Path};
 
-use super::{
-    remedy::Remedy,
-    sums::{Sums, sum_up},
-};
+use super::remedy::Remedy;
 use crate::{
     files::{HashingReader, open_regular},
     ledger::{RecordedHashes, Row},
-    manifest::Totals,
     text::{hexadecimal, one_line, system_says},
 };
 
 #[derive(Debug)]
-pub(super) enum FileState {
+pub(super) enum FileState<T> {
+    /// The row names no file.
     None,
     /// How that is known, and what to do.
     Missing(String, Remedy),
-    Changed(String, Remedy),
-    /// With its sums, or why it has none, if they are asked for.
-    Unchanged(Option<Result<Sums, String>>),
+    Changed(FileChange),
+    /// What was read of it.
+    Unchanged(T),
+}
+
+/// A file with other bytes than those that were collected.
+#[derive(Debug)]
+pub(super) struct FileChange {
+    /// How that is known.
+    pub(super) what: String,
+    pub(super) remedy: Remedy,
+    /// The hash of its bytes; empty: they cannot be read.
+    pub(super) sha256: String,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -28,18 +35,24 @@ pub struct Files<'a> {
 }
 
 impl Files<'_> {
-    pub(super) fn look(&self, row: &Row, totals: Option<&Totals>) -> FileState {
+    /// Reads the collected file of a row, once and to its end, whatever `read` leaves of it. What `read` gives counts only
+    /// where the bytes are those that were collected.
+    pub(super) fn read<T>(
+        &self,
+        row: &Row,
+        read: impl FnOnce(&mut HashingReader<File>) -> io::Result<T>,
+    ) -> FileState<T> {
         let collected = &row.collected;
         if collected.file.is_empty() {
             return FileState::None;
         }
         let file = one_line(&collected.file);
+        let changed =
+            |what, remedy, sha256| FileState::Changed(FileChange { what, remedy, sha256 });
         let unreadable = |e: io::Error| {
+            let what = format!("{file} cannot be read ({})", system_says(&e));
             let advice = "let it be read, or move it away and collect it again";
-            FileState::Changed(
-                format!("{file} cannot be read ({})", system_says(&e)),
-                Remedy::Look(advice),
-            )
+            changed(what, Remedy::Look(advice), String::new())
         };
         let path = self.folder.join(&collected.file);
         if path.is_dir() {
@@ -64,10 +77,8 @@ impl Files<'_> {
             },
         };
         let mut input = HashingReader::new(opened);
-        let sums = match totals.map(|totals| sum_up(&mut input, totals)).transpose() {
-            Ok(sums) => sums,
-            // Too wide or too long for a table, but its bytes may be unchanged.
-            Err(e) if e.kind() == io::ErrorKind::InvalidData => Some(Err(e.to_string())),
+        let contents = match read(&mut input) {
+            Ok(contents) => contents,
             Err(e) => return unreadable(e),
         };
         let found = match input.read_all() {
@@ -75,27 +86,27 @@ impl Files<'_> {
             Err(e) => return unreadable(e),
         };
         let known = &collected.sha256;
-        if known.is_empty() {
-            let what = format!("the ledger has no hash of {file}");
-            return FileState::Changed(what, Remedy::Overwrite);
-        }
         let recorded = self.recorded.get(&row.id());
-        if collected.is_file(&found, recorded) {
-            return FileState::Unchanged(sums);
+        if !known.is_empty() && collected.is_file(&found, recorded) {
+            return FileState::Unchanged(contents);
         }
-        match recorded {
+        let (what, remedy) = match recorded {
+            _ if known.is_empty() => {
+                (format!("the ledger has no hash of {file}"), Remedy::Overwrite)
+            }
             Some(recorded) if collected.is_file(&found, None) => {
                 let what = format!(
                     "{file} was collected with the SHA-256 {recorded}, as the history says, and the ledger has {known}"
                 );
-                FileState::Changed(what, Remedy::MoveAndCollect)
+                (what, Remedy::MoveAndCollect)
             }
             _ => {
                 let what = format!(
                     "{file} was changed: its SHA-256 is {found}, that of the ledger is {known}"
                 );
-                FileState::Changed(what, Remedy::Overwrite)
+                (what, Remedy::Overwrite)
             }
-        }
+        };
+        changed(what, remedy, found)
     }
 }

@@ -1,29 +1,39 @@
 //! Every difference between plan, ledger, server and files; nothing is changed.
 
 mod audited_request;
+mod collection;
+mod columns;
 mod comparison;
+mod contents;
 mod difference;
 mod figure;
 mod file_audit;
 mod files;
 mod outcome;
 mod previous;
+mod reconciliation;
 mod remedy;
 mod reports;
 mod review;
 mod scope;
+mod sources;
 mod sums;
 mod totals;
 
 #[cfg(test)]
 mod tests;
 
+pub use collection::{Collection, MissingFile};
+pub use columns::{TypeColumns, columns};
 pub use comparison::{MaxDrop, MaxDropError};
 pub use difference::{Difference, DifferenceKind};
+pub use file_audit::FileChecks;
 pub use files::Files;
 pub use outcome::{Audit, Checked};
 pub use previous::Previous;
+pub use reconciliation::{EntrySides, ListOutcome, Reconciliation};
 pub use remedy::Remedy;
 pub use review::{Before, Review, Reviewed};
 pub use scope::Scope;
+pub use sources::ListError;
 pub use totals::{Agreement, Total};

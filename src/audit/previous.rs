@@ -3,6 +3,7 @@
 use super::{
     audited_request::AuditedRequest,
     comparison::MaxDrop,
+    contents::{FileContents, FileQuestions},
     difference::{Difference, DifferenceKind},
     figure::{FigureText, Measure, NoAmount, figure},
     files::Files,
@@ -13,8 +14,8 @@ use crate::{
     manifest::Totals,
     plan::Planned,
 };
-use reconcile::Amount;
-use request::RequestIds;
+use reconcile::{Amount, IdParts};
+use request::{OrgId, ReportId, Request, RequestIds, internal_mark};
 
 #[derive(Debug)]
 pub struct Previous<'a> {
@@ -31,7 +32,8 @@ pub struct Previous<'a> {
 
 impl Previous<'_> {
     pub(super) fn figure(&self, row: &Row) -> Result<Amount, NoAmount> {
-        let file = self.files.map(|files| files.look(row, self.totals));
+        let questions = FileQuestions { totals: self.totals, rule: None };
+        let file = self.files.map(|files| files.read(row, |it| FileContents::read(it, questions)));
         figure(row, file.as_ref(), self.totals.into())
     }
 }
@@ -53,7 +55,11 @@ pub(super) fn dropped(
         FigureText(measure, then),
     );
     let look = "ask why: a report that was requested too early may be incomplete";
-    Some(subject.file_differs(DifferenceKind::Dropped, what, Remedy::Look(look)))
+    let request = &subject.planned.request;
+    let parts = about(DifferenceKind::Dropped, request).text(&request.period.to_string());
+    let id = parts.figure(Some(then)).figure(Some(now)).finish();
+    let why = (what, Remedy::Look(look));
+    Some(Difference { id, ..subject.file_differs(DifferenceKind::Dropped, &[], why) })
 }
 
 pub(super) fn vanished(row: &Row, previous: &Previous<'_>) -> Difference {
@@ -66,5 +72,15 @@ pub(super) fn vanished(row: &Row, previous: &Previous<'_>) -> Difference {
     let planned = Planned::from(row);
     let subject = AuditedRequest { planned: &planned, row: Some(row) };
     let look = "if it is still billed, add it to the manifest";
-    subject.differs(DifferenceKind::Vanished, what, Remedy::Look(look))
+    let parts = about(DifferenceKind::Vanished, row.request());
+    let id = parts.texts(subject.report().map(ReportId::as_str)).finish();
+    let why = (what, Remedy::Look(look));
+    Difference { id, ..subject.differs(DifferenceKind::Vanished, &[], why) }
+}
+
+/// What an id hashes of a difference between two months.
+fn about(kind: DifferenceKind, request: &Request) -> IdParts {
+    let org = request.sub_partner.as_ref().map_or("", OrgId::as_str);
+    let parts = IdParts::new(kind.word()).text(org).text(request.report_type.as_str());
+    parts.text(internal_mark(request.internal))
 }

@@ -30,21 +30,22 @@ pub(super) fn judge(
             return Some(not_created(subject));
         };
         let missing = not_created(subject);
-        let ids = list(subject, held.others.iter());
+        let what =
+            format!("{}, and the server lists {}", missing.what, list(subject, held.others.iter()));
+        let remedy = match missing.remedy {
+            Remedy::Run | Remedy::Retry => Remedy::Adopt,
+            remedy => remedy,
+        };
+        let ids = sorted_ids(held.others.iter());
         return Some(Difference {
-            kind: DifferenceKind::Unknown,
             report_id: Some(newest.report.id.clone()),
-            what: format!("{}, and the server lists {ids}", missing.what),
-            remedy: match missing.remedy {
-                Remedy::Run | Remedy::Retry => Remedy::Adopt,
-                remedy => remedy,
-            },
-            ..missing
+            ..subject.differs(DifferenceKind::Unknown, &ids, (what, remedy))
         });
     };
     let Some(own) = &held.own else {
         let what = format!("the server neither lists nor finds its report {id}");
-        return Some(subject.differs(DifferenceKind::Gone, what, Remedy::Replace));
+        let about = [id.as_str()];
+        return Some(subject.differs(DifferenceKind::Gone, &about, (what, Remedy::Replace)));
     };
     if own.status() == ReportStatus::Failed {
         let collected = subject.row.map(|row| &*row.collected);
@@ -58,23 +59,35 @@ pub(super) fn judge(
         } else {
             Remedy::CollectThenRecreate
         };
-        return Some(subject.differs(DifferenceKind::ServerFailed, what, remedy));
+        let about = [id.as_str()];
+        return Some(subject.differs(DifferenceKind::ServerFailed, &about, (what, remedy)));
     }
     let others = held.others.iter();
     let others: Vec<&Other> = others
         .filter(|other| other.report.status() != ReportStatus::Failed && !other.may_be_theirs)
         .collect();
     (others.len() > twins).then(|| {
-        let ids = list(subject, others.into_iter());
-        let what = format!("its report is {id}, and the server also lists {ids}");
+        let mut ids = sorted_ids(others.iter().copied());
+        ids.insert(0, id.as_str());
+        let listed = list(subject, others.into_iter());
+        let what = format!("its report is {id}, and the server also lists {listed}");
         let look = "look at both: nothing is deleted for you";
-        subject.differs(DifferenceKind::Duplicate, what, Remedy::Look(look))
+        subject.differs(DifferenceKind::Duplicate, &ids, (what, Remedy::Look(look)))
     })
 }
 
 pub(super) fn not_created(subject: &AuditedRequest<'_>) -> Difference {
     let remedy = Remedy::of_missing(subject.row);
-    subject.differs(DifferenceKind::NotCreated, why_not_created(subject.row), remedy)
+    let state = subject.row.map(|row| &row.state);
+    let about = state.map_or(Vec::new(), |state| vec![state.word(), state.error_code()]);
+    let why = (why_not_created(subject.row), remedy);
+    subject.differs(DifferenceKind::NotCreated, &about, why)
+}
+
+fn sorted_ids<'a>(others: impl Iterator<Item = &'a Other>) -> Vec<&'a str> {
+    let mut ids: Vec<&str> = others.map(|other| other.report.id.as_str()).collect();
+    ids.sort_unstable();
+    ids
 }
 
 /// `held`: the server's answer about the report, if it was asked.
@@ -116,7 +129,8 @@ pub(super) fn not_collected(
             (what, Remedy::Collect)
         }
     };
-    subject.differs(DifferenceKind::NotCollected, what, remedy)
+    let id = subject.report().map_or("", ReportId::as_str);
+    subject.differs(DifferenceKind::NotCollected, &[id], (what, remedy))
 }
 
 fn why_not_created(row: Option<&Row>) -> String {

@@ -2,14 +2,13 @@ use super::{
     audited_request::AuditedRequest,
     difference::Difference,
     figure::{NoAmount, change},
-    file_audit::FileAudit,
+    file_audit::{FileAudit, FileChecks},
     files::Files,
     previous::Previous,
     totals::Total,
 };
 use crate::{
     ledger::{Ledger, Row},
-    manifest::Totals,
     plan::Planned,
 };
 
@@ -19,7 +18,7 @@ pub struct Review<'a> {
     /// The ledger, which also serves as the plan.
     pub ledger: &'a Ledger,
     pub files: Files<'a>,
-    pub totals: Option<&'a Totals>,
+    pub checks: FileChecks<'a>,
     pub previous: Option<&'a Previous<'a>>,
 }
 
@@ -52,7 +51,7 @@ impl Review<'_> {
         let examination = FileAudit {
             subjects: &subjects,
             files: Some(self.files),
-            totals: self.totals,
+            checks: self.checks,
             previous: self.previous,
         };
         let examined = examination.run(self.ledger.rows().map(Row::request));

@@ -3,7 +3,7 @@ use std::collections::{BTreeSet, HashSet};
 use super::{
     audited_request::AuditedRequest,
     difference::DifferenceKind,
-    file_audit::FileAudit,
+    file_audit::{FileAudit, FileChecks},
     files::Files,
     outcome::{Audit, Checked},
     previous::Previous,
@@ -14,7 +14,6 @@ use crate::{
     api::Api,
     inventory::{AuditedRow, Evidence, Inventory, ServerReports},
     ledger::{Ledger, Row},
-    manifest::Totals,
     plan::Plan,
     sending::{ReadError, Session},
 };
@@ -67,10 +66,10 @@ impl<'a> Scope<'a> {
         &self,
         held: Option<&[ServerReports]>,
         files: Option<Files<'_>>,
-        totals: Option<&Totals>,
+        checks: FileChecks<'_>,
         previous: Option<&Previous<'_>>,
     ) -> Audit {
-        let examination = FileAudit { subjects: &self.subjects, files, totals, previous };
+        let examination = FileAudit { subjects: &self.subjects, files, checks, previous };
         let planned = self.plan.requests().iter();
         let examined = examination.run(planned.map(|planned| &planned.request));
         let mut audit = Audit {

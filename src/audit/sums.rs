@@ -1,16 +1,11 @@
 //! The sums of one column of one file, exact to the last digit.
 
-use std::{
-    collections::BTreeMap,
-    io::{self, Read},
-};
+use std::{collections::BTreeMap, io::Read};
 
 use csv::ByteRecord;
 
-use crate::{
-    manifest::{Totals, did_you_mean},
-    text::one_line,
-};
+use super::contents::place;
+use crate::{manifest::Totals, text::one_line};
 use reconcile::{Amount, NumberFormat, Table};
 
 /// A sum for each combination of values of the columns `by`, in their order.
@@ -19,52 +14,46 @@ pub(super) type Sums = BTreeMap<Vec<String>, Amount>;
 /// In characters: the part of a bad cell in a message.
 const SHOWN: usize = 40;
 
-/// An empty or missing cell is 0. The inner `Err` says why there is no sum, the outer one why the file is unreadable.
-pub(super) fn sum_up(input: impl Read, totals: &Totals) -> io::Result<Result<Sums, String>> {
-    let mut table = Table::open(input)?;
-    let column = match place(&table, &totals.column) {
-        Ok(column) => column,
-        Err(why) => return Ok(Err(why)),
-    };
-    let by: Result<Vec<usize>, String> = totals.by.iter().map(|name| place(&table, name)).collect();
-    let by = match by {
-        Ok(by) => by,
-        Err(why) => return Ok(Err(why)),
-    };
-    let mut sums = Sums::new();
-    if by.is_empty() {
-        sums.insert(Vec::new(), Amount::default()); // a file without rows has a sum
-    }
-    let (mut row, mut line) = (ByteRecord::new(), 0_u64);
-    while table.next(&mut row)? {
-        line += 1;
-        let cell = row.get(column).unwrap_or_default();
-        let Ok(number) = NumberFormat::Scientific.read(cell) else {
-            let cell = String::from_utf8_lossy(cell);
-            let shown: String = one_line(&cell).chars().take(SHOWN).collect();
-            let name = &totals.column;
-            return Ok(Err(format!("{name} is not a number in row {line}: {shown:?}")));
-        };
-        let key = by.iter().map(|place| {
-            String::from_utf8_lossy(row.get(*place).unwrap_or_default()).trim().to_owned()
-        });
-        *sums.entry(key.collect()).or_default() += &number;
-    }
-    Ok(Ok(sums))
+/// Adds up the rows of one file. An empty or missing cell is 0.
+#[derive(Debug)]
+pub(super) struct Summing<'a> {
+    totals: &'a Totals,
+    column: usize,
+    by: Vec<usize>,
+    sums: Sums,
 }
 
-fn place<R: Read>(table: &Table<R>, name: &str) -> Result<usize, String> {
-    table.place(name).ok_or_else(|| {
-        let names = table.columns().iter().map(|column| one_line(column));
-        let named: Vec<String> = names.filter(|column| !column.is_empty()).collect();
-        let columns: Vec<&str> = named.iter().map(String::as_str).collect();
-        if columns.is_empty() {
-            format!("it has no column {name}, and no other")
-        } else {
-            let help = did_you_mean(name, "its columns are", &columns);
-            format!("it has no column {name}; {help}")
+impl<'a> Summing<'a> {
+    /// An error says which column the table lacks.
+    pub(super) fn new<R: Read>(table: &Table<R>, totals: &'a Totals) -> Result<Self, String> {
+        let column = place(table, &totals.column)?;
+        let by = totals.by.iter().map(|name| place(table, name)).collect::<Result<Vec<_>, _>>()?;
+        let mut sums = Sums::new();
+        if by.is_empty() {
+            sums.insert(Vec::new(), Amount::default()); // a file without rows has a sum
         }
-    })
+        Ok(Summing { totals, column, by, sums })
+    }
+
+    /// An error says what is no number.
+    pub(super) fn add(&mut self, row: &ByteRecord, line: u64) -> Result<(), String> {
+        let cell = row.get(self.column).unwrap_or_default();
+        let number = NumberFormat::Scientific.read(cell).map_err(|_| {
+            let cell = String::from_utf8_lossy(cell);
+            let shown: String = one_line(&cell).chars().take(SHOWN).collect();
+            let name = &self.totals.column;
+            format!("{name} is not a number in row {line}: {shown:?}")
+        })?;
+        let key = self.by.iter().map(|place| {
+            String::from_utf8_lossy(row.get(*place).unwrap_or_default()).trim().to_owned()
+        });
+        *self.sums.entry(key.collect()).or_default() += &number;
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Sums {
+        self.sums
+    }
 }
 
 pub(super) fn total(sums: &Sums) -> Amount {
@@ -76,6 +65,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::audit::contents::{FileContents, FileQuestions};
 
     fn totals(column: &str, by: &[&str]) -> Totals {
         Totals {
@@ -85,8 +75,13 @@ mod tests {
         }
     }
 
+    fn sum_up(file: &str, totals: &Totals) -> Result<Sums, String> {
+        let questions = FileQuestions { totals: Some(totals), rule: None };
+        FileContents::read(file.as_bytes(), questions).unwrap().sums.unwrap()
+    }
+
     fn sums(file: &str, column: &str, by: &[&str]) -> Result<Vec<(String, String)>, String> {
-        let sums = sum_up(file.as_bytes(), &totals(column, by)).unwrap()?;
+        let sums = sum_up(file, &totals(column, by))?;
         let sums = sums.iter().map(|(key, sum)| (key.join("/"), sum.to_string()));
         Ok(sums.collect())
     }
@@ -140,7 +135,7 @@ mod tests {
                 file.push_str(&format!("{sku},{sign}{whole}.{rest:02}\n"));
                 *expected.entry(vec![sku.to_string()]).or_default() += hundredths;
             }
-            let sums = sum_up(file.as_bytes(), &totals("Q", &["SKU"])).unwrap().unwrap();
+            let sums = sum_up(&file, &totals("Q", &["SKU"])).unwrap();
             let hundred = Amount::from(100);
             let sums: BTreeMap<Vec<String>, String> =
                 sums.into_iter().map(|(key, sum)| (key, (&sum * &hundred).to_string())).collect();

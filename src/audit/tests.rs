@@ -20,8 +20,8 @@ use crate::{
     inventory::ServerReports,
     ledger::{Collected, Ledger, Reason, RecordedHashes, Row},
     manifest::{
-        Discover, Discovered, Job, Manifest, Rate, Settings, SubPartner, SubPartnerSource,
-        SubPartners, Totals,
+        Discover, Discovered, FileRules, Job, Manifest, Rate, Settings, SubPartner,
+        SubPartnerSource, SubPartners, Totals,
     },
     plan::Plan,
     sending::{Session, SystemClock},
@@ -134,6 +134,7 @@ struct World {
     rows: Vec<Row>,
     server: Server,
     totals: Totals,
+    rules: FileRules,
     /// What a history says of the files.
     recorded: RecordedHashes,
 }
@@ -205,6 +206,7 @@ impl World {
                 by: vec!["SKU".to_owned()],
                 ..Totals::default()
             },
+            rules: FileRules::new(),
             plan,
         };
         for (n, planned) in world.plan.requests().iter().enumerate() {
@@ -261,7 +263,7 @@ impl World {
         let held = self.ask(&scope);
         let recorded = &self.recorded;
         let files = folder.map(|folder| Files { folder, recorded });
-        scope.compare(Some(&held), files, Some(&self.totals), None)
+        scope.compare(Some(&held), files, self.checks(), None)
     }
 
     /// As without a server.
@@ -271,7 +273,11 @@ impl World {
         let files = Files { folder: self.folder.path(), recorded: &self.recorded };
         let all = self.all();
         let scope = Scope::new(&self.plan, &all, &ledger);
-        scope.compare(None, Some(files), Some(&self.totals), None)
+        scope.compare(None, Some(files), self.checks(), None)
+    }
+
+    fn checks(&self) -> FileChecks<'_> {
+        FileChecks { totals: Some(&self.totals), rules: &self.rules }
     }
 
     fn ask(&self, scope: &Scope<'_>) -> Vec<ServerReports> {
@@ -296,7 +302,8 @@ impl World {
 
     fn found(&self) -> BTreeSet<(DifferenceKind, RequestId)> {
         let audit = self.audit();
-        let found: BTreeSet<_> = audit.differences.iter().map(|d| (d.kind, d.request_id)).collect();
+        let found: BTreeSet<_> =
+            audit.differences.iter().map(|d| (d.kind, d.request_id.unwrap())).collect();
         assert_eq!(found.len(), audit.differences.len(), "{audit:#?}");
         found
     }
@@ -622,12 +629,15 @@ fn sums_that_differ_are_told_with_whom_and_how_much() {
         "Acme 2026-10: the sums of Q differ: SKU A: PARTNER 0.3, CUSTOMER 0.30001, USER 0.3; \
          SKU B: PARTNER 0, CUSTOMER 7, USER 0; compare them with the invoice, and ask whoever sends it"
     );
-    assert_eq!(audit.differences[0].request_id, world.id(3));
+    assert_eq!(audit.differences[0].request_id, Some(world.id(3)));
     // A file without the column is no zero, and the others still agree.
     world.collect(4, "SKU,Qty\nA,1\n");
     let audit = world.audit();
     let [unknown] = &audit.differences[..] else { panic!("{audit:#?}") };
-    assert_eq!((unknown.kind, unknown.request_id), (DifferenceKind::TotalsUnknown, world.id(4)));
+    assert_eq!(
+        (unknown.kind, unknown.request_id),
+        (DifferenceKind::TotalsUnknown, Some(world.id(4)))
+    );
     assert_eq!(unknown.file.as_deref(), Some("4.csv"));
     assert_eq!(unknown.what, "it has no column Q; its columns are SKU, Qty");
     assert_eq!(audit.checked.totals, 8);
@@ -662,7 +672,7 @@ fn an_audit_without_a_server_compares_all_else() {
         expected.extend(kind.map(|kind| (kind, world.id(place))));
     }
     let audit = world.audit_offline();
-    let found = audit.differences.iter().map(|d| (d.kind, d.request_id));
+    let found = audit.differences.iter().map(|d| (d.kind, d.request_id.unwrap()));
     assert_eq!(found.collect::<Vec<_>>(), expected);
     let not_collected = audit.differences.iter().find(|d| d.kind == DifferenceKind::NotCollected);
     assert!(not_collected.unwrap().what.contains("it is not known whether"));

@@ -12,7 +12,7 @@ use crate::{
     manifest::Totals,
     text::{named_phrases, one_line},
 };
-use reconcile::Amount;
+use reconcile::{Amount, IdParts};
 use request::{OrgId, Period, ReportType, internal_mark};
 
 /// Of one sub-partner (or the partner itself), period and `internal`, and of one value of each of the columns `by`.
@@ -78,9 +78,10 @@ fn compare_group(files: &[&Summed<'_>], totals: &Totals, compared: &mut Compared
         for file in files {
             if let Err(why) = &file.sums {
                 let look = "correct `audit.totals` in the manifest, or ask for the file";
-                let look = Remedy::Look(look);
+                let why = (why.clone(), Remedy::Look(look));
+                let about = [file.subject.sha256()];
                 let unknown =
-                    (file.subject).file_differs(DifferenceKind::TotalsUnknown, why.clone(), look);
+                    (file.subject).file_differs(DifferenceKind::TotalsUnknown, &about, why);
                 compared.differences.push((file.place, unknown));
             }
         }
@@ -92,18 +93,36 @@ fn compare_group(files: &[&Summed<'_>], totals: &Totals, compared: &mut Compared
     let known: BTreeMap<ReportType, &Sums> = known.collect();
     let keys: BTreeSet<&Vec<String>> = known.values().flat_map(|sums| sums.keys()).collect();
     let mut differ = Vec::new();
+    let request = &first.subject.planned.request;
+    let org = request.sub_partner.as_ref().map_or("", OrgId::as_str);
+    let internal = internal_mark(request.internal);
+    let kind = DifferenceKind::TotalsDiffer;
+    let mut parts = IdParts::new(kind.word()).texts([org, &request.period.to_string(), internal]);
     let zero = Amount::default();
     for key in keys {
         // A value that a file lacks has the sum 0.
-        let amounts: Vec<(ReportType, &Amount)> = known
+        let amounts: BTreeMap<ReportType, &Amount> = known
             .iter()
             .map(|(report_type, sums)| (*report_type, sums.get(key).unwrap_or(&zero)))
             .collect();
-        let agreement = match amounts.as_slice() {
-            [] | [_] => Agreement::Alone,
-            [(_, one), rest @ ..] if rest.iter().all(|(_, other)| other == one) => Agreement::Agree,
-            _ => Agreement::Differ,
+        let comparable: Vec<&Amount> = amounts
+            .iter()
+            .filter(|(report_type, _)| !is_not_in(totals, **report_type, key))
+            .map(|(_, amount)| *amount)
+            .collect();
+        let agreement = if comparable.len() < 2 {
+            Agreement::Alone
+        } else if totals.tolerance.all_agree(comparable) {
+            Agreement::Agree
+        } else {
+            Agreement::Differ
         };
+        if agreement == Agreement::Differ {
+            parts = parts.texts(key.iter().map(String::as_str));
+            for (report_type, amount) in &amounts {
+                parts = parts.text(report_type.as_str()).figure(Some(amount));
+            }
+        }
         let by: Vec<(String, String)> =
             totals.by.iter().cloned().zip(key.iter().cloned()).collect();
         let sums: BTreeMap<ReportType, String> =
@@ -123,24 +142,28 @@ fn compare_group(files: &[&Summed<'_>], totals: &Totals, compared: &mut Compared
         });
     }
     if !differ.is_empty() {
-        let planned = first.subject.planned;
-        let internal = internal_mark(planned.request.internal);
         let what = format!(
             "the sums of {} differ: {}",
             totals.column,
             named_phrases(differ.iter().take(TOLD), differ.len())
         );
         let look = "compare them with the invoice, and ask whoever sends it";
-        let difference =
-            (first.subject).differs(DifferenceKind::TotalsDiffer, what, Remedy::Look(look));
+        let difference = first.subject.differs(kind, &[], (what, Remedy::Look(look)));
         compared.differences.push((
             first.place,
             Difference {
-                subject: format!("{} {}{internal}", first.subject.who(), planned.request.period),
+                id: parts.finish(),
+                subject: format!("{} {}{internal}", first.subject.who(), request.period),
                 ..difference
             },
         ));
     }
+}
+
+/// Whether a type does not contain what has this key, as `not_in` says.
+fn is_not_in(totals: &Totals, report_type: ReportType, key: &[String]) -> bool {
+    let values = totals.not_in.get(&report_type);
+    values.zip(key.first()).is_some_and(|(values, first)| values.contains(first))
 }
 
 /// The most differing sums in a message; the table and the JSON have all.

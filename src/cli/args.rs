@@ -6,6 +6,7 @@ mod comparison;
 mod init;
 mod outputs;
 mod partition;
+mod reconcile;
 mod report;
 mod resolve;
 mod target;
@@ -23,6 +24,7 @@ pub(super) use outputs::{HistoryArgs, OutputArgs, PlanFormat, SummaryFormat, Wor
 use outputs::{format_or, without_csv};
 use partition::PartitionArgs;
 pub(super) use partition::PartitionArgsError;
+pub(super) use reconcile::{ColumnsArgs, ColumnsFormat, OfflineArgs, ReconcileArgs};
 pub(super) use report::ReportArgs;
 pub(super) use resolve::ResolveArgs;
 pub(super) use target::{CalendarArgs, ManifestArgs, RehearsalArgs, is_manifest};
@@ -116,6 +118,10 @@ pub(super) enum Command {
     Merge(MergeArgs),
     /// Name every difference between plan, ledger, server and files; changes nothing
     Audit(AuditArgs),
+    /// Show which columns the collected files have, and in how many; asks no server
+    Columns(ColumnsArgs),
+    /// Compare the collected files with lists, invoices and earlier collections; asks no server
+    Reconcile(ReconcileArgs),
     /// Write an HTML report (one file, works offline)
     Report(ReportArgs),
     /// Count a ledger's rows by status, type, period and cause
@@ -493,6 +499,10 @@ pub(super) enum SchemaKind {
     Summary,
     /// JSON Schema of what `check --format json` prints
     Check,
+    /// JSON Schema of what `columns --format json` prints
+    Columns,
+    /// JSON Schema of what `reconcile --format json` prints
+    Reconcile,
 }
 
 /// Neither the environment nor a default counts.

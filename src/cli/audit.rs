@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     api::HttpApi,
-    audit::{Checked, Files, MaxDrop, Previous, Remedy, Scope},
+    audit::{Checked, FileChecks, Files, MaxDrop, Previous, Remedy, Scope},
     inventory::ServerReports,
     ledger::{Ledger, LedgerError, RecordedHashes, Row, read_file, refuse_mixing, refuse_unmerged},
     manifest::{Discovered, Manifest},
@@ -79,7 +79,6 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
         is_offline: args.offline,
     };
     let concurrency = context.settings.limits.concurrency.get();
-    let totals = context.settings.audit.totals.clone();
     let (plan, selected, server_reports) = match credentials {
         None => {
             let (plan, selected) = planning.plan(&Discovered::new())?;
@@ -106,13 +105,13 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
         selected: earlier_rows(&selection, earlier, &manifest, (&plan, &path)),
         files: files(&earlier.folder, &not_compared),
         max_drop: &max_drop,
-        totals: totals.as_ref(),
+        totals: context.settings.audit.totals.as_ref(),
     });
     let scope = Scope::new(&plan, &selected, ledger);
     let mut audit = scope.compare(
         server_reports.as_deref(),
         files(ledger_folder, &hashes),
-        totals.as_ref(),
+        FileChecks::from(&context.settings),
         previous.as_ref(),
     );
 
@@ -133,7 +132,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
     if let Some(trace) = &trace {
         let is_known = |id| trace.requests.is_empty() || trace.requests.contains(&id);
         let to_create = (audit.differences.iter_mut())
-            .filter(|it| it.remedy == Remedy::Run && is_known(it.request_id));
+            .filter(|it| it.remedy == Remedy::Run && it.request_id.is_some_and(is_known));
         to_create.for_each(|it| match merge {
             Some(_) => it.remedy = Remedy::Merge,
             None => it.remedy = Remedy::Adopt,

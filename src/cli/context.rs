@@ -194,6 +194,11 @@ impl Context {
         is_apart.then(|| self.apart.for_real().ledger(&self.plain_ledger))
     }
 
+    /// Where a rehearsal has what a real run has at `ledger`.
+    pub(super) fn as_rehearsed(&self, ledger: &Path) -> PathBuf {
+        NameSuffix { share: None, ..self.apart }.ledger(ledger)
+    }
+
     fn named_output(&self) -> Option<PathBuf> {
         variable("MONTHEND_OUTPUT").or_else(|| self.settings.collect.output.clone())
     }

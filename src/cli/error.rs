@@ -9,6 +9,7 @@ use super::{
     exit::Exit,
     gone::{LedgerTrace, files_of, shares_of, trace_of},
     guard::{GuardError, refusal},
+    reconcile::ReconcileError,
     room::Shortage,
 };
 use crate::{
@@ -116,7 +117,9 @@ pub(super) enum CliError {
     AsForReal(Box<CliError>),
     #[error("{} holds reports of {holds}: a rehearsal and real reports are not compared", path.display())]
     Incomparable { path: PathBuf, holds: &'static str },
-    #[error("cannot write the page {}: {}", path.display(), refusal(why))]
+    #[error(transparent)]
+    Reconcile(#[from] ReconcileError),
+    #[error("cannot write {}: {}", path.display(), refusal(why))]
     Page { path: PathBuf, why: io::Error },
     #[error(transparent)]
     Guard(#[from] GuardError),
@@ -208,6 +211,7 @@ impl CliError {
             | CliError::Unresolvable(_)
             | CliError::Output { .. }
             | CliError::Page { .. }
+            | CliError::Reconcile(_)
             | CliError::Guard(_)
             | CliError::Csv(CsvError::StartsCommand(_))
             | CliError::Nobody(_) => Exit::Usage,

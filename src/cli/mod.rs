@@ -6,6 +6,7 @@ mod candidates;
 mod check;
 mod collect;
 mod collection;
+mod columns;
 mod command_line;
 mod connection;
 mod context;
@@ -25,11 +26,13 @@ mod init;
 mod locked_ledger;
 mod merge;
 mod missing_shares;
+mod offline;
 mod opened_ledger;
 mod outputs;
 mod plan;
 mod planning;
 mod read_session;
+mod reconcile;
 mod report;
 mod rescue;
 mod resolve;
@@ -116,6 +119,8 @@ fn dispatch(cli: Cli, command_line: &CommandLine) -> Result<Exit, CliError> {
         Command::Sandbox(args) => run_async(sandbox::sandbox(&args)),
         // These talk to nobody and start nothing.
         Command::Status(args) => status::status(&args, command_line),
+        Command::Columns(args) => columns::columns(&args),
+        Command::Reconcile(args) => reconcile::reconcile(&args),
         Command::Report(args) => report::report(&args),
         Command::Schema(args) => schema::schema(&args),
         Command::Completions(args) => documents::completions(&args),

@@ -17,10 +17,10 @@ use super::{
     status::history_of,
 };
 use crate::{
-    audit::{Files, MaxDrop, Previous, Review},
+    audit::{FileChecks, Files, MaxDrop, Previous, Review},
     files::folder_of,
     ledger::{Ledger, RecordedHashes, Row},
-    manifest::{DateCheck, Discovered, LoadOptions, Manifest, RunSettings},
+    manifest::{DateCheck, Discovered, LoadOptions, Manifest, RunSettings, Settings},
     output::{
         console, history,
         page::{self, Sources},
@@ -40,7 +40,9 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
         (args.ledger.clone(), args.manifest.as_ref())
     };
     let settings = manifest.map(|path| RunSettings::load(path)).transpose()?;
-    let totals = settings.as_ref().and_then(|read| read.settings.audit.totals.as_ref());
+    let defaults = Settings::default();
+    let checks = FileChecks::from(settings.as_ref().map_or(&defaults, |read| &read.settings));
+    let totals = checks.totals;
     let ledger = OpenedLedger::read(&ledger_path)?;
     let is_sandbox = is_rehearsal(&ledger.ledger, &ledger_path);
     let earlier = (args.compare.as_deref())
@@ -66,7 +68,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
     let review = Review {
         ledger: &ledger.ledger,
         files: Files { folder: &ledger.folder, recorded: &recorded },
-        totals,
+        checks,
         previous: previous.as_ref(),
     };
     let reviewed = review.run();

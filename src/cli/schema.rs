@@ -9,7 +9,8 @@ use super::{
 use crate::{
     ledger, manifest,
     output::{
-        AuditJson, CheckJson, PlanJson, StatusView, SummaryJson, history::HistoryLine, schema_of,
+        AuditJson, CheckJson, ColumnsJson, PlanJson, ReconcileJson, StatusView, SummaryJson,
+        history::HistoryLine, schema_of,
     },
 };
 
@@ -29,6 +30,8 @@ fn schema_named(kind: SchemaKind) -> Value {
         SchemaKind::History => schema_of::<HistoryLine>("monthend history, one line"),
         SchemaKind::Summary => schema_of::<SummaryJson<'_>>("monthend summary"),
         SchemaKind::Check => schema_of::<CheckJson<'_>>("monthend check"),
+        SchemaKind::Columns => schema_of::<ColumnsJson<'_>>("monthend columns"),
+        SchemaKind::Reconcile => schema_of::<ReconcileJson<'_>>("monthend reconcile"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use reconcile::{Amount, NumberFormat, Tolerance, UnitRounding};
+use reconcile::{Amount, ExpectedColumns, NumberFormat, Tolerance, UnitRounding};
 use request::{Period, ReportType};
 
 /// What stands for the period in the path of a list.
@@ -14,10 +14,8 @@ pub type FileRules = BTreeMap<ReportType, FileRule>;
 /// What the collected files of a type look like.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FileRule {
-    /// Columns that each file has, in any order; names are unique.
-    pub columns: Vec<String>,
-    /// Whether a file has no others.
-    pub is_closed: bool,
+    /// Its columns; names are unique.
+    pub expected: ExpectedColumns,
     /// No two rows of a file have the same cells in these columns; names are unique. Empty: rows may be alike.
     pub key: Vec<String>,
 }

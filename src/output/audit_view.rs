@@ -51,14 +51,18 @@ pub struct AuditJson<'a> {
 struct DifferenceJson<'a> {
     /// Its kind.
     kind: DifferenceKind,
-    /// The request that it is about.
-    request_id: String,
+    /// The request that it is about; null where it is about no row.
+    request_id: Option<String>,
     /// The row's report, or the listed one of a row without; null where there is none.
     report_id: Option<&'a str>,
     /// The row's file, relative to the ledger's folder; null where the difference is not about a file.
     file: Option<&'a str>,
     /// Whom it is about, what differs and what to do: one line.
     message: String,
+    /// `d` and 16 hexadecimal digits: the same in every run, as long as the figures are.
+    id: String,
+    /// Always null: differences cannot be accepted yet.
+    accepted: (),
 }
 
 /// The sums of one sub-partner and period.
@@ -196,10 +200,12 @@ impl AuditView<'_> {
 fn difference_json(difference: &Difference) -> DifferenceJson<'_> {
     DifferenceJson {
         kind: difference.kind,
-        request_id: difference.request_id.to_string(),
+        request_id: difference.request_id.map(|id| id.to_string()),
         report_id: difference.report_id.as_ref().map(|id| id.as_str()),
         file: difference.file.as_deref(),
         message: difference.message(),
+        id: difference.id.to_string(),
+        accepted: (),
     }
 }
 
@@ -252,12 +258,14 @@ mod tests {
 
     use super::*;
     use crate::audit::Remedy;
+    use reconcile::IdParts;
     use request::RequestId;
 
     fn audit() -> Audit {
         let difference = |kind, file: Option<&str>, what: &str| Difference {
             kind,
-            request_id: "r0123456789abcdef".parse::<RequestId>().unwrap(),
+            id: IdParts::new("x").finish(),
+            request_id: Some("r0123456789abcdef".parse::<RequestId>().unwrap()),
             report_id: file.is_none().then(|| "=report".parse().unwrap()),
             file: file.map(str::to_owned),
             subject: "=Acme USER 2026-10".to_owned(),
@@ -345,7 +353,7 @@ mod tests {
         let csv = String::from_utf8(csv).unwrap();
         let lines: Vec<&str> = csv.lines().collect();
         assert_eq!(lines.len(), 17);
-        assert_eq!(lines[0], "kind,request_id,report_id,file,message");
+        assert_eq!(lines[0], "kind,request_id,report_id,file,message,id,accepted");
         assert_eq!(
             lines[1],
             "gone,r0123456789abcdef,'=report,,'=Acme USER 2026-10: report 0; `monthend collect` downloads it"

@@ -19,6 +19,7 @@ use crate::{
     sending::Stats,
     text::is_invisible,
 };
+use reconcile::IdParts;
 use request::{Period, ReportType, Request};
 
 const ALL: [ReportType; 3] = ReportType::ALL;
@@ -116,8 +117,9 @@ fn shown_to_people(text: &str) -> Vec<String> {
     let status = StatusView::new("m.csv".to_owned(), &rows).table();
     let audit = Audit {
         differences: vec![Difference {
+            id: IdParts::new("").finish(),
             kind: DifferenceKind::NotCreated,
-            request_id: rows[0].id(),
+            request_id: Some(rows[0].id()),
             report_id: None,
             file: Some(text.to_owned()),
             subject: text.to_owned(),

@@ -11,6 +11,7 @@ use super::{
     words,
 };
 use crate::{
+    audit::ListOutcome,
     ledger::{Row, State},
     text::one_line,
 };
@@ -36,8 +37,34 @@ pub(super) fn junit(ending: &Ending<'_>) -> Result<String, SerializeError> {
         case.set_system_out(format!("request_id {}{report}", row.id()));
         suite.add_test_case(case);
     }
-    let mut report = Report::new(text(&format!("monthend {}", about.command)));
-    report.set_time(elapsed(ending));
+    written(about.command, suite)
+}
+
+/// A test case for each entry of `reconcile:` and period.
+pub fn reconcile_junit(
+    manifest: &str,
+    outcomes: &[ListOutcome<'_>],
+) -> Result<String, SerializeError> {
+    let mut suite = TestSuite::new(text(manifest));
+    for outcome in outcomes {
+        let mut status = TestCaseStatus::success();
+        if !outcome.is_agreement() {
+            status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status.set_type(text("not_reconciled"));
+            status.set_message(text(&outcome.summary()));
+            status.set_description(text(&outcome.summary()));
+        }
+        let name = format!("{} {}", outcome.entry.name, outcome.period);
+        let mut case = TestCase::new(text(&name), status);
+        case.set_classname("lists");
+        suite.add_test_case(case);
+    }
+    written("reconcile", suite)
+}
+
+fn written(command: &str, suite: TestSuite) -> Result<String, SerializeError> {
+    let mut report = Report::new(text(&format!("monthend {command}")));
+    report.set_time(suite.time.unwrap_or_default());
     report.add_test_suite(suite);
     // Jenkins' schema has no `skipped` on `testsuites`, which comes first; the suite has it.
     let skipped = format!(" skipped=\"{}\"", report.skipped);

@@ -59,7 +59,7 @@ fn cell(value: &Value) -> String {
 }
 
 /// Keeps the kind: a reader that has gone away is no failure.
-fn io_error(error: csv::Error) -> io::Error {
+pub(super) fn io_error(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
         other => io::Error::other(format!("{other:?}")),

@@ -44,8 +44,8 @@ pub struct ComparedRow<'a> {
     pub rows: u32,
     /// The index of its file, for messages.
     pub file: u32,
-    /// Its number in that file, for messages.
-    pub row: u64,
+    /// The line of that file, for messages.
+    pub line: u64,
 }
 
 /// A cell that cannot be read, and where it stands.
@@ -55,8 +55,8 @@ pub struct UnreadableCell {
     pub side: Side,
     /// The index of its file.
     pub file: u32,
-    /// The number of its row in that file.
-    pub row: u64,
+    /// The line of that file on which its row begins.
+    pub line: u64,
     /// The index of its number; `None`: the cells of the key, which are all empty.
     pub number: Option<usize>,
     /// Why it has no number; of empty keys always [`Unreadable::NotANumber`].
@@ -123,7 +123,7 @@ impl Comparison {
         let mut place = UnreadableCell {
             side,
             file: row.file,
-            row: row.row,
+            line: row.line,
             number: None,
             why: Unreadable::NotANumber,
         };

@@ -89,8 +89,8 @@ impl Comparison {
         while table.next(&mut row)? {
             if columns.filter.accepts(&row) {
                 columns.fill(&row, &mut key, &mut numbers);
-                let row = table.row();
-                self.add(side, ComparedRow { key: &key, numbers: &numbers, rows: 1, file, row })?;
+                let line = table.line();
+                self.add(side, ComparedRow { key: &key, numbers: &numbers, rows: 1, file, line })?;
             }
         }
         Ok(())

@@ -18,6 +18,10 @@ pub struct Table<R> {
     columns: Vec<String>,
     reader: Reader<Rationed<R>>,
     row: u64,
+    /// The lines before the header.
+    lines_before: u64,
+    /// Of the row that was read last, from the header's line.
+    line: u64,
     /// How many rows more it may have; `None`: it is no list.
     pub(crate) rows_left: Option<u64>,
 }
@@ -26,7 +30,7 @@ impl<R: Read> Table<R> {
     /// Reads the header of a comma-separated file; a file without one has no columns. Rows may have more or fewer
     /// cells than it, in any encoding.
     pub fn open(input: R) -> Result<Self, TableError> {
-        Self::begin(Rationed::new(input), b',', None)
+        Self::begin(Rationed::new(input), b',', (0, None))
     }
 
     /// Reads the header of a list, as people and spreadsheets save it: lines before the header, the separator, a byte
@@ -36,20 +40,22 @@ impl<R: Read> Table<R> {
         let mut head = read_beginning(&mut rationed)?;
         let line = std::str::from_utf8(head.header()).map_err(|_| TableError::NotUtf8(0))?;
         let beginning = Beginning::of(line, |name| wanted.contains(&name));
-        head.bytes.drain(..beginning.header_at);
+        let before = head.bytes.drain(..beginning.header_at);
+        let lines_before = before.filter(|byte| *byte == b'\n').count() as u64;
         rationed.head = Cursor::new(head.bytes);
-        Self::begin(rationed, beginning.separator, Some(MOST_LIST_ROWS))
+        Self::begin(rationed, beginning.separator, (lines_before, Some(MOST_LIST_ROWS)))
     }
 
     fn begin(
         input: Rationed<R>,
         separator: u8,
-        rows_left: Option<u64>,
+        (lines_before, rows_left): (u64, Option<u64>),
     ) -> Result<Self, TableError> {
         let mut builder = ReaderBuilder::new();
         builder.has_headers(false).flexible(true).delimiter(separator);
         let reader = builder.buffer_capacity(1 << 16).from_reader(input);
-        let mut table = Table { columns: Vec::new(), reader, row: 0, rows_left };
+        let mut table =
+            Table { columns: Vec::new(), reader, row: 0, lines_before, line: 0, rows_left };
         let mut header = ByteRecord::new();
         table.read(&mut header)?;
         if header.len() > MOST_COLUMNS {
@@ -75,6 +81,11 @@ impl<R: Read> Table<R> {
         self.row
     }
 
+    /// The line of the file on which the row begins that [`Table::next`] read last, from 1.
+    pub fn line(&self) -> u64 {
+        self.lines_before + self.line
+    }
+
     /// Reads the next row; `false` at the end. Of a list, rows of empty cells are passed over, and what is not as wide
     /// as its header is an error, except for empty cells at its end.
     pub fn next(&mut self, row: &mut ByteRecord) -> Result<bool, TableError> {
@@ -95,10 +106,19 @@ impl<R: Read> Table<R> {
 
     fn read(&mut self, row: &mut ByteRecord) -> Result<bool, TableError> {
         self.reader.get_mut().left = LONGEST_ROW;
-        self.reader.read_byte_record(row).map_err(|e| match e.into_kind() {
+        let before = self.reader.position().line();
+        let read = self.reader.read_byte_record(row).map_err(|e| match e.into_kind() {
             ErrorKind::Io(e) => e.downcast().unwrap_or_else(TableError::Io),
             other => TableError::Io(io::Error::other(format!("{other:?}"))), // a flexible reader has no others
-        })
+        })?;
+        self.line = before;
+        let lines = self.reader.position().line() - before;
+        if lines > 1 {
+            // Empty lines come before the row, or its cells have line breaks.
+            let breaks = row.as_slice().iter().filter(|byte| **byte == b'\n').count() as u64;
+            self.line += (lines - 1).saturating_sub(breaks);
+        }
+        Ok(read)
     }
 
     /// Whether any cell of the row of a list has text in it.

@@ -52,6 +52,11 @@ impl Period {
         self.end
     }
 
+    /// How many days it has: at least one.
+    pub fn days(self) -> u64 {
+        (self.end - self.start).num_days().unsigned_abs() + 1
+    }
+
     /// Whether every day of `self` is a day of `other`.
     pub fn lies_within(self, other: Period) -> bool {
         other.start <= self.start && self.end <= other.end

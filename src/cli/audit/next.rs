@@ -59,7 +59,7 @@ pub(super) fn next(
         }
         Remedy::Replace => (
             "to have the first report that is gone created again by the next run",
-            format!("{} --request {} --resend --replace", commands.resolve, first.request_id),
+            format!("{} --request {} --resend --replace", commands.resolve, first.request_id?),
         ),
     })
 }

@@ -5,6 +5,8 @@ use crate::manifest::{
     yaml::{Form, Mistake, keys, mapping, named, or, truth},
 };
 
+use reconcile::ExpectedColumns;
+
 keys! {
     /// What the collected files of a type look like.
     pub(super) struct FileRuleText: "a rule of `files`", "a mapping such as { columns: [SKU], key: [SKU] }",
@@ -26,7 +28,7 @@ pub(super) fn file_rules() -> Form<FileRules> {
             let mistake = Mistake::new("`closed` needs `columns`: no file has none");
             return node.report(mistake.help("name all columns: `columns: [SKU, CONSUMPTION]`"));
         }
-        Some(FileRule { columns, is_closed: closed, key })
+        Some(FileRule { expected: ExpectedColumns { columns, is_closed: closed }, key })
     });
     let rules = named(EXPECTED, "name a type, or leave `files` out", report_type(), rule);
     rules.then(|rules, _| Some(rules.into_iter().collect()))

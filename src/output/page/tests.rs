@@ -8,9 +8,11 @@ use sha2::{Digest as _, Sha256};
 
 use super::*;
 use crate::{
-    audit::{Before, Difference, DifferenceKind, Files, MaxDrop, Previous, Review, Scope},
+    audit::{
+        Before, Difference, DifferenceKind, FileChecks, Files, MaxDrop, Previous, Review, Scope,
+    },
     ledger::{Ledger, RecordedHashes, Row},
-    manifest::Totals,
+    manifest::{FileRules, Totals},
     plan::Plan,
     text::hexadecimal,
 };
@@ -87,7 +89,9 @@ proptest! {
         let plan = Plan::of_rows(now.rows());
         let selected: RequestIds = now.rows().map(Row::key).collect();
         let scope = Scope::new(&plan, &selected, &now);
-        let audit = scope.compare(None, Some(files), totals.as_ref(), Some(&previous));
+        let rules = FileRules::new();
+        let checks = FileChecks { totals: totals.as_ref(), rules: &rules };
+        let audit = scope.compare(None, Some(files), checks, Some(&previous));
         let named = |kind| -> Vec<String> {
             let of = audit.differences.iter().filter(|d| d.kind == kind);
             of.map(Difference::message).collect()
@@ -97,7 +101,7 @@ proptest! {
         let review = Review {
             ledger: &now,
             files,
-            totals: totals.as_ref(),
+            checks,
             previous: Some(&previous),
         };
         let reviewed = review.run();
@@ -161,7 +165,7 @@ proptest! {
         let review = Review {
             ledger: &now,
             files,
-            totals: None,
+            checks: FileChecks { totals: None, rules: &FileRules::new() },
             previous: Some(&previous),
         };
         let reviewed = review.run();

@@ -109,7 +109,7 @@ fn an_invoice_that_rounds_elsewhere_is_explained() {
                     numbers: &[Ok(0.into()), Ok(0.into())],
                     rows: 1,
                     file: 0,
-                    row: 1,
+                    line: 1,
                 },
             )
             .unwrap();
@@ -125,14 +125,14 @@ fn an_invoice_that_rounds_elsewhere_is_explained() {
         comparison
             .add(
                 Side::Report,
-                ComparedRow { key: &key, numbers: &numbers, rows: 0, file: 0, row: 0 },
+                ComparedRow { key: &key, numbers: &numbers, rows: 0, file: 0, line: 0 },
             )
             .unwrap();
     }
     comparison
         .add(
             Side::List,
-            ComparedRow { key: &key, numbers: &[Ok(1.into())], rows: 1, file: 1, row: 1 },
+            ComparedRow { key: &key, numbers: &[Ok(1.into())], rows: 1, file: 1, line: 1 },
         )
         .unwrap();
     let outcome = comparison.finish();
@@ -154,7 +154,7 @@ fn what_is_carried_makes_no_difference() {
     key.push(b"k");
     let one = || Ok(Amount::from(1));
     let mut add = |side, numbers: &[Result<Amount, Unreadable>]| {
-        let row = ComparedRow { key: &key, numbers, rows: 1, file: 3, row: 7 };
+        let row = ComparedRow { key: &key, numbers, rows: 1, file: 3, line: 7 };
         comparison.add(side, row).unwrap();
     };
     add(Side::Report, &[one(), one(), Ok(5.into()), unreadable(), one()]);
@@ -176,7 +176,7 @@ fn of_many_cells_that_cannot_be_read_some_are_named() {
     let numbers = [NumberFormat::Unstated.read(b"1,234")];
     let most = MOST_PLACES as u64;
     for row in 1..=most + 5 {
-        let row = ComparedRow { key: &key, numbers: &numbers, rows: 1, file: 0, row };
+        let row = ComparedRow { key: &key, numbers: &numbers, rows: 1, file: 0, line: row };
         comparison.add(Side::List, row).unwrap();
     }
     let outcome = comparison.finish();
@@ -186,7 +186,7 @@ fn of_many_cells_that_cannot_be_read_some_are_named() {
     let place = UnreadableCell {
         side: Side::List,
         file: 0,
-        row: most,
+        line: most,
         number: Some(0),
         why: Unreadable::Ambiguous,
     };
@@ -198,7 +198,7 @@ fn rows_are_counted_to_an_end() {
     let mut comparison = Comparison::new(Rules::default());
     let mut key = comparison.key();
     key.push(b"k");
-    let row = |rows| ComparedRow { key: &key, numbers: &[], rows, file: 0, row: 1 };
+    let row = |rows| ComparedRow { key: &key, numbers: &[], rows, file: 0, line: 1 };
     comparison.add(Side::List, row(u32::MAX)).unwrap();
     comparison.add(Side::Report, row(1)).unwrap();
     let error = comparison.add(Side::List, row(1)).unwrap_err();
@@ -221,7 +221,7 @@ fn case_and_more_numbers_than_two() {
     ] {
         key.clear();
         key.push(cell.as_bytes());
-        let row = ComparedRow { key: &key, numbers: &numbers, rows, file: 0, row: 1 };
+        let row = ComparedRow { key: &key, numbers: &numbers, rows, file: 0, line: 1 };
         comparison.add(side, row).unwrap();
     }
     let outcome = comparison.finish();

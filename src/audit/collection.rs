@@ -1,0 +1,89 @@
+//! The collected files that `columns` and `reconcile` read: those whose bytes are the ones that were collected.
+
+use std::{fs::File, io};
+
+use super::{
+    audited_request::AuditedRequest,
+    files::{FileState, Files},
+};
+use crate::{files::HashingReader, ledger::Ledger, plan::Planned};
+use request::{Period, ReportType};
+
+/// Requests, and the files of their reports.
+#[derive(Debug)]
+pub struct Collection<'a> {
+    pub(super) requests: Vec<AuditedRequest<'a>>,
+    files: Files<'a>,
+    /// How messages call its ledger, if that is an earlier one.
+    earlier: Option<String>,
+}
+
+/// A collected file that is left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingFile {
+    /// As people read it: `Acme USER 2026-10`.
+    pub subject: String,
+    /// As the ledger names it; `None`: it names none.
+    pub file: Option<String>,
+    pub report_type: ReportType,
+    /// One phrase.
+    pub why: String,
+}
+
+impl<'a> Collection<'a> {
+    /// `requests`: in plan order.
+    pub fn new(
+        requests: impl IntoIterator<Item = &'a Planned>,
+        ledger: &'a Ledger,
+        files: Files<'a>,
+    ) -> Self {
+        let with_row =
+            |planned: &'a Planned| AuditedRequest { planned, row: ledger.get(planned.id) };
+        Collection { requests: requests.into_iter().map(with_row).collect(), files, earlier: None }
+    }
+
+    /// The same, of the earlier ledger that messages call `name`.
+    #[must_use]
+    pub fn earlier(self, name: String) -> Self {
+        Collection { earlier: Some(name), ..self }
+    }
+
+    /// What `read` makes of the file of a request. A file that is missing, changed or unfit is an error; then what `read`
+    /// made of it does not count.
+    pub(super) fn read<T>(
+        &self,
+        request: &AuditedRequest<'_>,
+        read: impl FnOnce(&mut HashingReader<File>) -> io::Result<Result<T, String>>,
+    ) -> Result<T, MissingFile> {
+        let missing = |why: String| MissingFile {
+            subject: request.planned.request.named(request.who()),
+            file: request.row.map(|row| row.collected.file.clone()).filter(|file| !file.is_empty()),
+            report_type: request.planned.request.report_type,
+            why: match &self.earlier {
+                Some(name) => format!("in {name}: {why}"),
+                None => why,
+            },
+        };
+        let Some(row) = request.row.filter(|_| request.report().is_some()) else {
+            return Err(missing("its report is not created".to_owned()));
+        };
+        match self.files.read(row, read) {
+            FileState::None => Err(missing("its report is not collected".to_owned())),
+            FileState::Missing(what, _) => Err(missing(what)),
+            FileState::Changed(change) => Err(missing(change.what)),
+            FileState::Unchanged(contents) => contents.map_err(missing),
+        }
+    }
+
+    /// The requests of one type and period.
+    pub(super) fn of(
+        &self,
+        report_type: ReportType,
+        period: Period,
+    ) -> impl Iterator<Item = &AuditedRequest<'a>> {
+        self.requests.iter().filter(move |it| {
+            let request = &it.planned.request;
+            request.report_type == report_type && request.period == period
+        })
+    }
+}

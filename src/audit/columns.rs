@@ -1,0 +1,54 @@
+//! Which columns the collected files of each type have.
+
+use std::io;
+
+use super::collection::{Collection, MissingFile};
+use crate::manifest::FileRules;
+use reconcile::{ColumnDifference, HeaderCounts, Table};
+use request::ReportType;
+
+/// The headers of all files of one type.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TypeColumns {
+    pub report_type: ReportType,
+    pub headers: HeaderCounts,
+    /// What is not as `files:` says, and in how many files.
+    pub differences: Vec<(ColumnDifference, u64)>,
+}
+
+/// Of each type that has requests, in the order of types; and the files that are left out.
+pub fn columns(
+    collection: &Collection<'_>,
+    rules: &FileRules,
+) -> (Vec<TypeColumns>, Vec<MissingFile>) {
+    let mut missing = Vec::new();
+    let mut types = Vec::new();
+    for report_type in ReportType::ALL {
+        let mut headers = HeaderCounts::default();
+        let mut has_requests = false;
+        let requests = collection.requests.iter();
+        for request in requests.filter(|it| it.planned.request.report_type == report_type) {
+            has_requests = true;
+            let header = collection.read(request, |file| match Table::open(file) {
+                Ok(table) => Ok(Ok(table.columns().to_vec())),
+                Err(e) => not_a_table(e.into()),
+            });
+            match header {
+                Ok(header) => headers.add(&header),
+                Err(file) => missing.push(file),
+            }
+        }
+        if has_requests {
+            let rule = rules.get(&report_type);
+            let differences = rule.map(|rule| headers.differences(&rule.expected));
+            let differences = differences.unwrap_or_default();
+            types.push(TypeColumns { report_type, headers, differences });
+        }
+    }
+    (types, missing)
+}
+
+/// Why a file is left out, if that is because of what is in it.
+pub(super) fn not_a_table<T>(error: io::Error) -> io::Result<Result<T, String>> {
+    if error.kind() == io::ErrorKind::InvalidData { Ok(Err(error.to_string())) } else { Err(error) }
+}

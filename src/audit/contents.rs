@@ -1,0 +1,101 @@
+//! What an audit reads of one file: its columns, its sums, keys that occur twice. One pass, one row in memory.
+
+use std::io::{self, ErrorKind, Read};
+
+use csv::ByteRecord;
+
+use super::sums::{Summing, Sums};
+use crate::{
+    manifest::{FileRule, Totals, did_you_mean},
+    text::one_line,
+};
+use reconcile::{ColumnDifference, Key, Repeats, Table, TableError, cell};
+
+/// What is asked of a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FileQuestions<'a> {
+    pub(super) totals: Option<&'a Totals>,
+    pub(super) rule: Option<&'a FileRule>,
+}
+
+/// What a file answers.
+#[derive(Debug, Default)]
+pub(super) struct FileContents {
+    /// Or why it has none; `None`: not asked.
+    pub(super) sums: Option<Result<Sums, String>>,
+    /// Columns that are not as expected.
+    pub(super) columns: Vec<ColumnDifference>,
+    /// Keys that occur more than once, and how often.
+    pub(super) repeated: Vec<(Vec<String>, u64)>,
+    /// Why it is no table, if it is asked for its columns.
+    pub(super) no_table: Option<String>,
+}
+
+impl FileContents {
+    pub(super) fn read(input: impl Read, questions: FileQuestions<'_>) -> io::Result<Self> {
+        let FileQuestions { totals, rule } = questions;
+        if totals.is_none() && rule.is_none() {
+            return Ok(FileContents::default());
+        }
+        match examine(input, questions).map_err(io::Error::from) {
+            // Too wide or too long for a table, but its bytes may be unchanged.
+            Err(e) if e.kind() == ErrorKind::InvalidData => Ok(FileContents {
+                sums: totals.map(|_| Err(e.to_string())),
+                no_table: rule.map(|_| e.to_string()),
+                ..FileContents::default()
+            }),
+            read => read,
+        }
+    }
+}
+
+fn examine(input: impl Read, questions: FileQuestions<'_>) -> Result<FileContents, TableError> {
+    let mut table = Table::open(input)?;
+    let rule = questions.rule;
+    let columns = rule.map(|rule| rule.expected.differences(table.columns()));
+    let mut sums = questions.totals.map(|totals| Summing::new(&table, totals));
+    let key = rule.and_then(|rule| places(&table, &rule.key)).unwrap_or_default();
+    let mut repeats = Repeats::default();
+    let (mut row, mut cells) = (ByteRecord::new(), Key::default());
+    while table.next(&mut row)? {
+        if let Some(Ok(summing)) = &mut sums
+            && let Err(why) = summing.add(&row, table.row())
+        {
+            sums = Some(Err(why));
+        }
+        if !key.is_empty() {
+            cells.clear();
+            key.iter().for_each(|place| cells.push(cell(&row, *place)));
+            // No file has four billion rows; what comes after them is not looked at.
+            _ = repeats.add(&cells);
+        } else if !matches!(sums, Some(Ok(_))) {
+            break;
+        }
+    }
+    Ok(FileContents {
+        sums: sums.map(|summing| summing.map(Summing::finish)),
+        columns: columns.unwrap_or_default(),
+        repeated: repeats.repeated(),
+        no_table: None,
+    })
+}
+
+/// `None`: some are not there.
+fn places<R: Read>(table: &Table<R>, names: &[String]) -> Option<Vec<usize>> {
+    names.iter().map(|name| table.place(name)).collect()
+}
+
+/// The place of a column that has to be there, or why it is not.
+pub(super) fn place<R: Read>(table: &Table<R>, name: &str) -> Result<usize, String> {
+    table.place(name).ok_or_else(|| {
+        let names = table.columns().iter().map(|column| one_line(column));
+        let named: Vec<String> = names.filter(|column| !column.is_empty()).collect();
+        let columns: Vec<&str> = named.iter().map(String::as_str).collect();
+        if columns.is_empty() {
+            format!("it has no column {name}, and no other")
+        } else {
+            let help = did_you_mean(name, "its columns are", &columns);
+            format!("it has no column {name}; {help}")
+        }
+    })
+}

@@ -1,0 +1,236 @@
+//! Compares the collected files with the other sides that `reconcile:` names, each period by itself.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::{
+    audited_request::AuditedRequest,
+    collection::{Collection, MissingFile},
+    sources::{FileSide, ListError, Translations, add_list, division, translations},
+};
+use crate::{
+    manifest::{OtherSide, ReconcileEntry, UNITS, UnitsRule},
+    text::{count, grouped},
+};
+use reconcile::{
+    Class, Comparison, Difference as KeyDifference, DifferenceId, Division, IdParts, Outcome,
+    Rules, Side,
+};
+use request::{Period, RequestId, RequestIds};
+
+/// What entries are compared with.
+#[derive(Debug)]
+pub struct Reconciliation<'a> {
+    /// The requests whose files may be compared: a selection, of all types.
+    pub collection: &'a Collection<'a>,
+    pub units: Option<&'a UnitsRule>,
+}
+
+/// An entry, and what it needs besides the collection.
+#[derive(Debug)]
+pub struct EntrySides<'a> {
+    pub entry: &'a ReconcileEntry,
+    /// The requests that its jobs name; `None`: all.
+    pub of_jobs: Option<RequestIds>,
+    /// The collection of the earlier ledger, if it is compared with one.
+    pub earlier: Option<Collection<'a>>,
+}
+
+/// What was found of one entry and period.
+#[derive(Debug)]
+pub struct ListOutcome<'a> {
+    pub entry: &'a ReconcileEntry,
+    pub period: Period,
+    /// Files that are left out, of both sides.
+    pub missing: Vec<MissingFile>,
+    pub outcome: Outcome,
+    /// The files that were read, by side and index, for messages.
+    files: [Vec<String>; 2],
+    /// How usage becomes units, if they are compared.
+    division: Option<Division>,
+}
+
+impl ListOutcome<'_> {
+    pub fn is_agreement(&self) -> bool {
+        self.outcome.is_agreement() && self.missing.is_empty()
+    }
+
+    /// `3 differs, 1 only_in_list; 2 files left out`
+    pub fn summary(&self) -> String {
+        let classes = Class::ALL.into_iter().filter(|class| *class != Class::Matched);
+        let counts = classes.filter_map(|class| match self.outcome.count(class) {
+            0 => None,
+            n => Some(format!("{} {class}", grouped(n))),
+        });
+        let counts: Vec<String> = counts.collect();
+        match self.missing.len() {
+            0 => counts.join(", "),
+            n if counts.is_empty() => format!("{} left out", count(n, "file")),
+            n => format!("{}; {} left out", counts.join(", "), count(n, "file")),
+        }
+    }
+
+    /// The id of one of its differences.
+    pub fn id(&self, difference: &KeyDifference) -> DifferenceId {
+        let parts = IdParts::new("key").text(&self.entry.name).text(&self.period.to_string());
+        let parts = parts.text(difference.class.as_str());
+        let parts = parts.texts(difference.key.iter().map(String::as_str));
+        let figures = difference.figures.iter();
+        let parts = figures
+            .fold(parts, |parts, it| parts.figure(it.report.as_ref()).figure(it.list.as_ref()));
+        let counts = difference.class == Class::Repeated;
+        let rows = [difference.rows_report, difference.rows_list];
+        let rows = rows.into_iter().filter(|_| counts);
+        rows.fold(parts, IdParts::count).finish()
+    }
+
+    /// Whether units and the other side's figure differ by no more than what rounding adds.
+    pub fn is_rounding(&self, difference: &KeyDifference) -> bool {
+        let units = self.entry.compare.iter().position(|pair| pair.report == UNITS);
+        let figures = units.and_then(|at| difference.figures.get(at));
+        let (Some(division), Some(figures)) = (&self.division, figures) else { return false };
+        match (&figures.report, &figures.list, difference.carried.first()) {
+            (Some(units), Some(list), Some(Some(usage))) if difference.class == Class::Differs => {
+                units != list && division.explains(list, usage, units)
+            }
+            _ => false,
+        }
+    }
+
+    /// What the files are compared with.
+    pub fn other_side(&self) -> String {
+        match &self.entry.with {
+            OtherSide::List(file) => file.path(self.period).display().to_string(),
+            OtherSide::Ledger(path) => path.display().to_string(),
+            OtherSide::Report(report_type) => report_type.to_string(),
+        }
+    }
+
+    /// The name of a file that was read.
+    pub fn file(&self, side: Side, index: u32) -> &str {
+        self.files[side as usize].get(index as usize).map_or("", String::as_str)
+    }
+}
+
+impl EntrySides<'_> {
+    fn takes(&self, request: &AuditedRequest<'_>) -> bool {
+        let planned = request.planned;
+        planned.request.internal == self.entry.internal
+            && self.of_jobs.as_ref().is_none_or(|ids| ids.contains(&planned.id))
+    }
+}
+
+impl<'a> Reconciliation<'a> {
+    /// The periods in which an entry has requests to compare, by date.
+    pub fn periods(&self, sides: &EntrySides<'a>) -> BTreeSet<Period> {
+        let requests = self.collection.requests.iter();
+        let compared = requests.filter(|it| {
+            it.planned.request.report_type == sides.entry.report_type && sides.takes(it)
+        });
+        compared.map(|it| it.planned.request.period).collect()
+    }
+
+    /// Compares each period of an entry, in the order of their dates.
+    pub fn compare(&self, sides: &EntrySides<'a>) -> Result<Vec<ListOutcome<'a>>, ListError> {
+        let translations = translations(sides.entry)?;
+        let periods = self.periods(sides).into_iter();
+        periods.map(|period| self.compare_period(sides, period, &translations)).collect()
+    }
+
+    /// Files are read once, and their hashes are known at their ends: where one turns out unfit, the comparison is done
+    /// again without it.
+    fn compare_period(
+        &self,
+        sides: &EntrySides<'a>,
+        period: Period,
+        translations: &Translations,
+    ) -> Result<ListOutcome<'a>, ListError> {
+        let entry = sides.entry;
+        let has_units = entry.compare.iter().any(|pair| pair.report == UNITS);
+        let units = self.units.filter(|_| has_units);
+        let rules = Rules {
+            numbers: entry.compare.len(),
+            carried: usize::from(units.is_some()),
+            tolerance: entry.tolerance.clone(),
+            ignores_case: entry.ignores_case,
+            is_unique: entry.is_unique,
+        };
+        let mut unfit = Unfit::default();
+        loop {
+            let mut comparison = Comparison::new(rules.clone());
+            let report = FileSide { side: Side::Report, entry, translations, units };
+            let requests = self.collection.of(entry.report_type, period);
+            let requests = requests.filter(|it| sides.takes(it));
+            let report_files = unfit.add(&report, &mut comparison, self.collection, requests);
+            let list = FileSide { side: Side::List, units: None, ..report };
+            let mut add = |collection: &Collection<'_>, report_type| {
+                let requests = collection.of(report_type, period).filter(|it| sides.takes(it));
+                unfit.add(&list, &mut comparison, collection, requests)
+            };
+            let list_files = match &entry.with {
+                OtherSide::List(file) => {
+                    let path = file.path(period);
+                    add_list(&mut comparison, entry, (file, &path), translations)?;
+                    vec![path.display().to_string()]
+                }
+                OtherSide::Ledger(_) => {
+                    sides.earlier.as_ref().map_or_else(Vec::new, |it| add(it, entry.report_type))
+                }
+                OtherSide::Report(other) => add(self.collection, *other),
+            };
+            let files = [report_files, list_files];
+            if !unfit.spoils {
+                let outcome = comparison.finish();
+                let division = units.map(|units| division(units, period));
+                let missing = unfit.missing;
+                return Ok(ListOutcome { entry, period, missing, outcome, files, division });
+            }
+            unfit.spoils = false;
+        }
+    }
+}
+
+/// The files that are left out of one comparison.
+#[derive(Debug, Default)]
+struct Unfit {
+    /// By side and request.
+    known: HashSet<(usize, RequestId)>,
+    missing: Vec<MissingFile>,
+    /// Whether rows of an unfit file may be in the comparison.
+    spoils: bool,
+}
+
+impl Unfit {
+    /// Adds the files of `requests` to a side. Returns how messages call them, by index.
+    fn add<'a: 'r, 'r>(
+        &mut self,
+        side: &FileSide<'_>,
+        comparison: &mut Comparison,
+        collection: &'r Collection<'a>,
+        requests: impl Iterator<Item = &'r AuditedRequest<'a>>,
+    ) -> Vec<String> {
+        let mut files = Vec::new();
+        for request in requests {
+            let known = (side.side as usize, request.planned.id);
+            if self.known.contains(&known) {
+                continue;
+            }
+            let index = u32::try_from(files.len()).unwrap_or(u32::MAX);
+            let mut is_begun = false;
+            let added = collection.read(request, |input| {
+                is_begun = true;
+                side.add(comparison, request, input, index)
+            });
+            match added {
+                Ok(()) => {
+                    files.push(request.row.map_or(String::new(), |row| row.collected.file.clone()));
+                }
+                Err(missing) => {
+                    self.known.insert(known);
+                    self.missing.push(missing);
+                    self.spoils |= is_begun;
+                }
+            }
+        }
+        files
+    }
+}

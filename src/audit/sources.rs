@@ -1,0 +1,250 @@
+//! Where the two sides of a comparison come from: one adapter for each kind of source.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use csv::ByteRecord;
+
+use super::{audited_request::AuditedRequest, contents::place};
+use crate::{
+    files::open_regular,
+    manifest::{ColumnPair, Divisor, ListFile, REQUEST_COLUMNS, ReconcileEntry, UNITS, UnitsRule},
+    text::system_says,
+};
+use reconcile::{
+    Amount, ComparedRow, Comparison, Division, Filter, Key, KeyPart, NumberFormat, Side,
+    SideColumns, SideError, Table, TableError, Translation, TranslationError, UsageGroups, cell,
+};
+use request::{OrgId, Period};
+
+/// Why a list cannot be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum ListError {
+    #[error("there is no {}", .0.display())]
+    Missing(PathBuf),
+    #[error("{} cannot be read ({})", .0.display(), system_says(.1))]
+    Unreadable(PathBuf, io::Error),
+    #[error("{}: {}", .0.display(), .1)]
+    Table(PathBuf, SideError),
+    /// With the columns that it has.
+    #[error("{}: {}", .0.display(), .1)]
+    NoColumn(PathBuf, String),
+    #[error("{}: {}", .0.display(), .1)]
+    Translation(PathBuf, TranslationError),
+}
+
+/// The translations of an entry, by the column of the list.
+pub(super) type Translations = BTreeMap<String, Translation>;
+
+pub(super) fn translations(entry: &ReconcileEntry) -> Result<Translations, ListError> {
+    let read = |(column, path): (&String, &PathBuf)| {
+        let translation = Translation::read(open(path)?).map_err(|e| match e {
+            TranslationError::Table(TableError::Io(e)) => ListError::Unreadable(path.clone(), e),
+            e => ListError::Translation(path.clone(), e),
+        });
+        translation.map(|translation| (column.clone(), translation))
+    };
+    entry.translate.iter().map(read).collect()
+}
+
+fn open(path: &Path) -> Result<File, ListError> {
+    open_regular(path).map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound => ListError::Missing(path.to_owned()),
+        _ => ListError::Unreadable(path.to_owned(), e),
+    })
+}
+
+/// Adds the rows of a list that count.
+pub(super) fn add_list(
+    comparison: &mut Comparison,
+    entry: &ReconcileEntry,
+    (list, path): (&ListFile, &Path),
+    translations: &Translations,
+) -> Result<(), ListError> {
+    let failed = |e: SideError| match e {
+        SideError::Table(TableError::Io(e)) => ListError::Unreadable(path.to_owned(), e),
+        e => ListError::Table(path.to_owned(), e),
+    };
+    let names = entry.key.iter().chain(&entry.compare).map(|pair| pair.list.as_str());
+    let wanted: Vec<&str> = names.chain(list.filter.keys().map(String::as_str)).collect();
+    let mut table = Table::open_list(open(path)?, &wanted).map_err(|e| failed(e.into()))?;
+    let place = |name| place(&table, name).map_err(|why| ListError::NoColumn(path.to_owned(), why));
+    let key = entry.key.iter().map(|pair| {
+        let place = place(&pair.list)?;
+        Ok(key_part(place, &pair.list, translations))
+    });
+    let numbers = entry.compare.iter().map(|pair| place(&pair.list));
+    let mut filter = Filter::default();
+    for (column, values) in &list.filter {
+        filter = filter.and(place(column)?, values.iter().map(String::as_str));
+    }
+    let columns = SideColumns {
+        key: key.collect::<Result<_, _>>()?,
+        numbers: numbers.collect::<Result<_, _>>()?,
+        format: list.format,
+        filter,
+    };
+    comparison.read(Side::List, &mut table, &columns, 0).map_err(failed)
+}
+
+fn key_part<'t>(place: usize, column: &str, translations: &'t Translations) -> KeyPart<'t> {
+    match translations.get(column) {
+        Some(translation) => KeyPart::Translated(place, translation),
+        None => KeyPart::Column(place),
+    }
+}
+
+/// How the files of one side are read.
+pub(super) struct FileSide<'a> {
+    pub(super) side: Side,
+    pub(super) entry: &'a ReconcileEntry,
+    pub(super) translations: &'a Translations,
+    /// Of the report's side, if units are compared.
+    pub(super) units: Option<&'a UnitsRule>,
+}
+
+impl FileSide<'_> {
+    /// Adds the rows of a collected file. `file` is its index. The inner error says why the file is unfit; then some of
+    /// its rows may have been added.
+    pub(super) fn add(
+        &self,
+        comparison: &mut Comparison,
+        request: &AuditedRequest<'_>,
+        input: impl Read,
+        file: u32,
+    ) -> io::Result<Result<(), String>> {
+        let added = self.try_add(comparison, request, input, file);
+        match added {
+            Ok(()) => Ok(Ok(())),
+            Err(FileError::Unfit(why)) => Ok(Err(why)),
+            Err(FileError::Side(SideError::Table(TableError::Io(e)))) => Err(e),
+            Err(FileError::Side(e)) => Ok(Err(e.to_string())),
+        }
+    }
+
+    fn try_add(
+        &self,
+        comparison: &mut Comparison,
+        request: &AuditedRequest<'_>,
+        input: impl Read,
+        file: u32,
+    ) -> Result<(), FileError> {
+        let mut table = Table::open(input).map_err(SideError::Table)?;
+        let values = request_values(request);
+        let names = self.entry.key.iter().map(|pair| self.name(pair));
+        let key = names.map(|name| match REQUEST_COLUMNS.iter().position(|it| *it == name) {
+            Some(at) => Ok(KeyPart::Fixed(&values[at])),
+            None => Ok(self.key_part(place(&table, name)?, name)),
+        });
+        let numbers = self.entry.compare.iter().map(|pair| self.name(pair));
+        let is_units = |name: &str| self.units.is_some() && name == UNITS;
+        let columns = SideColumns {
+            key: key.collect::<Result<_, String>>()?,
+            numbers: numbers
+                .clone()
+                .filter(|name| !is_units(name))
+                .map(|name| place(&table, name))
+                .collect::<Result<_, String>>()?,
+            format: NumberFormat::Point,
+            filter: Filter::default(),
+        };
+        let Some((units, at)) = self.units.zip(numbers.clone().position(|name| is_units(name)))
+        else {
+            return Ok(comparison.read(self.side, &mut table, &columns, file)?);
+        };
+        let usage_at = place(&table, &units.of)?;
+        let group: Vec<usize> =
+            units.at.iter().map(|name| place(&table, name)).collect::<Result<_, String>>()?;
+        let (mut key, mut group_key) = (comparison.key(), Key::default());
+        let (mut numbers, mut row, mut groups) =
+            (Vec::new(), ByteRecord::new(), UsageGroups::default());
+        while table.next(&mut row).map_err(SideError::Table)? {
+            columns.fill(&row, &mut key, &mut numbers);
+            let usage = columns.format.read(cell(&row, usage_at));
+            // The units come with the groups, when the whole file is read.
+            numbers.insert(at, usage.as_ref().map(|_| Amount::default()).map_err(|why| *why));
+            let line = table.line();
+            let compared = ComparedRow { key: &key, numbers: &numbers, rows: 1, file, line };
+            comparison.add(self.side, compared).map_err(SideError::TooManyRows)?;
+            group_key.clear();
+            group.iter().for_each(|place| group_key.push(cell(&row, *place)));
+            groups.add(&group_key, &usage).map_err(SideError::TooManyRows)?;
+        }
+        let division = division(units, request.planned.request.period);
+        for (cells, usage) in groups.groups() {
+            // A cell that cannot be read was told with its row.
+            let Some(usage) = usage else { continue };
+            key.clear();
+            for pair in &self.entry.key {
+                match REQUEST_COLUMNS.iter().position(|name| *name == pair.report) {
+                    Some(at) => key.push(values[at].as_bytes()),
+                    None => {
+                        let at = units.at.iter().position(|name| *name == pair.report);
+                        key.push(at.map_or(&[], |at| cells[at].as_bytes()));
+                    }
+                }
+            }
+            let mut numbers = vec![Ok(Amount::default()); self.entry.compare.len()];
+            numbers[at] = Ok(division.units(usage).units);
+            numbers.push(Ok(usage.clone()));
+            let compared = ComparedRow { key: &key, numbers: &numbers, rows: 0, file, line: 0 };
+            comparison.add(self.side, compared).map_err(SideError::TooManyRows)?;
+        }
+        Ok(())
+    }
+
+    fn name<'p>(&self, pair: &'p ColumnPair) -> &'p str {
+        if self.side == Side::Report { &pair.report } else { &pair.list }
+    }
+
+    fn key_part(&self, place: usize, name: &str) -> KeyPart<'_> {
+        if self.side == Side::List {
+            key_part(place, name, self.translations)
+        } else {
+            KeyPart::Column(place)
+        }
+    }
+}
+
+enum FileError {
+    Unfit(String),
+    Side(SideError),
+}
+
+impl From<String> for FileError {
+    fn from(why: String) -> Self {
+        FileError::Unfit(why)
+    }
+}
+
+impl From<SideError> for FileError {
+    fn from(error: SideError) -> Self {
+        FileError::Side(error)
+    }
+}
+
+/// Of [`REQUEST_COLUMNS`].
+fn request_values(request: &AuditedRequest<'_>) -> [String; 4] {
+    let planned = request.planned;
+    let of = &planned.request;
+    [
+        planned.label.as_deref().unwrap_or_default().to_owned(),
+        of.sub_partner.as_ref().map_or("", OrgId::as_str).to_owned(),
+        of.period.start().to_string(),
+        of.period.end().to_string(),
+    ]
+}
+
+/// How the usage of a period becomes units.
+#[expect(clippy::expect_used, reason = "a period has a day, and a manifest has no other number")]
+pub(super) fn division(units: &UnitsRule, period: Period) -> Division {
+    let divisor = match &units.per {
+        Divisor::Days => Amount::from(period.days()),
+        Divisor::Number(number) => number.clone(),
+    };
+    Division::new(divisor, units.rounding).expect("a divisor above 0")
+}

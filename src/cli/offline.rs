@@ -1,0 +1,120 @@
+//! What a command works on that reads the manifest, the ledger and its files, and asks no server.
+
+use std::{path::PathBuf, sync::LazyLock};
+
+use super::{
+    args::OfflineArgs,
+    context::{Context, RepairNote, real_ledger, tell_repairs},
+    error::CliError,
+    guard::{Guard, GuardError},
+    opened_ledger::OpenedLedger,
+    planning::Planning,
+    status::{history_of, warn_where_refused},
+};
+use crate::{
+    audit::{Collection, Files},
+    files::folder_of,
+    ledger::{Ledger, LedgerError, RecordedHashes, read_file, refuse_mixing},
+    manifest::{Discovered, Manifest},
+    output::history,
+    plan::{Plan, Planned, Selection, take_known},
+    text::{count, named},
+};
+use request::RequestIds;
+
+/// A manifest with its plan, its ledger, and what is selected of them.
+pub(super) struct OfflineInput {
+    pub(super) context: Context,
+    pub(super) manifest: Manifest,
+    pub(super) selection: Selection,
+    pub(super) ledger: Ledger,
+    /// The requests that are planned; where the selection matches none of them, the ledger's rows that it matches.
+    pub(super) plan: Plan,
+    /// The real path of the ledger.
+    path: PathBuf,
+    recorded: RecordedHashes,
+    /// What else there is to know, a sentence each.
+    pub(super) notes: Vec<String>,
+}
+
+impl OfflineInput {
+    /// Reads only, without the lock.
+    pub(super) fn open(args: &OfflineArgs) -> Result<Self, CliError> {
+        let selection = args.selection.selection()?;
+        let (context, mut manifest) =
+            Context::with_manifest(&args.manifest, &args.calendar, selection.partition)?;
+        context.tell_sandbox();
+        let path = real_ledger(&context.ledger)?;
+        let missing = || LedgerError::Missing(context.ledger.clone());
+        let reading = read_file(&path)?.ok_or_else(missing)?;
+        refuse_mixing(&path, Some(&reading.ledger), context.is_rehearsal())?;
+        warn_where_refused(&context.ledger, Some(&reading.ledger));
+        tell_repairs(&context.ledger, &reading, RepairNote::Left);
+        let ledger = reading.ledger;
+        let discovering = take_known(&mut manifest, &ledger, &selection.jobs)?;
+        let mut notes = Vec::new();
+        if !discovering.is_empty() {
+            notes.push(format!(
+                "`discover` means the sub-partners that the ledger has in rows of the job: {}",
+                named(&discovering, discovering.len())
+            ));
+        }
+        let planning = Planning {
+            manifest: &manifest,
+            calendar: &args.calendar,
+            selection: &selection,
+            ledger: &ledger,
+            is_offline: true,
+        };
+        let plan = match planning.plan(&Discovered::new()) {
+            Ok((plan, _)) => plan,
+            Err(CliError::NotPlanned { source, as_of }) => {
+                let rows = selection.rows_of(&ledger).unwrap_or_default();
+                if rows.is_empty() {
+                    return Err(CliError::NotPlanned { source, as_of });
+                }
+                let rows_are = count(rows.len(), "row");
+                notes
+                    .push(format!("nothing of this is planned any more: {rows_are} of the ledger"));
+                Plan::of_rows(rows)
+            }
+            Err(error) => return Err(error),
+        };
+        let recorded = history::recorded_hashes(&history_of(&path).lines);
+        Ok(OfflineInput { context, manifest, selection, ledger, plan, path, recorded, notes })
+    }
+
+    /// The requests that `selection` matches.
+    pub(super) fn ids(&self, selection: &Selection) -> RequestIds {
+        let ids = selection.of_plan(&self.plan, &self.manifest, &Discovered::new(), &self.ledger);
+        ids.unwrap_or_default()
+    }
+
+    /// The files of the requests that `selection` matches.
+    pub(super) fn collection(&self, selection: &Selection) -> Collection<'_> {
+        let files = Files { folder: folder_of(&self.path), recorded: &self.recorded };
+        Collection::new(self.selected(selection), &self.ledger, files)
+    }
+
+    /// The files of the same requests, as they were collected with an earlier ledger.
+    pub(super) fn collection_of<'a>(
+        &'a self,
+        selection: &Selection,
+        earlier: &'a OpenedLedger,
+    ) -> Collection<'a> {
+        static NOT_COMPARED: LazyLock<RecordedHashes> = LazyLock::new(RecordedHashes::new);
+        let files = Files { folder: &earlier.folder, recorded: &NOT_COMPARED };
+        let collection = Collection::new(self.selected(selection), &earlier.ledger, files);
+        collection.earlier(earlier.path.display().to_string())
+    }
+
+    fn selected(&self, selection: &Selection) -> impl Iterator<Item = &Planned> {
+        let selected = self.ids(selection);
+        self.plan.requests().iter().filter(move |planned| selected.contains(&planned.id))
+    }
+
+    /// No output may be a collected file.
+    pub(super) fn spare_collected(&self, guard: &Guard) -> Result<(), GuardError> {
+        guard.spare_collected(&self.ledger, folder_of(&self.path))
+    }
+}

@@ -1,0 +1,234 @@
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use tracing::warn;
+
+use super::{
+    args::{PlanFormat, ReconcileArgs},
+    error::CliError,
+    exit::Exit,
+    offline::OfflineInput,
+    opened_ledger::OpenedLedger,
+    results,
+};
+use crate::{
+    audit::{EntrySides, ListError, ListOutcome, Reconciliation},
+    files::{self, NewFile},
+    manifest::{OtherSide, ReconcileEntry},
+    output::{ReconcileView, View as _, reconcile_junit},
+    plan::{Planned, Selection},
+    text::named,
+};
+use request::{RequestIds, internal_mark};
+
+/// Exit code 2; nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReconcileError {
+    #[error("the manifest has no `reconcile:`, so there is nothing to compare the files with")]
+    NoEntries,
+    #[error("no entry of `reconcile:` is called {name}; they are {there}")]
+    Unknown { name: String, there: String },
+    #[error(
+        "the entry {entry} of `reconcile:` compares {requests} files, and the plan has no such request{of_jobs}"
+    )]
+    NoRequests { entry: String, requests: String, of_jobs: String },
+    #[error("the selection leaves no entry of `reconcile:` to compare; they are {0}")]
+    NothingSelected(String),
+    #[error("--format csv shows one entry of `reconcile:`; name it with --name: {0}")]
+    SeveralAsCsv(String),
+    #[error("cannot write {}: the name of a .csv file is needed", .0.display())]
+    Extension(PathBuf),
+    #[error("the entry {entry} of `reconcile:`")]
+    List { entry: String, source: ListError },
+}
+
+/// Reads only, without the lock; asks no server.
+pub(super) fn reconcile(args: &ReconcileArgs) -> Result<Exit, CliError> {
+    let input = OfflineInput::open(&args.offline)?;
+    let entries = chosen(args, &input)?;
+    let earlier: Vec<Option<OpenedLedger>> =
+        entries.iter().map(|entry| open_earlier(entry, &input)).collect::<Result<_, _>>()?;
+    let outputs = outputs(args, &input, &entries, &earlier)?;
+
+    // What an entry is compared with may be of another type.
+    let selection = Selection { types: Vec::new(), ..input.selection.clone() };
+    let collection = input.collection(&selection);
+    let reconciliation =
+        Reconciliation { collection: &collection, units: input.manifest.units.as_ref() };
+    let mut outcomes = Vec::new();
+    let mut left_out = Vec::new();
+    for (entry, earlier) in entries.iter().copied().zip(&earlier) {
+        let of_jobs = of_jobs(entry, &input)?;
+        let earlier = earlier.as_ref().map(|it| input.collection_of(&selection, it));
+        let sides = EntrySides { entry, of_jobs, earlier };
+        let periods = reconciliation.periods(&sides).len();
+        if periods == 0 {
+            left_out.push(&*entry.name);
+        }
+        warn_of_one_list(entry, periods);
+        let failed = |source| ReconcileError::List { entry: entry.name.to_string(), source };
+        outcomes.extend(reconciliation.compare(&sides).map_err(failed)?);
+    }
+    let left_out_names = named(&left_out, left_out.len());
+    if outcomes.is_empty() {
+        return Err(ReconcileError::NothingSelected(left_out_names).into());
+    }
+    let mut notes = input.notes.clone();
+    if !left_out.is_empty() {
+        notes.push(format!("the selection leaves nothing to compare of {left_out_names}"));
+    }
+    let agrees = outcomes.iter().all(ListOutcome::is_agreement);
+    let exit = if agrees { Exit::Success } else { Exit::Failures };
+    let all: Vec<&ListOutcome<'_>> = outcomes.iter().collect();
+    let view = ReconcileView {
+        outcomes: &all,
+        with_matched: args.all,
+        notes: &notes,
+        exit_code: exit.code(),
+    };
+    for (entry, place) in entries.iter().zip(&outputs.tables) {
+        let of_entry: Vec<&ListOutcome<'_>> =
+            outcomes.iter().filter(|it| it.entry.name == entry.name).collect();
+        write_csv(&ReconcileView { outcomes: &of_entry, ..view }, place)
+            .map_err(|why| CliError::Page { path: place.clone(), why })?;
+    }
+    if let Some(place) = &outputs.junit {
+        let written = reconcile_junit(&input.manifest.name, &outcomes)
+            .map_err(io::Error::other)
+            .and_then(|xml| files::replace(place, xml.as_bytes()));
+        written.map_err(|why| CliError::Page { path: place.clone(), why })?;
+    }
+    results::show(&view, args.format)?;
+    Ok(exit)
+}
+
+fn write_csv(view: &ReconcileView<'_>, place: &Path) -> io::Result<()> {
+    let mut file = NewFile::begin(place)?;
+    view.csv(&mut file)?;
+    file.put_in_place()
+}
+
+/// The entries that `--name` and `--type` leave.
+fn chosen<'a>(
+    args: &ReconcileArgs,
+    input: &'a OfflineInput,
+) -> Result<Vec<&'a ReconcileEntry>, ReconcileError> {
+    let all = &input.manifest.reconcile;
+    let names = |entries: &[&ReconcileEntry]| {
+        let names: Vec<String> = entries.iter().map(|entry| entry.name.to_string()).collect();
+        named(&names, names.len())
+    };
+    let written: Vec<&ReconcileEntry> = all.iter().collect();
+    if written.is_empty() {
+        return Err(ReconcileError::NoEntries);
+    }
+    let is_named =
+        |entry: &&ReconcileEntry| args.name.as_ref().is_none_or(|it| **it == *entry.name);
+    let mut entries: Vec<&ReconcileEntry> = all.iter().filter(is_named).collect();
+    if let (Some(name), true) = (&args.name, entries.is_empty()) {
+        return Err(ReconcileError::Unknown { name: name.clone(), there: names(&written) });
+    }
+    let types = &input.selection.types;
+    entries.retain(|entry| types.is_empty() || types.contains(&entry.report_type));
+    if entries.is_empty() {
+        return Err(ReconcileError::NothingSelected(names(&written)));
+    }
+    if args.format == PlanFormat::Csv && entries.len() > 1 {
+        return Err(ReconcileError::SeveralAsCsv(names(&entries)));
+    }
+    Ok(entries)
+}
+
+/// The requests that the jobs of an entry name; `None`: all.
+fn of_jobs(
+    entry: &ReconcileEntry,
+    input: &OfflineInput,
+) -> Result<Option<RequestIds>, ReconcileError> {
+    let jobs: Vec<String> = entry.jobs.iter().map(|job| job.to_string()).collect();
+    let named_jobs = named(&jobs, jobs.len());
+    let ids = (!jobs.is_empty()).then(|| input.ids(&Selection { jobs, ..Selection::default() }));
+    let is_compared = |planned: &Planned| {
+        planned.request.report_type == entry.report_type
+            && planned.request.internal == entry.internal
+            && ids.as_ref().is_none_or(|ids| ids.contains(&planned.id))
+    };
+    if input.plan.requests().iter().any(is_compared) {
+        return Ok(ids);
+    }
+    let of_jobs = if ids.is_some() { format!(" of {named_jobs}") } else { String::new() };
+    Err(ReconcileError::NoRequests {
+        entry: entry.name.to_string(),
+        requests: format!("{}{}", entry.report_type, internal_mark(entry.internal)),
+        of_jobs,
+    })
+}
+
+fn open_earlier(
+    entry: &ReconcileEntry,
+    input: &OfflineInput,
+) -> Result<Option<OpenedLedger>, CliError> {
+    let OtherSide::Ledger(path) = &entry.with else { return Ok(None) };
+    let context = &input.context;
+    let path = context.as_rehearsed(path);
+    OpenedLedger::to_compare_with(&path, context.is_rehearsal()).map(Some)
+}
+
+fn warn_of_one_list(entry: &ReconcileEntry, periods: usize) {
+    if let OtherSide::List(list) = &entry.with
+        && periods > 1
+        && !list.is_of_a_period()
+    {
+        warn!(
+            "the entry {} of `reconcile:` compares {periods} periods with the same list, {}; with {{period}} in its name \
+             each period has its own",
+            entry.name, list.written
+        );
+    }
+}
+
+/// The files that are written, by the place that each leads to.
+struct OutputFiles {
+    /// Of each entry; empty: none are written.
+    tables: Vec<PathBuf>,
+    junit: Option<PathBuf>,
+}
+
+fn outputs(
+    args: &ReconcileArgs,
+    input: &OfflineInput,
+    entries: &[&ReconcileEntry],
+    earlier: &[Option<OpenedLedger>],
+) -> Result<OutputFiles, CliError> {
+    let mut guard = input.context.guard()?;
+    for opened in earlier.iter().flatten() {
+        guard.ledger(&opened.path);
+    }
+    let mut tables = Vec::new();
+    if let Some(path) = &args.output {
+        if path.extension().is_none_or(|it| !it.eq_ignore_ascii_case("csv")) {
+            return Err(ReconcileError::Extension(path.clone()).into());
+        }
+        for entry in entries {
+            let path = match entries {
+                [_] => path.clone(),
+                _ => with_name(path, &entry.name),
+            };
+            tables.push(guard.output("--output", &path)?);
+        }
+    }
+    let junit = args.junit.as_deref().map(|path| guard.document("--junit", path)).transpose()?;
+    input.spare_collected(&guard)?;
+    for opened in earlier.iter().flatten() {
+        guard.spare_collected(&opened.ledger, &opened.folder)?;
+    }
+    Ok(OutputFiles { tables, junit })
+}
+
+/// `x.csv` becomes `x-NAME.csv`.
+fn with_name(path: &Path, name: &str) -> PathBuf {
+    let mut file = path.file_stem().unwrap_or_default().to_owned();
+    file.push(format!("-{name}.csv"));
+    path.with_file_name(file)
+}

@@ -1,0 +1,187 @@
+use std::{collections::BTreeMap, io};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{
+    View,
+    missing_files::{MissingFileJson, missing_lines},
+    rows, words,
+};
+use crate::{
+    audit::{MissingFile, TypeColumns},
+    text::one_line,
+};
+
+/// What `monthend columns` shows.
+pub struct ColumnsView<'a> {
+    pub types: &'a [TypeColumns],
+    pub missing: &'a [MissingFile],
+    pub notes: &'a [String],
+    pub exit_code: u8,
+}
+
+/// What `monthend columns --format json` prints.
+#[derive(Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnsJson<'a> {
+    /// Each type that has requests.
+    types: Vec<TypeJson<'a>>,
+    /// Files that are left out: missing, changed, or not collected.
+    missing_files: Vec<MissingFileJson<'a>>,
+    /// What else there is to know, a sentence each.
+    notes: &'a [String],
+    /// 0: all files are there and have the columns of `files:`; 1: not.
+    exit_code: u8,
+}
+
+/// The headers of the files of one type.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename = "Type", deny_unknown_fields)]
+struct TypeJson<'a> {
+    /// PARTNER, CUSTOMER or USER.
+    r#type: &'static str,
+    /// How many files were read.
+    files: u64,
+    /// An entry for each name and position.
+    columns: Vec<ColumnJson>,
+    /// Where they are not as `files:` says.
+    differences: Vec<ColumnDifferenceJson<'a>>,
+}
+
+/// A name at a position.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename = "Column", deny_unknown_fields)]
+struct ColumnJson {
+    /// As in the files.
+    name: String,
+    /// From 1.
+    position: usize,
+    /// In how many files it stands there.
+    files: u64,
+}
+
+/// A column that is not as `files:` says.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename = "Difference", deny_unknown_fields)]
+struct ColumnDifferenceJson<'a> {
+    /// `missing` or `unexpected`.
+    kind: &'static str,
+    /// Its name.
+    column: &'a str,
+    /// In how many files.
+    files: u64,
+}
+
+/// A line of `--format csv`.
+#[derive(Serialize, JsonSchema)]
+struct ColumnLine<'a> {
+    r#type: &'static str,
+    column: &'a str,
+    position: Option<usize>,
+    files: u64,
+    difference: &'static str,
+}
+
+impl<'a> From<&'a TypeColumns> for TypeJson<'a> {
+    fn from(of_type: &'a TypeColumns) -> Self {
+        let columns = of_type.headers.columns().into_iter();
+        let differences = of_type.differences.iter();
+        TypeJson {
+            r#type: of_type.report_type.as_str(),
+            files: of_type.headers.files(),
+            columns: columns
+                .map(|it| ColumnJson { name: it.name, position: it.position, files: it.files })
+                .collect(),
+            differences: differences
+                .map(|(it, files)| ColumnDifferenceJson {
+                    kind: it.kind.as_str(),
+                    column: &it.column,
+                    files: *files,
+                })
+                .collect(),
+        }
+    }
+}
+
+impl ColumnsView<'_> {
+    fn types(&self) -> Vec<TypeJson<'_>> {
+        self.types.iter().map(TypeJson::from).collect()
+    }
+
+    /// The section `files:` that names the columns that all files of a type have.
+    pub fn yaml(&self) -> String {
+        let rules = self.types.iter().filter_map(|it| {
+            let names = it.headers.in_all().into_iter().filter(|name| !name.is_empty());
+            let columns: Vec<&str> = names.collect();
+            let rule = BTreeMap::from([("columns", columns)]);
+            (!rule["columns"].is_empty()).then_some((it.report_type.as_str(), rule))
+        });
+        let files = BTreeMap::from([("files", rules.collect::<BTreeMap<_, _>>())]);
+        // Texts in maps and lists are always YAML.
+        serde_yaml::to_string(&files).unwrap_or_default()
+    }
+}
+
+impl View for ColumnsView<'_> {
+    fn table(&self) -> String {
+        let mut out = String::new();
+        for of_type in self.types() {
+            let files = words::count(of_type.files as usize, "file");
+            out.push_str(&format!("{}: {files}\n", of_type.r#type));
+            let cells = |it: &ColumnJson| {
+                vec![it.position.to_string(), it.name.clone(), words::grouped(it.files as usize)]
+            };
+            if !of_type.columns.is_empty() {
+                let cells = of_type.columns.iter().map(cells).collect();
+                out.push_str(&words::columns(&["POSITION", "COLUMN", "FILES"], cells, &[0, 2]));
+            }
+            for it in &of_type.differences {
+                let files = words::count(it.files as usize, "file");
+                out.push_str(&format!("{} in {files}: {}\n", it.kind, one_line(it.column)));
+            }
+            out.push('\n');
+        }
+        out.push_str(&missing_lines(self.missing));
+        let notes = self.notes.iter();
+        out.extend(notes.map(|note| format!("note: {}\n", one_line(note))));
+        let differ = self.types.iter().map(|it| it.differences.len()).sum();
+        out.push_str(&match differ {
+            0 => "no differences from `files:`\n".to_owned(),
+            n => format!("{} from `files:`\n", words::count(n, "difference")),
+        });
+        out
+    }
+
+    fn csv(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        let types = self.types();
+        let lines = types.iter().flat_map(|of_type| {
+            let r#type = of_type.r#type;
+            let columns = of_type.columns.iter().map(move |it| ColumnLine {
+                r#type,
+                column: &it.name,
+                position: Some(it.position),
+                files: it.files,
+                difference: "",
+            });
+            let differences = of_type.differences.iter().map(move |it| ColumnLine {
+                r#type,
+                column: it.column,
+                position: None,
+                files: it.files,
+                difference: it.kind,
+            });
+            columns.chain(differences)
+        });
+        rows::csv(lines, out)
+    }
+
+    fn json(&self) -> serde_json::Result<String> {
+        rows::json(&ColumnsJson {
+            types: self.types(),
+            missing_files: self.missing.iter().map(MissingFileJson::from).collect(),
+            notes: self.notes,
+            exit_code: self.exit_code,
+        })
+    }
+}

@@ -1,0 +1,388 @@
+//! What `monthend reconcile` shows: classes, sums and keys of each entry and period.
+
+use std::{collections::BTreeMap, io};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{
+    View,
+    missing_files::{MissingFileJson, missing_lines},
+    rows, words,
+};
+use crate::{
+    audit::ListOutcome,
+    ledger::neutralise,
+    manifest::UNITS,
+    text::{named_phrases, one_line},
+};
+use reconcile::{Amount, Class, Difference, Figures, Side};
+
+/// Keys of one class, and unreadable cells, in a table; csv and json have all.
+const SHOWN: usize = 10;
+
+/// Entries and periods, in order.
+#[derive(Clone, Copy)]
+pub struct ReconcileView<'a> {
+    pub outcomes: &'a [&'a ListOutcome<'a>],
+    /// Whether keys that are matched are shown.
+    pub with_matched: bool,
+    pub notes: &'a [String],
+    pub exit_code: u8,
+}
+
+/// What `monthend reconcile --format json` prints.
+#[derive(Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReconcileJson<'a> {
+    /// Each entry and period.
+    lists: Vec<ListJson<'a>>,
+    /// What else there is to know, a sentence each.
+    notes: &'a [String],
+    /// 0: all agree; 1: differences, or files that are left out.
+    exit_code: u8,
+}
+
+/// One entry in one period.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename = "List", deny_unknown_fields)]
+struct ListJson<'a> {
+    /// Of the entry.
+    name: &'a str,
+    /// The type whose files are compared.
+    report: &'static str,
+    /// First day, YYYY-MM-DD.
+    period_start: String,
+    /// Last day, included.
+    period_end: String,
+    /// Files that are left out: missing, changed, or not collected.
+    missing_files: Vec<MissingFileJson<'a>>,
+    /// How many keys are in each class.
+    counts: BTreeMap<&'static str, u64>,
+    /// Over every cell that can be read, by the report's column.
+    sums: BTreeMap<&'a str, FiguresJson>,
+    /// By class, then by key; those that are `matched` only with `--all`.
+    differences: Vec<KeyJson<'a>>,
+}
+
+/// One key.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename = "Key", deny_unknown_fields)]
+struct KeyJson<'a> {
+    /// `d` and 16 hexadecimal digits: the same in every run, as long as the figures are.
+    id: String,
+    /// Its class.
+    class: &'static str,
+    /// The cells of the key, by the report's columns.
+    key: BTreeMap<&'a str, String>,
+    /// By the report's column.
+    values: BTreeMap<&'a str, FiguresJson>,
+    /// On each side.
+    rows: RowsJson,
+    /// Cells that cannot be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<CellJson<'a>>,
+    /// Always null: differences cannot be accepted yet.
+    accepted: (),
+}
+
+/// Decimals; null where the side lacks the key, or a cell cannot be read.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename = "Figures", deny_unknown_fields)]
+struct FiguresJson {
+    /// Of the report.
+    report: Option<String>,
+    /// Of the other side.
+    list: Option<String>,
+    /// Report minus list.
+    difference: Option<String>,
+    /// True where the two may differ only because units were rounded.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    rounding: bool,
+}
+
+/// How many rows have the key.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename = "Rows", deny_unknown_fields)]
+struct RowsJson {
+    /// Of the report.
+    report: u64,
+    /// Of the other side.
+    list: u64,
+}
+
+/// A cell that cannot be read.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename = "Cell", deny_unknown_fields)]
+struct CellJson<'a> {
+    /// Its file.
+    file: &'a str,
+    /// From 1, with the header and what comes before it.
+    line: u64,
+    /// The column's name; null: all cells of the key are empty.
+    column: Option<&'a str>,
+    /// Why.
+    reason: String,
+}
+
+impl View for ReconcileView<'_> {
+    fn table(&self) -> String {
+        let mut out = String::new();
+        for outcome in self.outcomes {
+            out.push_str(&self.section(outcome));
+            out.push('\n');
+        }
+        let notes = self.notes.iter();
+        out.extend(notes.map(|note| format!("note: {}\n", one_line(note))));
+        let differ: u64 = self.outcomes.iter().copied().map(differences).sum();
+        let missing: usize = self.outcomes.iter().map(|it| it.missing.len()).sum();
+        let compared = words::count(self.outcomes.len(), "comparison");
+        let left_out = match missing {
+            0 => String::new(),
+            n => format!(", {} left out", words::count(n, "file")),
+        };
+        out.push_str(&match differ {
+            0 if missing == 0 => format!("{compared}: all agree\n"),
+            0 => format!("{compared}: no differences{left_out}\n"),
+            n => format!("{compared}: {}{left_out}\n", words::count(n as usize, "difference")),
+        });
+        out
+    }
+
+    /// Of one entry, or of several with the same columns.
+    fn csv(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        let Some(first) = self.outcomes.first() else { return Ok(()) };
+        let mut out = csv::WriterBuilder::new().buffer_capacity(1 << 16).from_writer(out);
+        out.write_record(header(first)).map_err(rows::io_error)?;
+        for outcome in self.outcomes {
+            for key in self.keys(outcome) {
+                out.write_record(line(outcome, &key)).map_err(rows::io_error)?;
+            }
+        }
+        out.flush()
+    }
+
+    fn json(&self) -> serde_json::Result<String> {
+        rows::json(&ReconcileJson {
+            lists: self.outcomes.iter().map(|it| self.list_json(it)).collect(),
+            notes: self.notes,
+            exit_code: self.exit_code,
+        })
+    }
+}
+
+fn differences(outcome: &ListOutcome<'_>) -> u64 {
+    let classes = Class::ALL.into_iter().filter(|class| *class != Class::Matched);
+    classes.map(|class| outcome.outcome.count(class)).sum()
+}
+
+fn columns<'a>(outcome: &ListOutcome<'a>) -> impl Iterator<Item = &'a str> + use<'a> {
+    outcome.entry.compare.iter().map(|pair| pair.report.as_str())
+}
+
+fn key_columns<'a>(outcome: &ListOutcome<'a>) -> impl Iterator<Item = &'a str> + use<'a> {
+    outcome.entry.key.iter().map(|pair| pair.report.as_str())
+}
+
+fn text(amount: Option<&Amount>) -> String {
+    amount.map_or_else(String::new, Amount::to_string)
+}
+
+fn header(outcome: &ListOutcome<'_>) -> Vec<String> {
+    let first = ["class", "id", "period_start", "period_end"].map(str::to_owned);
+    let numbers = columns(outcome).flat_map(|column| {
+        let ends: &[&str] = if column == UNITS {
+            &["report", "list", "difference", "rounding"]
+        } else {
+            &["report", "list", "difference"]
+        };
+        ends.iter().map(move |end| format!("{column}_{end}"))
+    });
+    let last = ["rows_report", "rows_list", "accepted"].map(str::to_owned);
+    let keys = key_columns(outcome).map(str::to_owned);
+    let cells = first.into_iter().chain(keys).chain(numbers).chain(last);
+    cells.map(|cell| neutralise(&cell).into_owned()).collect()
+}
+
+fn line(outcome: &ListOutcome<'_>, key: &Difference) -> Vec<String> {
+    let period = outcome.period;
+    let mut cells = vec![
+        key.class.to_string(),
+        outcome.id(key).to_string(),
+        period.start().to_string(),
+        period.end().to_string(),
+    ];
+    cells.extend(key.key.iter().map(|cell| neutralise(cell).into_owned()));
+    for (column, figures) in columns(outcome).zip(&key.figures) {
+        let Figures { report, list, difference } = figures;
+        cells.extend([report, list, difference].map(|amount| text(amount.as_ref())));
+        if column == UNITS {
+            let is_rounding = outcome.is_rounding(key);
+            cells.push(if is_rounding { "rounding" } else { "" }.to_owned());
+        }
+    }
+    cells.extend([key.rows_report.to_string(), key.rows_list.to_string(), String::new()]);
+    cells
+}
+
+impl<'a> ReconcileView<'a> {
+    fn keys(&self, outcome: &'a ListOutcome<'a>) -> impl Iterator<Item = Difference> + use<'a> {
+        let matched = self.with_matched.then(|| outcome.outcome.matched());
+        outcome.outcome.differences().chain(matched.into_iter().flatten())
+    }
+
+    fn list_json(&self, outcome: &'a ListOutcome<'a>) -> ListJson<'a> {
+        let sums = columns(outcome).zip(outcome.outcome.sums()).map(|(column, sums)| {
+            let figures = FiguresJson {
+                report: Some(sums.report.to_string()),
+                list: Some(sums.list.to_string()),
+                difference: Some(sums.difference().to_string()),
+                rounding: false,
+            };
+            (column, figures)
+        });
+        let counts = Class::ALL.map(|class| (class.as_str(), outcome.outcome.count(class)));
+        ListJson {
+            name: &outcome.entry.name,
+            report: outcome.entry.report_type.as_str(),
+            period_start: outcome.period.start().to_string(),
+            period_end: outcome.period.end().to_string(),
+            missing_files: outcome.missing.iter().map(MissingFileJson::from).collect(),
+            counts: counts.into(),
+            sums: sums.collect(),
+            differences: self.keys(outcome).map(|key| key_json(outcome, key)).collect(),
+        }
+    }
+
+    fn section(&self, outcome: &'a ListOutcome<'a>) -> String {
+        let entry = outcome.entry;
+        let mut out = format!(
+            "{}: {} {} and {}\n",
+            entry.name,
+            entry.report_type,
+            outcome.period,
+            one_line(&outcome.other_side())
+        );
+        let counts = Class::ALL.into_iter().rev().filter_map(|class| {
+            let count = outcome.outcome.count(class);
+            (count > 0 || class == Class::Matched)
+                .then(|| format!("{} {class}", words::grouped(count as usize)))
+        });
+        out.push_str(&format!("  {}\n", counts.collect::<Vec<_>>().join(", ")));
+        for (column, sums) in columns(outcome).zip(outcome.outcome.sums()) {
+            let difference = sums.difference();
+            out.push_str(&format!(
+                "  {}: report {}, list {}, difference {difference}\n",
+                one_line(column),
+                sums.report,
+                sums.list
+            ));
+        }
+        out.push_str(&missing_lines(&outcome.missing));
+        out.push_str(&self.key_table(outcome));
+        out
+    }
+
+    fn key_table(&self, outcome: &'a ListOutcome<'a>) -> String {
+        let mut header: Vec<String> = vec!["CLASS".to_owned()];
+        header.extend(key_columns(outcome).map(one_line));
+        let first_number = header.len();
+        for column in columns(outcome) {
+            header.extend([one_line(column), "LIST".to_owned(), "DIFFERENCE".to_owned()]);
+        }
+        header.push("ROWS".to_owned());
+        let right: Vec<usize> = (first_number..header.len()).collect();
+        header.extend(["ID".to_owned(), String::new()]);
+        let mut cells = Vec::new();
+        let mut unreadable = Vec::new();
+        let mut shown: BTreeMap<Class, usize> = BTreeMap::new();
+        for key in self.keys(outcome) {
+            let count = shown.entry(key.class).or_default();
+            *count += 1;
+            if *count <= SHOWN {
+                unreadable.extend(cell_texts(outcome, &key));
+                cells.push(table_cells(outcome, &key));
+            }
+        }
+        if cells.is_empty() {
+            return String::new();
+        }
+        let header: Vec<&str> = header.iter().map(String::as_str).collect();
+        let mut out = "\n".to_owned() + &words::columns(&header, cells, &right);
+        for (class, count) in shown {
+            let (more, hint) = (count.saturating_sub(SHOWN), "-o FILE.csv has all");
+            if more > 0 {
+                out.push_str(&format!("… and {} more {class} ({hint})\n", words::grouped(more)));
+            }
+        }
+        if !unreadable.is_empty() {
+            let all = unreadable.len();
+            let named = named_phrases(unreadable.iter().take(SHOWN), all);
+            out.push_str(&format!("cannot be read: {named}\n"));
+        }
+        out
+    }
+}
+
+fn table_cells(outcome: &ListOutcome<'_>, key: &Difference) -> Vec<String> {
+    let mut cells = vec![key.class.to_string()];
+    cells.extend(key.key.iter().map(|cell| words::shortened(cell)));
+    let absent = |amount: &Option<Amount>| match amount {
+        Some(amount) => amount.to_string(),
+        None => "-".to_owned(),
+    };
+    for figures in &key.figures {
+        cells.extend([&figures.report, &figures.list, &figures.difference].map(absent));
+    }
+    cells.push(format!("{}/{}", key.rows_report, key.rows_list));
+    cells.push(outcome.id(key).to_string());
+    cells.push(if outcome.is_rounding(key) { "rounding" } else { "" }.to_owned());
+    cells
+}
+
+fn cells<'a>(outcome: &'a ListOutcome<'a>, key: &Difference) -> Vec<CellJson<'a>> {
+    let cells = key.unreadable.iter().map(|cell| CellJson {
+        file: outcome.file(cell.side, cell.file),
+        line: cell.line,
+        column: cell.number.and_then(|number| outcome.entry.compare.get(number)).map(|pair| {
+            if cell.side == Side::Report { pair.report.as_str() } else { pair.list.as_str() }
+        }),
+        reason: match cell.number {
+            Some(_) => cell.why.to_string(),
+            None => "all cells of the key are empty".to_owned(),
+        },
+    });
+    cells.collect()
+}
+
+/// `crm.csv line 9, days: not a number`
+fn cell_texts(outcome: &ListOutcome<'_>, key: &Difference) -> Vec<String> {
+    let texts = cells(outcome, key).into_iter().map(|cell| {
+        let column = cell.column.map_or(String::new(), |column| format!(", {}", one_line(column)));
+        format!("{} line {}{column}: {}", one_line(cell.file), cell.line, cell.reason)
+    });
+    texts.collect()
+}
+
+fn key_json<'a>(outcome: &'a ListOutcome<'a>, key: Difference) -> KeyJson<'a> {
+    let is_rounding = outcome.is_rounding(&key);
+    let written = |amount: &Option<Amount>| amount.as_ref().map(Amount::to_string);
+    let values = columns(outcome).zip(&key.figures).map(|(column, it)| {
+        let figures = FiguresJson {
+            report: written(&it.report),
+            list: written(&it.list),
+            difference: written(&it.difference),
+            rounding: is_rounding && column == UNITS,
+        };
+        (column, figures)
+    });
+    KeyJson {
+        id: outcome.id(&key).to_string(),
+        class: key.class.as_str(),
+        values: values.collect(),
+        rows: RowsJson { report: key.rows_report, list: key.rows_list },
+        unreadable: cells(outcome, &key),
+        accepted: (),
+        key: key_columns(outcome).zip(key.key).collect(),
+    }
+}
