@@ -382,6 +382,12 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     }
 }
 
+/// What lies in a folder; nothing where it cannot be looked into.
+pub fn names_in(folder: &Path) -> impl Iterator<Item = String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name().to_string_lossy().into_owned())
+}
+
 /// `.` where `path` is only a name.
 pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))

@@ -368,6 +368,11 @@ fn base_url_or(other: BaseUrl) -> Result<BaseUrl, CliError> {
     }
 }
 
+/// The ledger that rehearsals have for `ledger`.
+pub(super) fn sandbox_ledger(ledger: &Path) -> PathBuf {
+    NameSuffix { sandbox: true, share: None }.ledger(ledger)
+}
+
 /// Keeps the files of a rehearsal, and those of each share, apart from the real ones.
 #[derive(Debug, Clone, Copy)]
 struct NameSuffix {

@@ -11,7 +11,7 @@ use std::{
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::environment::variable;
+use super::{context::sandbox_ledger, environment::variable};
 use crate::{
     collect::is_collected_place,
     files::{NewFile, folder_of, is_device, make_folder, read_first_line, with_end},
@@ -108,8 +108,14 @@ impl Guard {
         settings: &Settings,
     ) {
         self.input("the manifest", manifest);
-        for file in &origin.files {
-            self.input("a file that the manifest names", file);
+        for file in origin.inputs() {
+            self.input("a file that the manifest names", &file);
+        }
+        // A rehearsal reads those of rehearsals.
+        for ledger in origin.ledgers.iter().flat_map(|it| [it.clone(), sandbox_ledger(it)]) {
+            for (what, path) in files_of_ledger(&ledger) {
+                self.input(if what == LEDGER { EARLIER_LEDGER } else { what }, &path);
+            }
         }
         if let Some(ca_file) = &settings.api.ca_file {
             self.input("api.ca_file", ca_file);
@@ -263,7 +269,8 @@ impl Guard {
             if file.real.is_above(real) || (real.is_above(&file.real) && !real.path.is_dir()) {
                 return Err(taken(&format!("in the way of {}", file.what)));
             }
-            if file.what == LEDGER && is_place_of_rescued(&file.real.path, &real.path) {
+            let is_ledger = [LEDGER, EARLIER_LEDGER].contains(&&*file.what);
+            if is_ledger && is_place_of_rescued(&file.real.path, &real.path) {
                 return Err(taken("a rescued ledger"));
             }
         }
@@ -272,6 +279,7 @@ impl Guard {
 }
 
 const LEDGER: &str = "the ledger";
+const EARLIER_LEDGER: &str = "an earlier ledger that the manifest names";
 const HISTORY: &str = "the history of the ledger";
 
 /// A ledger and what lies next to it; links are followed.

@@ -1,5 +1,5 @@
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
     sync::Arc,
 };
 
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::manifest::yaml::{
     Field, Form, Located, Mapping, Mistake, Quoted, Sink, SourcePlace, Wrong, keys, line, list,
-    mapping, missing, optional, or, or_none, required, truth,
+    mapping, missing, optional, or, or_none, report_repeated, required, truth,
 };
 use request::{Period, ReportType};
 
@@ -73,7 +73,10 @@ impl Jobs<'_> {
     /// A value with a problem is reported and replaced by any other: then there is no manifest.
     pub(super) fn read(&mut self, jobs: Vec<Located<JobText>>, defaults: Defaults) -> Vec<Job> {
         let default_periods = self.periods(defaults.periods);
-        let mut names = HashMap::new();
+        report_repeated(jobs.iter().filter_map(|job| job.value.name.as_ref()), self.sink, |name| {
+            Mistake::new(format!("two jobs are named {}", Quoted(name)))
+                .help("give each job a name of its own")
+        });
         let mut read = Vec::with_capacity(jobs.len());
         for Located { value: job, place } in jobs {
             let sub_partners = match job.sub_partners {
@@ -82,7 +85,7 @@ impl Jobs<'_> {
                 Err(Wrong) => None,
             };
             let periods = self.periods(job.periods);
-            let name = job.name.map(|name| self.name(name, &mut names)).unwrap_or_default();
+            let name: Arc<str> = job.name.map(|name| name.value.into()).unwrap_or_default();
             self.lines.insert(Arc::clone(&name), place.line());
             let types = self.or_default(job.types, &defaults.types, &place, TYPES);
             let job_read = Job {
@@ -105,22 +108,6 @@ impl Jobs<'_> {
             Job { sub_partners: sub_partners.unwrap_or(SubPartners::Own), exclude, ..job }
         });
         with_exclusions.collect()
-    }
-
-    fn name(
-        &self,
-        Located { value, place }: Located<String>,
-        names: &mut HashMap<Arc<str>, SourcePlace>,
-    ) -> Arc<str> {
-        let name: Arc<str> = value.into();
-        if let Some(first) = names.get(&name) {
-            let mistake = Mistake::new(format!("two jobs are named {}", Quoted(&name)))
-                .help("give each job a name of its own");
-            self.sink.report_again(place, mistake, first.clone());
-        } else {
-            names.insert(Arc::clone(&name), place);
-        }
-        name
     }
 
     fn sub_partners(&mut self, listed: Vec<SubPartnerText>) -> SubPartners {

@@ -161,14 +161,12 @@ fn load<T>(
     }
     let sink = Sink::default();
     let loaded = Tree::read(source, &sink).and_then(|tree| {
-        let mut text = ManifestText::read(Node::root(&tree, &sink), unread)?;
+        let root = Node::root(&tree, &sink);
+        let mut text = ManifestText::read(root, unread)?;
+        let mut origin = ManifestSource { sha256: source.sha256(), ..ManifestSource::default() };
+        origin.add_named(root);
         let run = RunSettings {
-            origin: ManifestSource {
-                sha256: source.sha256(),
-                // All that it names, read or not: no output may overwrite them.
-                files: tree.texts_of("file").map(|name| source.folder().join(name)).collect(),
-                ..ManifestSource::default()
-            },
+            origin,
             name: text.name.take().unwrap_or_else(|| stem(source.path())),
             settings: std::mem::take(&mut text.settings),
             ledger: ledger(text.ledger.take(), source, &sink),

@@ -6,6 +6,7 @@ mod job;
 mod labels;
 mod load;
 mod model;
+mod named_files;
 mod names;
 mod options;
 mod partners;

@@ -8,12 +8,12 @@ use request::ReportType;
 use super::{
     columns::{PairText, cells, column, pairs},
     names::report_type,
-    reconciling::{ListFile, PERIOD},
+    reconciling::{ListFile, OtherSide, PERIOD},
     settings::tolerance,
 };
 use crate::manifest::yaml::{
-    Form, Located, Mistake, Node, Quoted, alternative, keys, line, list, named, one_of, or,
-    or_none, required, text, truth,
+    Form, Located, Mistake, Node, Quoted, alternative, checked_line, keys, line, list, named,
+    one_of, or, required, text, truth,
 };
 
 const FORMS: &str = "write the path of a CSV file, { file: crm.csv }, { ledger: earlier.ledger.csv } or { report: USER }";
@@ -33,7 +33,7 @@ keys! {
         /// Compare the requests with `internal: true`, instead of those without.
         pub(super) internal: bool = or(truth(), false),
         /// What the files are compared with.
-        pub(super) with: Option<WithText> = required(with(), "with: invoice.csv"),
+        pub(super) with: Option<Located<OtherSide>> = required(with().located(), "with: invoice.csv"),
         /// The columns that are the key: of the report, with those of the list. Each period is compared by itself. The
         /// report also has `sub_partner`, `sub_partner_org_id`, `period_start` and `period_end` of the request.
         pub(super) r#match: Option<Vec<PairText>> = required(pairs("name the columns that are the key"), "match: { SKU: Part Number }"),
@@ -80,15 +80,8 @@ keys! {
     /// The files of another type.
     struct ReportText: "`with`", "a mapping such as { report: USER }" {
         /// The other type.
-        report: Option<Located<ReportType>> = required(report_type().located(), "report: USER"),
+        report: Option<ReportType> = required(report_type(), "report: USER"),
     }
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum WithText {
-    List(ListFile),
-    Ledger(PathBuf),
-    Report(Located<ReportType>),
 }
 
 fn name() -> Form<String> {
@@ -103,55 +96,50 @@ fn name() -> Form<String> {
     })
 }
 
-fn with() -> Form<WithText> {
+fn with() -> Form<OtherSide> {
     let plain = list_path()
-        .then(|written, node| list_file(written, NumberFormat::Unstated, Vec::new(), node));
+        .then(|file, node| list_file(ListText { file: Some(file), ..ListText::default() }, node));
     let mappings = vec![
-        alternative(|ListText { file, decimal, r#where }, node| {
-            list_file(file?, decimal, r#where, node)
-        }),
-        alternative(|LedgerText { ledger }, _| ledger.map(WithText::Ledger)),
-        alternative(|ReportText { report }, _| report.map(WithText::Report)),
+        alternative(list_file),
+        alternative(|LedgerText { ledger }, _| ledger.map(OtherSide::Ledger)),
+        alternative(|ReportText { report }, _| report.map(OtherSide::Report)),
     ];
     one_of(("The path of a CSV file.", plain), mappings, FORMS)
 }
 
-fn list_file(
-    written: String,
-    format: NumberFormat,
-    filter: Vec<(String, Vec<String>)>,
-    node: Node<'_>,
-) -> Option<WithText> {
-    let (folder, filter) = (node.folder().to_owned(), filter.into_iter().collect());
-    Some(WithText::List(ListFile { folder, written, format, filter }))
+fn list_file(ListText { file, decimal, r#where }: ListText, node: Node<'_>) -> Option<OtherSide> {
+    Some(OtherSide::List(ListFile {
+        folder: node.folder().to_owned(),
+        written: file?,
+        format: decimal,
+        filter: r#where.into_iter().collect(),
+    }))
 }
 
 /// Of a file that each period may have.
 fn list_path() -> Form<String> {
-    line("the path of a CSV file").then(|written, node| {
-        if written.replace(PERIOD, "").contains(['{', '}']) {
-            let message = format!("{} has braces that stand for nothing", Quoted(&written));
-            let help = "write {period} for the period (2026-10), or leave the braces out";
-            return node.report(Mistake::new(message).help(help));
-        }
-        Some(written)
-    })
+    let pattern = r"^([^{}]|\{period\})+$";
+    text("the path of a CSV file", pattern, |path| path_with(path, &path.replace(PERIOD, "")))
 }
 
 /// Of a file that all periods share.
 fn fixed_path(what: &'static str) -> Form<PathBuf> {
-    line(what).then(|written, node| {
-        if written.contains(['{', '}']) {
-            let message = format!("{} has braces, which stand for nothing here", Quoted(&written));
-            let help = "name one file for all periods; only a list may have {period} in its path";
-            return node.report(Mistake::new(message).help(help));
-        }
-        Some(node.folder().join(written))
-    })
+    let written = text(what, "^[^{}]+$", |path| path_with(path, path));
+    written.then(|written, node| Some(node.folder().join(written)))
+}
+
+/// `rest`: the path without what may stand in braces.
+fn path_with(path: &str, rest: &str) -> Result<String, Mistake> {
+    if rest.contains(['{', '}']) {
+        let message = format!("{} has braces that stand for nothing", Quoted(path));
+        let help = "write {period} for the period (2026-10), in the path of a list only, or leave the braces out";
+        return Err(Mistake::new(message).help(help));
+    }
+    checked_line(path, "a path")
 }
 
 fn decimal() -> Form<NumberFormat> {
-    text("a decimal mark", "^[,.]$", |text| match text {
+    text("a decimal mark (\",\" or \".\")", "^[,.]$", |text| match text {
         "," => Ok(NumberFormat::Comma),
         "." => Ok(NumberFormat::Point),
         _ => {

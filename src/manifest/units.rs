@@ -50,7 +50,7 @@ fn divisor() -> Form<Divisor> {
         let number = NumberFormat::Unstated.read(text.as_bytes()).ok();
         let number = number.filter(|number| !number.is_zero() && !number.is_negative());
         number.map(Divisor::Number).or_else(|| {
-            let message = format!("usage cannot be divided by {}", Quoted(&text));
+            let message = format!("usage cannot be divided by {}", Quoted(text));
             node.report(
                 Mistake::new(message).help("write `days`, or a number above 0 such as 30.5"),
             )

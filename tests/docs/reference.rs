@@ -227,6 +227,9 @@ impl Keys<'_> {
         if let Some(items) = value.get("items") {
             self.add_forms(&format!("{place}[]"), items);
         }
+        if let Some(values) = value.get("additionalProperties").filter(|it| it.is_object()) {
+            self.add_forms(&format!("{place}.*"), values);
+        }
         for forms in ["anyOf", "oneOf"] {
             for form in value[forms].as_array().into_iter().flatten() {
                 self.add_forms(place, form);

@@ -12,6 +12,13 @@ use proptest::{prelude::*, test_runner::Config};
 
 use crate::support::{Desk, Ended, Monthend, Served, TOKEN};
 
+/// What the files are compared with.
+const RECONCILE: &str = "reconcile:
+  - { name: invoice, report: USER, with: \"invoice-{period}.csv\", match: [SKU] }
+  - { name: crm, report: USER, with: { file: crm.csv }, match: [SKU], translate: { SKU: products.csv } }
+  - { name: restated, report: USER, with: { ledger: earlier.ledger.csv }, match: [SKU] }
+";
+
 /// Everything that a month-end has on its disk, with one type of report still to be created.
 fn world(server: &Served) -> Desk {
     let desk = Desk::new();
@@ -22,31 +29,45 @@ fn world(server: &Served) -> Desk {
     desk.write("token", TOKEN);
     desk.write("refresh", "a-refresh-token");
     desk.write("earlier.yaml", desk.read("m.yaml"));
+    desk.write("m.yaml", desk.read("m.yaml") + RECONCILE);
+    for list in ["invoice-2026-09.csv", "invoice-2026-09-01..2026-09-15.csv", "crm.csv"] {
+        desk.write(list, "SKU,Quantity\nA-FLEX,1\n");
+    }
+    desk.write("products.csv", "from,to\nflex,A-FLEX\n");
     desk.write("root.pem", "certificates");
     desk.write("ca.yaml", desk.read("m.yaml").replacen("api:\n", "api:\n  ca_file: root.pem\n", 1));
     let user = |manifest: &str| desk.monthend(["run", manifest, "--type=USER", "--collect"]);
     user("m.yaml").expect(0);
     user("earlier.yaml").arg("--sub-partner=Acme").expect(0);
-    desk.converge().args(["--sandbox", "--sandbox-config=sandbox.yaml", "--type=USER"]).expect(0);
+    let rehearsal = ["--sandbox", "--sandbox-config=sandbox.yaml", "--type=USER"];
+    desk.converge().args(rehearsal).expect(0);
+    desk.monthend(["run", "earlier.yaml"]).args(rehearsal).expect(0);
     desk.write("m.ledger.rescued-20260901T000000000Z.csv", desk.read("m.ledger.csv"));
     desk.write("m.ledger.csv.lock", fs::read(desk.path("m.ledger.csv.lock")).unwrap_or_default());
     fs::create_dir(desk.path("folder")).unwrap();
     desk
 }
 
-const LEDGERS: [&str; 4] = [
+const LEDGERS: [&str; 5] = [
     "m.ledger.csv",
     "earlier.ledger.csv",
     "m.ledger.sandbox.csv",
+    "earlier.ledger.sandbox.csv",
     "m.ledger.rescued-20260901T000000000Z.csv",
 ];
 
 /// Files that no output may overwrite; `m.ledger.csv` is the ledger.
-const FILES: [&str; 16] = [
+const FILES: [&str; 22] = [
     LEDGERS[0],
     LEDGERS[1],
     LEDGERS[2],
     LEDGERS[3],
+    LEDGERS[4],
+    "invoice-2026-09.csv",
+    "invoice-2026-09-01..2026-09-15.csv",
+    "crm.csv",
+    "products.csv",
+    "earlier.ledger.sandbox.history.jsonl",
     "m.yaml",
     "partners.csv",
     "sandbox.yaml",
@@ -163,7 +184,7 @@ proptest! {
 
     /// Each option of each command, with each file; how the file is named is drawn.
     #[test]
-    fn no_output_of_a_run_overwrites_what_people_own(namings in prop::collection::vec(select(&NAMINGS[..]), 300), combined in any::<Index>()) {
+    fn no_output_of_a_run_overwrites_what_people_own(namings in prop::collection::vec(select(&NAMINGS[..]), 400), combined in any::<Index>()) {
         let server = Served::new("reports: { completes_after: 0s }");
         let desk = world(&server);
         let mut namings = namings.into_iter();
@@ -219,6 +240,53 @@ fn no_page_merge_or_state_overwrites_what_people_own() {
             }
         }
     }
+}
+
+/// They are inputs of `reconcile`, whether the command reads that part of the manifest or not.
+#[test]
+fn lists_translations_and_earlier_ledgers_stay() {
+    let server = Served::new("reports: { completes_after: 0s }");
+    let desk = world(&server);
+    let not_there = ["earlier.ledger.csv.lock", "earlier.ledger.rescued-20260901T000000000Z.csv"];
+    for (file, what) in [
+        ("invoice-2026-09.csv", "a file that the manifest names"),
+        ("invoice-2026-09-01..2026-09-15.csv", "a file that the manifest names"),
+        ("crm.csv", "a file that the manifest names"),
+        ("products.csv", "a file that the manifest names"),
+        ("earlier.ledger.csv", "an earlier ledger that the manifest names"),
+        ("earlier.ledger.sandbox.csv", "an earlier ledger that the manifest names"),
+        ("earlier.ledger.history.jsonl", "the history of the ledger"),
+        (not_there[0], "the lock of the ledger"),
+        (not_there[1], "a rescued ledger"),
+    ] {
+        for naming in NAMINGS {
+            let is_link = matches!(naming, Naming::SymbolicLink | Naming::HardLink);
+            if is_link && not_there.contains(&file) {
+                continue;
+            }
+            for command in ["run", "retry", "collect", "report"] {
+                let path = match naming {
+                    Naming::Plain => file.to_owned(),
+                    _ if not_there.contains(&file) => format!("folder/../{file}"),
+                    _ => name(&desk, file, naming, ""),
+                };
+                let monthend = match command {
+                    "report" => desk.monthend(["report", "m.yaml", "-o", &path]),
+                    _ => desk.monthend([command, "m.yaml", "--junit", &path]),
+                };
+                let ended = refused(&desk, &server, monthend);
+                assert!(ended.code == Some(2) && ended.stderr.contains(what), "{file} {ended}");
+            }
+        }
+    }
+    for ledger in ["crm.csv", "earlier.ledger.csv"] {
+        let run = desk.monthend(["run", "m.yaml", "--ledger", ledger]);
+        assert_eq!(refused(&desk, &server, run).code, Some(2));
+    }
+    let list = desk.path("invoice-2026-09.csv");
+    let other = "invoice-2026-13.csv"; // of no period
+    desk.converge().args(["--type=USER", "--junit", other]).expect(0);
+    assert!(list.exists() && desk.read(other).contains("<testsuite"));
 }
 
 /// Whatever else is wrong with the command, what was collected stays as it is.

@@ -15,7 +15,7 @@ pub(in crate::manifest) fn tolerance() -> Form<Tolerance> {
         let read = |node: Node<'_>| {
             let text = node.text_or_number(WHAT)?;
             node.checked(text.parse().map_err(|error| {
-                let message = format!("{} is not a valid tolerance", Quoted(&text));
+                let message = format!("{} is not a valid tolerance", Quoted(text));
                 Mistake::new(message).help(format!("{error}"))
             }))
         };
@@ -28,5 +28,5 @@ pub(in crate::manifest) fn tolerance() -> Form<Tolerance> {
     let either_of = several.then(|limits: Vec<Tolerance>, _| {
         Some(limits.into_iter().fold(Tolerance::default(), Tolerance::or))
     });
-    either(one(), either_of, |node| node.is_list())
+    either(one(), either_of, |node| node.items().is_some())
 }

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use proptest::prelude::*;
 use reconcile::{ExpectedColumns, NumberFormat, Tolerance, UnitRounding};
 
 use super::*;
@@ -193,6 +194,116 @@ fn what_files_are_compared_with() {
     assert!(list.is_of_a_period());
     assert_eq!(path("2026-10"), folder.path("invoice-2026-10.csv"));
     assert_eq!(path("2026-10-01..2026-10-15"), folder.path("invoice-2026-10-01..2026-10-15.csv"));
+}
+
+/// `audit.totals.tolerance` as `tolerance` writes it, and `units.per` as `per` does.
+fn numbers(tolerance: &str, per: &str) -> Result<(String, String), ManifestError> {
+    let manifest = Folder::new(&format!(
+        "version: 1
+jobs: [{{ name: x, types: [USER], periods: [2026-09] }}]
+audit: {{ totals: {{ column: A, tolerance: {tolerance} }} }}
+units: {{ of: A, report: USER, per: {per}, round: none }}
+"
+    ))
+    .load()?;
+    let per = match manifest.units.unwrap().per {
+        Divisor::Days => "days".to_owned(),
+        Divisor::Number(number) => number.to_string(),
+    };
+    Ok((manifest.settings.audit.totals.unwrap().tolerance.to_string(), per))
+}
+
+#[test]
+fn numbers_are_exactly_what_is_written() {
+    let long = "123456789012345678901234567890.12345678901234567890123456789";
+    let percentage = format!("{long}%");
+    for (written, read) in [
+        ("0", "0"),
+        ("0.10", "0.1"),
+        ("007", "7"),
+        ("\"0.5\"", "0.5"),
+        ("&a 0.5", "0.5"),
+        ("!!float 0.50", "0.5"),
+        ("0.30000000000000000000000000000001", "0.30000000000000000000000000000001"),
+        ("18446744073709551617", "18446744073709551617"),
+        (long, long),
+        (&percentage, &percentage),
+        ("1%", "1%"),
+        ("'1 %'", "1%"),
+        ("[0.5, 1%]", "0.5, 1%"),
+        ("[\"0.5\"]", "0.5"),
+        ("&a [&b 2, *b]", "2, 2"),
+        ("\"1,000.5\"", "1000.5"),
+    ] {
+        let (tolerance, _) = numbers(written, "days").unwrap();
+        assert_eq!(tolerance, read, "{written}");
+        if read != "0" && !read.contains(['%', ',']) && !written.contains('[') {
+            assert_eq!(numbers("0", written).unwrap().1, read, "{written}");
+        }
+    }
+    for wrong in ["-1", "1e3", ".5", "+1", "5.", "0x1F", ".inf", "~", "true", "\"\"", "{}", "1,5"] {
+        assert!(numbers(wrong, "days").is_err(), "{wrong}");
+        assert!(numbers("0", wrong).is_err(), "{wrong}");
+    }
+    for wrong in ["0", "0.00", "-0", "1%", "[1]", "Days"] {
+        assert!(numbers("0", wrong).is_err(), "{wrong}");
+    }
+    assert_eq!(numbers("-0", "days").unwrap().0, "0");
+}
+
+proptest! {
+    #[test]
+    fn no_digit_is_lost(whole in "[1-9][0-9]{0,40}", fraction in "[0-9]{0,40}[1-9]") {
+        let number = format!("{whole}.{fraction}");
+        let read = numbers(&format!("[{number}, {number}%]"), &number);
+        prop_assert_eq!(read.unwrap(), (format!("{number}, {number}%"), number));
+    }
+}
+
+#[test]
+fn columns_are_trimmed_and_cells_are_as_they_are_written() {
+    let folder = Folder::new(
+        "version: 1
+jobs: [{ name: x, types: [USER], periods: [2026-09] }]
+audit: { totals: { column: A, by: [' B '], not_in: { USER: [C, ' D ', 1.50, ''], PARTNER: 007 } } }
+reconcile:
+  - name: all_Of-1
+    report: USER
+    with: { file: ' ./lists/{period}/ä b.csv ', decimal: ., where: { ' S ': '' } }
+    match: { &a ' Sku ': \"Part Number \", '<<': x, sku: '2026' }
+    compare: { <<: { K: L, M: N }, K: P }
+",
+    );
+    let manifest = folder.load().unwrap();
+    let totals = manifest.settings.audit.totals.unwrap();
+    assert_eq!(totals.by, ["B"]);
+    assert_eq!(totals.not_in[&ReportType::User], ["C", "D", "1.50", ""]);
+    assert_eq!(totals.not_in[&ReportType::Partner], ["007"]);
+    let entry = &manifest.reconcile[0];
+    let OtherSide::List(list) = &entry.with else { panic!("{entry:?}") };
+    assert_eq!(list.written, "./lists/{period}/ä b.csv");
+    assert_eq!(list.format, NumberFormat::Point);
+    assert_eq!(list.filter, [("S".to_owned(), strings([""]))].into());
+    assert_eq!(entry.key, pairs([("Sku", "Part Number"), ("<<", "x"), ("sku", "2026")]));
+    assert_eq!(entry.compare, pairs([("K", "P"), ("M", "N")]));
+}
+
+/// Outputs do not overwrite what an unread part names.
+#[test]
+fn the_files_that_are_named_are_known_whether_their_part_is_read_or_not() {
+    let folder = Folder::new(FULL).with("partners.csv", PARTNERS);
+    let read = folder.load().unwrap().origin;
+    let files = ["crm.csv", "partners.csv", "invoice-{period}.csv", "products.csv"];
+    assert_eq!(read.files, files.map(|name| folder.path(name)));
+    assert_eq!(read.ledgers, [folder.path("october.first.ledger.csv")]);
+    let unread = RunSettings::load(&folder.path("october.yaml")).unwrap().origin;
+    assert_eq!((&unread.files, &unread.ledgers), (&read.files, &read.ledgers));
+    let broken = Folder::new(
+        "version: 1\nunits: 1\nreconcile: { with: { ledger: l.csv, x: [{ translate: { a: b.csv, c: 1 } }] } }\n",
+    );
+    let origin = RunSettings::load(&broken.path("october.yaml")).unwrap().origin;
+    assert_eq!(origin.files, [broken.path("b.csv")]);
+    assert_eq!(origin.ledgers, [broken.path("l.csv")]);
 }
 
 #[test]

@@ -1,4 +1,7 @@
-use std::{collections::HashSet, path::PathBuf};
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+};
 
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::{
@@ -88,6 +91,21 @@ impl<T> Located<T> {
     }
 }
 
+/// Reports each text that stands there again.
+pub(crate) fn report_repeated<'a>(
+    texts: impl IntoIterator<Item = &'a Located<String>>,
+    sink: &Sink,
+    mistake: fn(&str) -> Mistake,
+) {
+    let mut known = HashMap::new();
+    for Located { value, place } in texts {
+        let first = *known.entry(value).or_insert(place);
+        if !std::ptr::eq(first, place) {
+            sink.report_again(place.clone(), mistake(value), first.clone());
+        }
+    }
+}
+
 pub(crate) fn truth() -> Form<bool> {
     let read = |node: Node<'_>| match node.content() {
         NodeContent::Bool(value) => Some(*value),
@@ -99,7 +117,7 @@ pub(crate) fn truth() -> Form<bool> {
 /// A whole number from 1 to `most`.
 pub(crate) fn count<T: DeserializeOwned + Serialize + 'static>(most: u32) -> Form<T> {
     let read = move |node: Node<'_>| {
-        let NodeContent::Number(number) = node.content() else {
+        let NodeContent::Number(number, _) = node.content() else {
             return node.report(node.unexpected("a whole number"));
         };
         let whole = number.as_u64().filter(|whole| (1..=u64::from(most)).contains(whole));
@@ -131,7 +149,7 @@ pub(crate) fn text_or_number<T: 'static>(
     parse: fn(&str) -> Result<T, Mistake>,
 ) -> Form<T> {
     let Form { schema, .. } = text(expected, pattern, parse);
-    let read = move |node: Node<'_>| node.checked(parse(&node.text_or_number(expected)?));
+    let read = move |node: Node<'_>| node.checked(parse(node.text_or_number(expected)?));
     Form::new(read, schema)
 }
 
@@ -233,7 +251,7 @@ pub(crate) fn named<K: 'static, T: 'static>(
             return node.report(node.unexpected(expected));
         };
         if entries.is_empty() {
-            return node.report(Mistake::new("this mapping is empty").help(if_empty));
+            return node.report(Mistake::new("this mapping names nothing").help(if_empty));
         }
         let mut seen = HashSet::new();
         entries.retain(|entry| seen.insert(entry.key)); // as elsewhere, what is merged comes last

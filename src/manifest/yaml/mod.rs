@@ -13,7 +13,7 @@ mod written;
 
 pub(crate) use form::{
     Form, Located, alternative, checked_line, count, either, line, list, named, one_of, one_word,
-    path, text, text_or_number, truth, words,
+    path, report_repeated, text, text_or_number, truth, words,
 };
 pub(crate) use mapping::{
     Field, Keys, Mapping, Wrong, keys, mapping, missing, optional, or, or_none, required,

@@ -1,4 +1,4 @@
-use std::{borrow::Cow, path::Path};
+use std::path::Path;
 
 use super::{
     problem::{Mistake, Quoted, Sink},
@@ -55,16 +55,20 @@ impl<'a> Node<'a> {
     pub(crate) fn is_scalar(self) -> bool {
         matches!(
             self.content(),
-            NodeContent::Text(_) | NodeContent::Number(_) | NodeContent::Bool(_)
+            NodeContent::Text(_) | NodeContent::Number(..) | NodeContent::Bool(_)
         )
     }
 
-    pub(crate) fn is_list(self) -> bool {
-        matches!(self.content(), NodeContent::List(_))
+    pub(crate) fn as_text(self) -> Option<&'a str> {
+        match self.content() {
+            NodeContent::Text(text) => Some(text),
+            _ => None,
+        }
     }
 
-    pub(crate) fn is_mapping(self) -> bool {
-        matches!(self.content(), NodeContent::Mapping(_))
+    /// The values of all keys of this name in the manifest.
+    pub(crate) fn values_of(self, key: &'a str) -> impl Iterator<Item = Node<'a>> + Clone {
+        self.tree.values_of(key).map(move |id| self.part(id, Some(key)))
     }
 
     pub(crate) fn unexpected(self, expected: &str) -> Mistake {
@@ -75,7 +79,7 @@ impl<'a> Node<'a> {
     pub(crate) fn text(self, expected: &str) -> Option<&'a str> {
         match self.content() {
             NodeContent::Text(text) => Some(text),
-            NodeContent::Number(_) | NodeContent::Bool(_) => {
+            NodeContent::Number(..) | NodeContent::Bool(_) => {
                 let written = self.written();
                 let found = self.content().kind();
                 let mistake = Mistake::new(format!(
@@ -90,10 +94,10 @@ impl<'a> Node<'a> {
     }
 
     /// A number as it is written, without rounding.
-    pub(crate) fn text_or_number(self, expected: &str) -> Option<Cow<'a, str>> {
+    pub(crate) fn text_or_number(self, expected: &str) -> Option<&'a str> {
         match self.content() {
-            NodeContent::Number(_) => Some(self.written().into()),
-            _ => self.text(expected).map(Cow::from),
+            NodeContent::Number(_, text) => Some(text),
+            _ => self.text(expected),
         }
     }
 
@@ -103,7 +107,7 @@ impl<'a> Node<'a> {
 
     pub(crate) fn whole_number(self) -> Option<u64> {
         match self.content() {
-            NodeContent::Number(number) => number.as_u64(),
+            NodeContent::Number(number, _) => number.as_u64(),
             _ => None,
         }
     }

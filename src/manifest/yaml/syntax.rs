@@ -23,7 +23,7 @@ const MEANINGS: &[(&[&str], &str, &str)] = &[
     (
         &["flow mapping", "flow sequence", "flow construct", "misplaced bracket"],
         "brackets are not closed, or a comma is missing within them",
-        "write [a, b] for a list, { key: value, other: value } for a mapping, and a text with a comma or a colon in quotes",
+        "write [a, b] for a list, { key: value, other: value } for a mapping, and a text with a comma, a colon or braces in quotes",
     ),
     (
         COLON,

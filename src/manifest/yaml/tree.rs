@@ -37,7 +37,8 @@ struct TreeNode {
 pub(super) enum NodeContent {
     Nothing,
     Bool(bool),
-    Number(Number),
+    /// With its text, which is exact.
+    Number(Number, Box<str>),
     Text(String),
     List(Vec<NodeId>),
     /// Its own entries, then those of `<<`; the first entry of a key counts.
@@ -51,7 +52,7 @@ impl NodeContent {
         match self {
             NodeContent::Nothing => "nothing",
             NodeContent::Bool(_) => "a truth value",
-            NodeContent::Number(_) => "a number",
+            NodeContent::Number(..) => "a number",
             NodeContent::Text(_) | NodeContent::Merge => "a text",
             NodeContent::List(_) => "a list",
             NodeContent::Mapping(_) => "a mapping",
@@ -126,19 +127,14 @@ impl Tree {
         }
     }
 
-    pub(crate) fn texts_of<'t>(&'t self, key: &'t str) -> impl Iterator<Item = &'t str> {
+    /// The values of all keys of this name, wherever they stand.
+    pub(super) fn values_of<'t>(&'t self, key: &'t str) -> impl Iterator<Item = NodeId> + Clone {
         let entries = self.nodes.iter().flat_map(|node| match &node.content {
             NodeContent::Mapping(entries) => entries.as_slice(),
             _ => &[],
         });
-        entries.filter_map(move |entry| {
-            match (self.content(entry.key), self.content(entry.value)) {
-                (NodeContent::Text(name), NodeContent::Text(text)) if name == key => {
-                    Some(text.as_str())
-                }
-                _ => None,
-            }
-        })
+        let is_it = move |entry: &&MappingEntry| matches!(self.content(entry.key), NodeContent::Text(name) if name == key);
+        entries.filter(is_it).map(|entry| entry.value)
     }
 
     pub(super) fn content(&self, id: NodeId) -> &NodeContent {
@@ -355,7 +351,8 @@ impl Builder<'_> {
                 _ => {
                     let place = self.place(key);
                     let message = format!("the key {} is not a text", Quoted(place.text()));
-                    let mistake = Mistake::new(message).help("keys are plain words");
+                    let help = "keys are plain words; put a name of another kind in quotes";
+                    let mistake = Mistake::new(message).help(help);
                     self.sink.report::<()>(place, mistake);
                     continue;
                 }
@@ -421,7 +418,7 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, is_key: bool) -> No
         "false" | "False" | "FALSE" => NodeContent::Bool(false),
         "<<" if is_key => NodeContent::Merge,
         _ => match text.parse() {
-            Ok(number) => NodeContent::Number(number),
+            Ok(number) => NodeContent::Number(number, text.into()),
             Err(_) => NodeContent::Text(text.to_owned()),
         },
     }
