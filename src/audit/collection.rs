@@ -28,6 +28,8 @@ pub struct MissingFile {
     pub report_type: ReportType,
     /// One phrase.
     pub why: String,
+    /// Whether `audit` has a kind of its own for it: the row's file is missing, changed or not collected.
+    pub is_known_to_audit: bool,
 }
 
 impl<'a> Collection<'a> {
@@ -63,6 +65,7 @@ impl<'a> Collection<'a> {
                 Some(name) => format!("in {name}: {why}"),
                 None => why,
             },
+            is_known_to_audit: self.earlier.is_none(),
         };
         let Some(row) = request.row.filter(|_| request.report().is_some()) else {
             return Err(missing("its report is not created".to_owned()));
@@ -71,7 +74,9 @@ impl<'a> Collection<'a> {
             FileState::None => Err(missing("its report is not collected".to_owned())),
             FileState::Missing(what, _) => Err(missing(what)),
             FileState::Changed(change) => Err(missing(change.what)),
-            FileState::Unchanged(contents) => contents.map_err(missing),
+            FileState::Unchanged(contents) => {
+                contents.map_err(|why| MissingFile { is_known_to_audit: false, ..missing(why) })
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{difference::Difference, totals::Total};
+use super::{difference::Difference, lists::AuditedList, totals::Total};
 
 /// How much was compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
@@ -29,4 +29,14 @@ pub struct Audit {
     pub checked: Checked,
     /// Every sum, in plan order, then by its columns.
     pub totals: Vec<Total>,
+    /// Every entry of `reconcile:` in each of its periods.
+    pub lists: Vec<AuditedList>,
+}
+
+impl Audit {
+    /// Takes over what was found of lists.
+    pub fn add_lists(&mut self, lists: Vec<AuditedList>) {
+        self.differences.extend(lists.iter().filter_map(|list| list.difference.clone()));
+        self.lists = lists;
+    }
 }

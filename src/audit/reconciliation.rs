@@ -27,8 +27,8 @@ pub struct Reconciliation<'a> {
 
 /// An entry, and what it needs besides the collection.
 #[derive(Debug)]
-pub struct EntrySides<'a> {
-    pub entry: &'a ReconcileEntry,
+pub struct EntrySides<'e, 'a> {
+    pub entry: &'e ReconcileEntry,
     /// The requests that its jobs name; `None`: all.
     pub of_jobs: Option<RequestIds>,
     /// The collection of the earlier ledger, if it is compared with one.
@@ -111,7 +111,7 @@ impl ListOutcome<'_> {
     }
 }
 
-impl EntrySides<'_> {
+impl EntrySides<'_, '_> {
     fn takes(&self, request: &AuditedRequest<'_>) -> bool {
         let planned = request.planned;
         planned.request.internal == self.entry.internal
@@ -119,9 +119,9 @@ impl EntrySides<'_> {
     }
 }
 
-impl<'a> Reconciliation<'a> {
+impl Reconciliation<'_> {
     /// The periods in which an entry has requests to compare, by date.
-    pub fn periods(&self, sides: &EntrySides<'a>) -> BTreeSet<Period> {
+    pub fn periods(&self, sides: &EntrySides<'_, '_>) -> BTreeSet<Period> {
         let requests = self.collection.requests.iter();
         let compared = requests.filter(|it| {
             it.planned.request.report_type == sides.entry.report_type && sides.takes(it)
@@ -130,7 +130,10 @@ impl<'a> Reconciliation<'a> {
     }
 
     /// Compares each period of an entry, in the order of their dates.
-    pub fn compare(&self, sides: &EntrySides<'a>) -> Result<Vec<ListOutcome<'a>>, ListError> {
+    pub fn compare<'e>(
+        &self,
+        sides: &EntrySides<'e, '_>,
+    ) -> Result<Vec<ListOutcome<'e>>, ListError> {
         let translations = translations(sides.entry)?;
         let periods = self.periods(sides).into_iter();
         periods.map(|period| self.compare_period(sides, period, &translations)).collect()
@@ -138,12 +141,12 @@ impl<'a> Reconciliation<'a> {
 
     /// Files are read once, and their hashes are known at their ends: where one turns out unfit, the comparison is done
     /// again without it.
-    fn compare_period(
+    fn compare_period<'e>(
         &self,
-        sides: &EntrySides<'a>,
+        sides: &EntrySides<'e, '_>,
         period: Period,
         translations: &Translations,
-    ) -> Result<ListOutcome<'a>, ListError> {
+    ) -> Result<ListOutcome<'e>, ListError> {
         let entry = sides.entry;
         let has_units = entry.compare.iter().any(|pair| pair.report == UNITS);
         let units = self.units.filter(|_| has_units);

@@ -17,7 +17,7 @@ use crate::{
     plan::Plan,
     sending::{ReadError, Session},
 };
-use request::{OrgId, ReportId, RequestIds};
+use request::{OrgId, ReportId, RequestId, RequestIds};
 
 #[derive(Debug)]
 pub struct Scope<'a> {
@@ -38,6 +38,15 @@ impl<'a> Scope<'a> {
             ledger,
             subjects: subjects.collect(),
         }
+    }
+
+    /// The selected requests in plan order: as differences name them, as people read them, and the job of each.
+    pub fn requests(&self) -> Vec<(RequestId, String, String)> {
+        let names = self.subjects.iter().map(|it| {
+            let name = it.planned.request.named(it.who());
+            (it.id(), name, it.planned.job.to_string())
+        });
+        names.collect()
     }
 
     pub async fn ask<A: Api>(

@@ -13,7 +13,7 @@ use crate::{
     text::{named_phrases, one_line},
 };
 use reconcile::{Amount, IdParts};
-use request::{OrgId, Period, ReportType, internal_mark};
+use request::{OrgId, Period, ReportType, internal_mark, who};
 
 /// Of one sub-partner (or the partner itself), period and `internal`, and of one value of each of the columns `by`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,14 @@ pub struct Total {
     /// Of each type whose file has a sum, in plain decimals.
     pub sums: BTreeMap<ReportType, String>,
     pub agreement: Agreement,
+}
+
+impl Total {
+    /// As people read it, without its columns: `Acme 2026-10`.
+    pub fn subject(&self) -> String {
+        let who = who(self.label.as_deref(), self.sub_partner.as_ref().map(OrgId::as_str));
+        format!("{who} {}{}", self.period, internal_mark(self.internal))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -448,6 +448,10 @@ pub(super) struct AuditArgs {
     #[arg(long, env = "MONTHEND_NO_FILES")]
     pub(super) no_files: bool,
 
+    /// Write a test case for each request, sum and list as JUnit XML
+    #[arg(long, help_heading = "Outputs", env = "MONTHEND_AUDIT_JUNIT", value_name = "FILE")]
+    pub(super) junit: Option<PathBuf>,
+
     #[command(flatten)]
     pub(super) previous: PreviousArgs,
 

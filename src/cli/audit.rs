@@ -12,10 +12,12 @@ use super::{
     error::CliError,
     exit::Exit,
     gone::{TraceSearch, forgotten_of_history, trace_of},
+    offline::FileSources,
     opened_ledger::OpenedLedger,
     plan::discovered,
     planning::Planning,
     read_session::ReadSession,
+    reconcile::audit_lists,
     results,
     signals::Signals,
     status::{history_of, warn_of_run, warn_where_refused},
@@ -24,10 +26,11 @@ use super::{
 use crate::{
     api::HttpApi,
     audit::{Checked, FileChecks, Files, MaxDrop, Previous, Remedy, Scope},
+    files,
     inventory::ServerReports,
     ledger::{Ledger, LedgerError, RecordedHashes, Row, read_file, refuse_mixing, refuse_unmerged},
     manifest::{Discovered, Manifest},
-    output::{AuditView, history},
+    output::{AuditView, audit_cases, checks_junit, history},
     plan::{Plan, Selection, take_known},
     sending::{ReadError, Session},
     text::count,
@@ -45,6 +48,8 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
     let credentials = if args.offline { None } else { Some(credentials(&context)?) };
 
     let path = real_ledger(&context.ledger)?;
+    let mut guard = context.guard()?;
+    let junit = args.junit.as_deref().map(|path| guard.document("--junit", path)).transpose()?;
     let reading = read_file(&path)?;
     let known = reading.as_ref().map(|reading| &reading.ledger);
     refuse_mixing(&path, known, context.is_rehearsal())?;
@@ -59,6 +64,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
     let reading = reading.unwrap_or_default();
     tell_repairs(&context.ledger, &reading, RepairNote::Left);
     let ledger = &reading.ledger;
+    guard.spare_collected(ledger, path.parent().unwrap_or(Path::new("")))?;
     let discovering =
         if args.offline { take_known(&mut manifest, ledger, &selection.jobs)? } else { Vec::new() };
 
@@ -79,6 +85,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
         is_offline: args.offline,
     };
     let concurrency = context.settings.limits.concurrency.get();
+    let mut known_sub_partners = Discovered::new();
     let (plan, selected, server_reports) = match credentials {
         None => {
             let (plan, selected) = planning.plan(&Discovered::new())?;
@@ -91,6 +98,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
             let (plan, selected) = planning.plan(&discovered)?;
             let scope = Scope::new(&plan, &selected, ledger);
             let server_reports = ask(&scope, &server.session, concurrency, &signals).await?;
+            known_sub_partners = discovered;
             (plan, selected, Some(server_reports))
         }
     };
@@ -98,22 +106,38 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
     signals.end_at_once();
     let hashes = history::recorded_hashes(&history_of(&path).lines);
     let ledger_folder = path.parent().unwrap_or(Path::new(""));
-    let files = |folder, recorded| (!args.no_files).then_some(Files { folder, recorded });
+    let files_in = |folder, recorded| (!args.no_files).then_some(Files { folder, recorded });
     let not_compared = RecordedHashes::new();
     let previous = earlier.as_ref().map(|earlier| Previous {
         ledger: &earlier.ledger,
         selected: earlier_rows(&selection, earlier, &manifest, (&plan, &path)),
-        files: files(&earlier.folder, &not_compared),
+        files: files_in(&earlier.folder, &not_compared),
         max_drop: &max_drop,
         totals: context.settings.audit.totals.as_ref(),
     });
     let scope = Scope::new(&plan, &selected, ledger);
     let mut audit = scope.compare(
         server_reports.as_deref(),
-        files(ledger_folder, &hashes),
+        files_in(ledger_folder, &hashes),
         FileChecks::from(&context.settings),
         previous.as_ref(),
     );
+
+    let list_note = if args.no_files {
+        None
+    } else {
+        let (lists, note) = audit_lists(&FileSources {
+            context: &context,
+            manifest: &manifest,
+            discovered: &known_sub_partners,
+            selection: &selection,
+            plan: &plan,
+            ledger,
+            files: Files { folder: ledger_folder, recorded: &hashes },
+        });
+        audit.add_lists(lists);
+        note
+    };
 
     let search = TraceSearch {
         context: &context,
@@ -157,6 +181,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
         }));
     }
     notes.extend(earlier.as_ref().and_then(|it| incomparable_note(it, &audit.checked)));
+    notes.extend(list_note);
     notes.extend(relabelled(ledger, &plan));
     notes.extend(leftover_note(&selection.leftover(ledger, &plan, &manifest)));
     let view = AuditView {
@@ -171,6 +196,12 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
     };
     if args.format == PlanFormat::Csv {
         notes.iter().for_each(|note| info!("{note}"));
+    }
+    if let Some(place) = &junit {
+        let cases = audit_cases(&audit, &scope.requests());
+        checks_junit("audit", &manifest.name, cases)
+            .and_then(|xml| files::replace(place, xml.as_bytes()))
+            .map_err(|why| CliError::Page { path: place.clone(), why })?;
     }
     results::show(&view, args.format)?;
     Ok(exit)

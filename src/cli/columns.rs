@@ -10,7 +10,7 @@ use crate::{audit, output::ColumnsView};
 /// Reads only, without the lock; asks no server.
 pub(super) fn columns(args: &ColumnsArgs) -> Result<Exit, CliError> {
     let input = OfflineInput::open(&args.offline)?;
-    let collection = input.collection(&input.selection);
+    let collection = input.sources().collection(&input.selection);
     let (types, missing) = audit::columns(&collection, &input.context.settings.files);
     let is_expected = types.iter().all(|it| it.differences.is_empty());
     let exit = if is_expected && missing.is_empty() { Exit::Success } else { Exit::Failures };

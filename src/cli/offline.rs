@@ -27,9 +27,9 @@ pub(super) struct OfflineInput {
     pub(super) context: Context,
     pub(super) manifest: Manifest,
     pub(super) selection: Selection,
-    pub(super) ledger: Ledger,
+    ledger: Ledger,
     /// The requests that are planned; where the selection matches none of them, the ledger's rows that it matches.
-    pub(super) plan: Plan,
+    plan: Plan,
     /// The real path of the ledger.
     path: PathBuf,
     recorded: RecordedHashes,
@@ -74,8 +74,9 @@ impl OfflineInput {
                     return Err(CliError::NotPlanned { source, as_of });
                 }
                 let rows_are = count(rows.len(), "row");
-                notes
-                    .push(format!("nothing of this is planned any more: {rows_are} of the ledger"));
+                notes.push(format!(
+                    "nothing that is selected is planned any more; {rows_are} of the ledger are read"
+                ));
                 Plan::of_rows(rows)
             }
             Err(error) => return Err(error),
@@ -84,37 +85,64 @@ impl OfflineInput {
         Ok(OfflineInput { context, manifest, selection, ledger, plan, path, recorded, notes })
     }
 
+    pub(super) fn sources(&self) -> FileSources<'_> {
+        static NOBODY: LazyLock<Discovered> = LazyLock::new(Discovered::new);
+        FileSources {
+            context: &self.context,
+            manifest: &self.manifest,
+            discovered: &NOBODY,
+            selection: &self.selection,
+            plan: &self.plan,
+            ledger: &self.ledger,
+            files: Files { folder: folder_of(&self.path), recorded: &self.recorded },
+        }
+    }
+}
+
+/// The collected files that commands look into, and what says which they are.
+#[derive(Clone, Copy)]
+pub(super) struct FileSources<'a> {
+    pub(super) context: &'a Context,
+    pub(super) manifest: &'a Manifest,
+    /// The sub-partners that the API listed.
+    pub(super) discovered: &'a Discovered,
+    pub(super) selection: &'a Selection,
+    pub(super) plan: &'a Plan,
+    pub(super) ledger: &'a Ledger,
+    pub(super) files: Files<'a>,
+}
+
+impl<'a> FileSources<'a> {
     /// The requests that `selection` matches.
     pub(super) fn ids(&self, selection: &Selection) -> RequestIds {
-        let ids = selection.of_plan(&self.plan, &self.manifest, &Discovered::new(), &self.ledger);
+        let ids = selection.of_plan(self.plan, self.manifest, self.discovered, self.ledger);
         ids.unwrap_or_default()
     }
 
     /// The files of the requests that `selection` matches.
-    pub(super) fn collection(&self, selection: &Selection) -> Collection<'_> {
-        let files = Files { folder: folder_of(&self.path), recorded: &self.recorded };
-        Collection::new(self.selected(selection), &self.ledger, files)
+    pub(super) fn collection(&self, selection: &Selection) -> Collection<'a> {
+        Collection::new(self.selected(selection), self.ledger, self.files)
     }
 
     /// The files of the same requests, as they were collected with an earlier ledger.
-    pub(super) fn collection_of<'a>(
-        &'a self,
+    pub(super) fn collection_of<'e>(
+        &'e self,
         selection: &Selection,
-        earlier: &'a OpenedLedger,
-    ) -> Collection<'a> {
+        earlier: &'e OpenedLedger,
+    ) -> Collection<'e> {
         static NOT_COMPARED: LazyLock<RecordedHashes> = LazyLock::new(RecordedHashes::new);
         let files = Files { folder: &earlier.folder, recorded: &NOT_COMPARED };
         let collection = Collection::new(self.selected(selection), &earlier.ledger, files);
         collection.earlier(earlier.path.display().to_string())
     }
 
-    fn selected(&self, selection: &Selection) -> impl Iterator<Item = &Planned> {
+    fn selected(&self, selection: &Selection) -> impl Iterator<Item = &'a Planned> + use<'a> {
         let selected = self.ids(selection);
         self.plan.requests().iter().filter(move |planned| selected.contains(&planned.id))
     }
 
     /// No output may be a collected file.
     pub(super) fn spare_collected(&self, guard: &Guard) -> Result<(), GuardError> {
-        guard.spare_collected(&self.ledger, folder_of(&self.path))
+        guard.spare_collected(self.ledger, self.files.folder)
     }
 }

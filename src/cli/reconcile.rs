@@ -9,15 +9,15 @@ use super::{
     args::{PlanFormat, ReconcileArgs},
     error::CliError,
     exit::Exit,
-    offline::OfflineInput,
+    offline::{FileSources, OfflineInput},
     opened_ledger::OpenedLedger,
     results,
 };
 use crate::{
-    audit::{EntrySides, ListError, ListOutcome, Reconciliation},
+    audit::{AuditedList, EntrySides, ListError, ListOutcome, Reconciliation},
     files::{self, NewFile},
     manifest::{OtherSide, ReconcileEntry},
-    output::{ReconcileView, View as _, reconcile_junit},
+    output::{CheckCase, ReconcileView, View as _, checks_junit},
     plan::{Planned, Selection},
     text::named,
 };
@@ -47,29 +47,17 @@ pub(super) enum ReconcileError {
 /// Reads only, without the lock; asks no server.
 pub(super) fn reconcile(args: &ReconcileArgs) -> Result<Exit, CliError> {
     let input = OfflineInput::open(&args.offline)?;
-    let entries = chosen(args, &input)?;
-    let earlier: Vec<Option<OpenedLedger>> =
-        entries.iter().map(|entry| open_earlier(entry, &input)).collect::<Result<_, _>>()?;
-    let outputs = outputs(args, &input, &entries, &earlier)?;
-
-    // What an entry is compared with may be of another type.
-    let selection = Selection { types: Vec::new(), ..input.selection.clone() };
-    let collection = input.collection(&selection);
-    let reconciliation =
-        Reconciliation { collection: &collection, units: input.manifest.units.as_ref() };
+    let sources = input.sources();
+    let entries = chosen(args, &sources)?;
+    let outputs = outputs(args, &sources, &entries)?;
     let mut outcomes = Vec::new();
     let mut left_out = Vec::new();
-    for (entry, earlier) in entries.iter().copied().zip(&earlier) {
-        let of_jobs = of_jobs(entry, &input)?;
-        let earlier = earlier.as_ref().map(|it| input.collection_of(&selection, it));
-        let sides = EntrySides { entry, of_jobs, earlier };
-        let periods = reconciliation.periods(&sides).len();
-        if periods == 0 {
+    for entry in entries.iter().copied() {
+        let of_entry = compare(entry, &sources)?;
+        if of_entry.is_empty() {
             left_out.push(&*entry.name);
         }
-        warn_of_one_list(entry, periods);
-        let failed = |source| ReconcileError::List { entry: entry.name.to_string(), source };
-        outcomes.extend(reconciliation.compare(&sides).map_err(failed)?);
+        outcomes.extend(of_entry);
     }
     let left_out_names = named(&left_out, left_out.len());
     if outcomes.is_empty() {
@@ -88,20 +76,75 @@ pub(super) fn reconcile(args: &ReconcileArgs) -> Result<Exit, CliError> {
         notes: &notes,
         exit_code: exit.code(),
     };
+    let failed = |place: &PathBuf, why| CliError::Page { path: place.clone(), why };
     for (entry, place) in entries.iter().zip(&outputs.tables) {
         let of_entry: Vec<&ListOutcome<'_>> =
             outcomes.iter().filter(|it| it.entry.name == entry.name).collect();
-        write_csv(&ReconcileView { outcomes: &of_entry, ..view }, place)
-            .map_err(|why| CliError::Page { path: place.clone(), why })?;
+        let of_entry = ReconcileView { outcomes: &of_entry, ..view };
+        write_csv(&of_entry, place).map_err(|why| failed(place, why))?;
     }
     if let Some(place) = &outputs.junit {
-        let written = reconcile_junit(&input.manifest.name, &outcomes)
-            .map_err(io::Error::other)
-            .and_then(|xml| files::replace(place, xml.as_bytes()));
-        written.map_err(|why| CliError::Page { path: place.clone(), why })?;
+        let cases = outcomes.iter().map(CheckCase::from);
+        let written = checks_junit("reconcile", &input.manifest.name, cases);
+        written
+            .and_then(|it| files::replace(place, it.as_bytes()))
+            .map_err(|why| failed(place, why))?;
     }
     results::show(&view, args.format)?;
     Ok(exit)
+}
+
+/// Compares an entry in each of its periods; empty where the selection leaves no request of it.
+fn compare<'a>(
+    entry: &'a ReconcileEntry,
+    sources: &FileSources<'a>,
+) -> Result<Vec<ListOutcome<'a>>, CliError> {
+    let opened = open_earlier(entry, sources)?;
+    // What an entry is compared with may be of another type.
+    let selection = Selection { types: Vec::new(), ..sources.selection.clone() };
+    let collection = sources.collection(&selection);
+    let sides = EntrySides {
+        entry,
+        of_jobs: of_jobs(entry, sources)?,
+        earlier: opened.as_ref().map(|it| sources.collection_of(&selection, it)),
+    };
+    let units = sources.manifest.units.as_ref();
+    let reconciliation = Reconciliation { collection: &collection, units };
+    warn_of_one_list(entry, reconciliation.periods(&sides).len());
+    let compared = reconciliation.compare(&sides);
+    let failed = |source| ReconcileError::List { entry: entry.name.to_string(), source };
+    Ok(compared.map_err(failed)?)
+}
+
+/// For `audit`: every entry in every period, and what else there is to know. A list that cannot be compared is a
+/// difference.
+pub(super) fn audit_lists(sources: &FileSources<'_>) -> (Vec<AuditedList>, Option<String>) {
+    let selection = sources.selection;
+    // A list is about all requests of a period.
+    let is_narrowed = !selection.jobs.is_empty()
+        || !selection.sub_partners.is_empty()
+        || selection.partition.is_some();
+    let types = &selection.types;
+    let mut lists = Vec::new();
+    let mut left_out = Vec::new();
+    for entry in &sources.manifest.reconcile {
+        let is_selected = types.is_empty() || types.contains(&entry.report_type);
+        if is_narrowed && matches!(entry.with, OtherSide::List(_)) {
+            left_out.push(&*entry.name);
+        } else if is_selected {
+            match compare(entry, sources) {
+                Ok(outcomes) => lists.extend(outcomes.iter().map(AuditedList::from)),
+                Err(error) => lists.push(AuditedList::failed(entry, error.text())),
+            }
+        }
+    }
+    let note = (!left_out.is_empty()).then(|| {
+        let names = named(&left_out, left_out.len());
+        format!(
+            "the selection leaves parts of the month, so these lists were not compared: {names}"
+        )
+    });
+    (lists, note)
 }
 
 fn write_csv(view: &ReconcileView<'_>, place: &Path) -> io::Result<()> {
@@ -113,9 +156,9 @@ fn write_csv(view: &ReconcileView<'_>, place: &Path) -> io::Result<()> {
 /// The entries that `--name` and `--type` leave.
 fn chosen<'a>(
     args: &ReconcileArgs,
-    input: &'a OfflineInput,
+    sources: &FileSources<'a>,
 ) -> Result<Vec<&'a ReconcileEntry>, ReconcileError> {
-    let all = &input.manifest.reconcile;
+    let all = &sources.manifest.reconcile;
     let names = |entries: &[&ReconcileEntry]| {
         let names: Vec<String> = entries.iter().map(|entry| entry.name.to_string()).collect();
         named(&names, names.len())
@@ -130,7 +173,7 @@ fn chosen<'a>(
     if let (Some(name), true) = (&args.name, entries.is_empty()) {
         return Err(ReconcileError::Unknown { name: name.clone(), there: names(&written) });
     }
-    let types = &input.selection.types;
+    let types = &sources.selection.types;
     entries.retain(|entry| types.is_empty() || types.contains(&entry.report_type));
     if entries.is_empty() {
         return Err(ReconcileError::NothingSelected(names(&written)));
@@ -144,17 +187,17 @@ fn chosen<'a>(
 /// The requests that the jobs of an entry name; `None`: all.
 fn of_jobs(
     entry: &ReconcileEntry,
-    input: &OfflineInput,
+    sources: &FileSources<'_>,
 ) -> Result<Option<RequestIds>, ReconcileError> {
     let jobs: Vec<String> = entry.jobs.iter().map(|job| job.to_string()).collect();
     let named_jobs = named(&jobs, jobs.len());
-    let ids = (!jobs.is_empty()).then(|| input.ids(&Selection { jobs, ..Selection::default() }));
+    let ids = (!jobs.is_empty()).then(|| sources.ids(&Selection { jobs, ..Selection::default() }));
     let is_compared = |planned: &Planned| {
         planned.request.report_type == entry.report_type
             && planned.request.internal == entry.internal
             && ids.as_ref().is_none_or(|ids| ids.contains(&planned.id))
     };
-    if input.plan.requests().iter().any(is_compared) {
+    if sources.plan.requests().iter().any(is_compared) {
         return Ok(ids);
     }
     let of_jobs = if ids.is_some() { format!(" of {named_jobs}") } else { String::new() };
@@ -167,10 +210,10 @@ fn of_jobs(
 
 fn open_earlier(
     entry: &ReconcileEntry,
-    input: &OfflineInput,
+    sources: &FileSources<'_>,
 ) -> Result<Option<OpenedLedger>, CliError> {
     let OtherSide::Ledger(path) = &entry.with else { return Ok(None) };
-    let context = &input.context;
+    let context = sources.context;
     let path = context.as_rehearsed(path);
     OpenedLedger::to_compare_with(&path, context.is_rehearsal()).map(Some)
 }
@@ -197,14 +240,10 @@ struct OutputFiles {
 
 fn outputs(
     args: &ReconcileArgs,
-    input: &OfflineInput,
+    sources: &FileSources<'_>,
     entries: &[&ReconcileEntry],
-    earlier: &[Option<OpenedLedger>],
 ) -> Result<OutputFiles, CliError> {
-    let mut guard = input.context.guard()?;
-    for opened in earlier.iter().flatten() {
-        guard.ledger(&opened.path);
-    }
+    let mut guard = sources.context.guard()?;
     let mut tables = Vec::new();
     if let Some(path) = &args.output {
         if path.extension().is_none_or(|it| !it.eq_ignore_ascii_case("csv")) {
@@ -219,9 +258,13 @@ fn outputs(
         }
     }
     let junit = args.junit.as_deref().map(|path| guard.document("--junit", path)).transpose()?;
-    input.spare_collected(&guard)?;
-    for opened in earlier.iter().flatten() {
-        guard.spare_collected(&opened.ledger, &opened.folder)?;
+    sources.spare_collected(&guard)?;
+    if guard.may_be_collected() {
+        for entry in &sources.manifest.reconcile {
+            if let Some(earlier) = open_earlier(entry, sources)? {
+                guard.spare_collected(&earlier.ledger, &earlier.folder)?;
+            }
+        }
     }
     Ok(OutputFiles { tables, junit })
 }

@@ -128,6 +128,7 @@ fn shown_to_people(text: &str) -> Vec<String> {
         }],
         checked: Checked::default(),
         totals: Vec::new(),
+        lists: Vec::new(),
     };
     let failing = HistoryEvent::Failing { failures: 1, error: text.to_owned() };
     let attempted = HistoryEvent::Failed {

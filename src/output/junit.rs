@@ -1,6 +1,10 @@
 //! `--junit`: one test case for each selected row.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+    time::Duration,
+};
 
 use quick_junit::{
     NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite, XmlString,
@@ -11,10 +15,11 @@ use super::{
     words,
 };
 use crate::{
-    audit::ListOutcome,
+    audit::{Audit, AuditedList, Difference, DifferenceKind, ListOutcome, Total},
     ledger::{Row, State},
     text::one_line,
 };
+use request::RequestId;
 
 /// JUnit XML as GitLab and Jenkins read it. Ids stand in `system-out`: the schema of Jenkins' xUnit plugin
 /// (junit-10.xsd) has no properties there.
@@ -40,26 +45,100 @@ pub(super) fn junit(ending: &Ending<'_>) -> Result<String, SerializeError> {
     written(about.command, suite)
 }
 
-/// A test case for each entry of `reconcile:` and period.
-pub fn reconcile_junit(
-    manifest: &str,
-    outcomes: &[ListOutcome<'_>],
-) -> Result<String, SerializeError> {
-    let mut suite = TestSuite::new(text(manifest));
-    for outcome in outcomes {
-        let mut status = TestCaseStatus::success();
-        if !outcome.is_agreement() {
-            status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            status.set_type(text("not_reconciled"));
-            status.set_message(text(&outcome.summary()));
-            status.set_description(text(&outcome.summary()));
+/// One thing that was checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckCase {
+    pub class: String,
+    pub name: String,
+    /// The kinds of what is wrong, and what there is to say.
+    pub failure: Option<(String, String)>,
+}
+
+impl From<&AuditedList> for CheckCase {
+    fn from(list: &AuditedList) -> Self {
+        let failure = list.difference.iter();
+        CheckCase::new("lists", &list.name, failure)
+    }
+}
+
+impl From<&ListOutcome<'_>> for CheckCase {
+    fn from(outcome: &ListOutcome<'_>) -> Self {
+        let kind = DifferenceKind::NotReconciled.word().to_owned();
+        CheckCase {
+            class: "lists".to_owned(),
+            name: format!("{} {}", outcome.entry.name, outcome.period),
+            failure: (!outcome.is_agreement()).then(|| (kind, outcome.summary())),
         }
-        let name = format!("{} {}", outcome.entry.name, outcome.period);
+    }
+}
+
+impl CheckCase {
+    fn new<'a>(class: &str, name: &str, differences: impl Iterator<Item = &'a Difference>) -> Self {
+        let (kinds, texts): (Vec<&str>, Vec<String>) =
+            differences.map(|it| (it.kind.word(), it.advice())).unzip();
+        CheckCase {
+            class: class.to_owned(),
+            name: name.to_owned(),
+            failure: (!kinds.is_empty()).then(|| (kinds.join(", "), texts.join("; "))),
+        }
+    }
+}
+
+/// A case for each request, by id, name and job; for each sum, each list, and whoever has vanished.
+pub fn audit_cases(audit: &Audit, requests: &[(RequestId, String, String)]) -> Vec<CheckCase> {
+    let mut of_request: HashMap<RequestId, Vec<&Difference>> = HashMap::new();
+    let mut of_totals: HashMap<&str, &Difference> = HashMap::new();
+    let mut vanished = Vec::new();
+    for difference in &audit.differences {
+        match (difference.kind, difference.request_id) {
+            (DifferenceKind::TotalsDiffer, _) => {
+                of_totals.insert(&difference.subject, difference);
+            }
+            (DifferenceKind::Vanished, _) => vanished.push(difference),
+            (_, Some(id)) => of_request.entry(id).or_default().push(difference),
+            (_, None) => {} // of a list
+        }
+    }
+    let rows = requests.iter().map(|(id, name, job)| {
+        CheckCase::new(job, name, of_request.get(id).into_iter().flatten().copied())
+    });
+    let mut totals: Vec<String> = audit.totals.iter().map(Total::subject).collect();
+    totals.dedup();
+    let totals = totals.iter().map(|name| {
+        CheckCase::new("totals", name, of_totals.get(name.as_str()).copied().into_iter())
+    });
+    let lists = audit.lists.iter().map(CheckCase::from);
+    let vanished =
+        vanished.into_iter().map(|it| CheckCase::new("previous", &it.subject, [it].into_iter()));
+    rows.chain(totals).chain(lists).chain(vanished).collect()
+}
+
+/// JUnit XML of what a command checked.
+pub fn checks_junit(
+    command: &str,
+    manifest: &str,
+    cases: impl IntoIterator<Item = CheckCase>,
+) -> io::Result<String> {
+    let mut suite = TestSuite::new(text(manifest));
+    let mut names = HashSet::new();
+    for (number, check) in cases.into_iter().enumerate() {
+        let status = match &check.failure {
+            None => TestCaseStatus::success(),
+            Some((kinds, why)) => {
+                let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+                status.set_type(text(kinds));
+                status.set_message(text(why));
+                status.set_description(text(why));
+                status
+            }
+        };
+        let is_new = names.insert((check.class.clone(), check.name.clone()));
+        let name = if is_new { check.name } else { format!("{} {number}", check.name) };
         let mut case = TestCase::new(text(&name), status);
-        case.set_classname("lists");
+        case.set_classname(text(&check.class));
         suite.add_test_case(case);
     }
-    written("reconcile", suite)
+    written(command, suite).map_err(io::Error::other)
 }
 
 fn written(command: &str, suite: TestSuite) -> Result<String, SerializeError> {

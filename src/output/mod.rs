@@ -49,7 +49,7 @@ pub use document::{Document, DocumentKind};
 pub use ending::{About, Ending};
 pub use github::GithubActions;
 pub use heading::{Workload, first_line};
-pub use junit::reconcile_junit;
+pub use junit::{CheckCase, audit_cases, checks_junit};
 pub use life_view::LifeView;
 pub use next::{Commands, Hint};
 pub use people::ForPeople;

@@ -1,0 +1,64 @@
+//! What an audit says of `reconcile:`.
+
+use super::{
+    difference::{Difference, DifferenceKind},
+    reconciliation::ListOutcome,
+    remedy::Remedy,
+};
+use crate::{manifest::ReconcileEntry, text::one_line};
+use reconcile::IdParts;
+
+/// An entry, in one period.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditedList {
+    /// `invoice 2026-09`; only the entry's name where it could not be compared in any period.
+    pub name: String,
+    /// `None`: all agrees.
+    pub difference: Option<Difference>,
+}
+
+impl From<&ListOutcome<'_>> for AuditedList {
+    /// Files that are left out because they are missing or changed have a difference of their own.
+    fn from(outcome: &ListOutcome<'_>) -> Self {
+        let entry = outcome.entry;
+        let name = format!("{} {}", entry.name, outcome.period);
+        let unfit = outcome.missing.iter().filter(|it| !it.is_known_to_audit);
+        let unfit: Vec<&str> = unfit.map(|it| it.subject.as_str()).collect();
+        if outcome.outcome.is_agreement() && unfit.is_empty() {
+            return AuditedList { name, difference: None };
+        }
+        let ids: Vec<String> =
+            outcome.outcome.differences().map(|key| outcome.id(&key).to_string()).collect();
+        let parts = parts(entry).text(&outcome.period.to_string());
+        let parts = parts.texts(ids.iter().map(String::as_str)).texts(unfit);
+        let other = one_line(&outcome.other_side());
+        let what = format!("its {} files and {other}: {}", entry.report_type, outcome.summary());
+        AuditedList { difference: Some(difference(parts, name.clone(), what)), name }
+    }
+}
+
+impl AuditedList {
+    /// `why` the entry could not be compared.
+    pub fn failed(entry: &ReconcileEntry, why: String) -> Self {
+        let name = entry.name.to_string();
+        let difference = difference(parts(entry), name.clone(), format!("not compared: {why}"));
+        AuditedList { name, difference: Some(difference) }
+    }
+}
+
+fn parts(entry: &ReconcileEntry) -> IdParts {
+    IdParts::new(DifferenceKind::NotReconciled.word()).text(&entry.name)
+}
+
+fn difference(parts: IdParts, subject: String, what: String) -> Difference {
+    Difference {
+        id: parts.finish(),
+        kind: DifferenceKind::NotReconciled,
+        request_id: None,
+        report_id: None,
+        file: None,
+        subject,
+        what,
+        remedy: Remedy::Look("`monthend reconcile` shows the keys"),
+    }
+}
