@@ -236,6 +236,7 @@ async fn play(partners: usize, is_wide: bool, way: Way, rate: Rate) -> Figures {
         wait: Duration::from_secs(1800),
         overwrite: Overwrite::Ours,
         any_content: false,
+        rules: Default::default(),
         concurrency: limits.concurrency.get(),
         silence: Duration::from_secs(60),
     };

@@ -89,6 +89,7 @@ impl Collection {
             wait: self.wait,
             overwrite: self.overwrite,
             any_content: self.any_content,
+            rules: settings.files.clone(),
             concurrency: settings.limits.concurrency.get(),
             silence: settings.api.request_timeout,
         };

@@ -27,6 +27,7 @@ use super::{
 use crate::{
     api::{Api, Listed},
     ledger::{JournalError, RecordedHashes, Row, RowIndex},
+    manifest::FileRules,
     run::{EventKind, Fetched, NewReports, NotCollected, Shared, StopReason},
     sending::ReadError,
 };
@@ -49,6 +50,8 @@ pub struct CollectInput<'a, H> {
     pub overwrite: Overwrite,
     /// Whether what is no table is accepted.
     pub any_content: bool,
+    /// What the files of each type look like.
+    pub rules: FileRules,
     /// How many rows may be in work together.
     pub concurrency: usize,
     /// A download without a byte for so long has broken.
@@ -112,6 +115,7 @@ pub async fn collect<A: Api, H: Host>(
         options: FetchOptions {
             overwrite: setup.overwrite,
             any_content: setup.any_content,
+            rules: setup.rules,
             silence: setup.silence,
         },
     };
@@ -181,7 +185,7 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, A, H> {
         if !shared.stopping.is_stopping() {
             self.leave().await;
         }
-        self.columns.tell();
+        self.columns.tell(&self.carrier.options.rules);
         self.unrecorded
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tracing::warn;
 
 use super::TableShape;
-use crate::{ledger::Row, text::named};
+use crate::{ledger::Row, manifest::FileRules, text::named};
 use request::ReportType;
 
 #[derive(Debug, Default)]
@@ -25,9 +25,11 @@ impl CollectedHeaders {
         files.push(row.collected.file.clone());
     }
 
-    /// Reports files that differ from most of their type, and those that are not UTF-8: one line each kind.
-    pub(super) fn tell(&self) {
+    /// Reports files that differ from most of their type, those that are not as `files:` says, and those that are not
+    /// UTF-8: one line each kind.
+    pub(super) fn tell(&self, rules: &FileRules) {
         for kind in ReportType::ALL {
+            self.tell_unexpected(kind, rules);
             let of_kind = self.headers.iter().filter(|((found, _), _)| *found == kind);
             let mut of_kind: Vec<_> = of_kind.map(|((_, header), files)| (header, files)).collect();
             of_kind.sort_by_key(|(_, files)| std::cmp::Reverse(files.len()));
@@ -45,6 +47,25 @@ impl CollectedHeaders {
         if !self.not_utf8.is_empty() {
             let files = named(self.not_utf8.first(), self.not_utf8.len());
             warn!("{files}: not UTF-8; kept as it came");
+        }
+    }
+}
+
+impl CollectedHeaders {
+    fn tell_unexpected(&self, kind: ReportType, rules: &FileRules) {
+        let Some(rule) = rules.get(&kind) else { return };
+        let of_kind = self.headers.iter().filter(|((found, _), _)| *found == kind);
+        for ((_, header), files) in of_kind {
+            let found = rule.expected.differences(header);
+            if !found.is_empty() {
+                let texts =
+                    found.iter().take(10).map(|it| format!("{} {}", it.kind.as_str(), it.column));
+                warn!(
+                    "{}: the columns are not as `files:` in the manifest says: {}",
+                    named(files.first(), files.len()),
+                    texts.collect::<Vec<_>>().join(", ")
+                );
+            }
         }
     }
 }

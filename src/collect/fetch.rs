@@ -22,6 +22,7 @@ use crate::{
     api::{Api, DownloadUrl, Listed},
     files,
     ledger::{Collected, JournalError, Obstacle, RecordedHashes, Row, RowIndex},
+    manifest::FileRules,
     run::{DiskTrouble, NotCollected, Shared},
     sending::{Halt, ReadError},
     text::{one_line, system_says},
@@ -31,10 +32,11 @@ use request::ReportStatus;
 /// In bytes. A larger file is no report: the largest that are known have some GiB.
 const LARGEST: u64 = 64 * 1024 * 1024 * 1024;
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct FetchOptions {
     pub(super) overwrite: Overwrite,
     pub(super) any_content: bool,
+    pub(super) rules: FileRules,
     /// A download without a byte for so long has broken.
     pub(super) silence: Duration,
 }
@@ -189,12 +191,16 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
         }
     }
 
-    /// Whether the file is one cell that no other file of its type has as a column.
+    /// Whether the file is one cell that neither `files:` nor another file of its type has as a column.
     async fn is_doubtful(&self, fetched: &ArrivedFile) -> bool {
         let Some(name) = fetched.whole.content.only_cell() else {
             return false;
         };
         if self.options.any_content {
+            return false;
+        }
+        let rule = self.options.rules.get(&fetched.row.request().report_type);
+        if rule.is_some_and(|rule| rule.has_column(name)) {
             return false;
         }
         let others: Vec<PathBuf> = {

@@ -405,6 +405,7 @@ impl History<'_> {
             wait: Duration::from_secs(600),
             overwrite: Overwrite::Ours,
             any_content: false,
+            rules: Default::default(),
             concurrency: 4,
             silence: Duration::from_secs(60),
         };

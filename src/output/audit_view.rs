@@ -280,6 +280,7 @@ mod tests {
         );
         Audit {
             differences,
+            lists: Vec::new(),
             checked: Checked {
                 requests: 1_300,
                 reports: 1_299,
