@@ -56,8 +56,7 @@ impl<R: Read> Table<R> {
         let mut builder = ReaderBuilder::new();
         builder.has_headers(false).flexible(true).delimiter(separator);
         let reader = builder.buffer_capacity(1 << 16).from_reader(input);
-        let mut table =
-            Table {
+        let mut table = Table {
             columns: Vec::new(),
             reader,
             row: 0,
