@@ -82,7 +82,7 @@ impl Files<'_> {
             Err(e) => return unreadable(e),
         };
         let found = match input.read_all() {
-            Ok(read) => hexadecimal(&read.sha256()),
+            Ok(whole) => hexadecimal(&whole.sha256()),
             Err(e) => return unreadable(e),
         };
         let known = &collected.sha256;

@@ -91,8 +91,8 @@ impl ListOutcome<'_> {
         let figures = units.and_then(|at| difference.figures.get(at));
         let (Some(division), Some(figures)) = (&self.division, figures) else { return false };
         match (&figures.report, &figures.list, difference.carried.first()) {
-            (Some(units), Some(list), Some(Some(usage))) if difference.class == Class::Differs => {
-                units != list && division.explains(list, usage, units)
+            (Some(report), Some(list), Some(Some(usage))) if difference.class == Class::Differs => {
+                report != list && division.explains(list, usage, report)
             }
             _ => false,
         }
@@ -163,14 +163,12 @@ impl Reconciliation<'_> {
         loop {
             let mut comparison = Comparison::new(rules.clone());
             let report = FileSide { side: Side::Report, entry, translations, units };
-            let requests = self.collection.of(entry.report_type, period);
-            let requests = requests.filter(|it| sides.takes(it));
-            let report_files = unfit.add(&report, &mut comparison, self.collection, requests);
             let list = FileSide { side: Side::List, units: None, ..report };
-            let mut add = |collection: &CollectedFiles<'_>, report_type| {
-                let requests = collection.of(report_type, period).filter(|it| sides.takes(it));
-                unfit.add(&list, &mut comparison, collection, requests)
+            let mut add = |side: &FileSide<'_>, files: &CollectedFiles<'_>, report_type| {
+                let requests = files.of(report_type, period).filter(|it| sides.takes(it));
+                unfit.add(side, &mut comparison, files, requests)
             };
+            let report_files = add(&report, self.collection, entry.report_type);
             let list_files = match &entry.with {
                 OtherSide::List(file) => {
                     let path = file.path(period);
@@ -178,9 +176,10 @@ impl Reconciliation<'_> {
                     vec![path.display().to_string()]
                 }
                 OtherSide::Ledger(_) => {
-                    sides.earlier.as_ref().map_or_else(Vec::new, |it| add(it, entry.report_type))
+                    let earlier = sides.earlier.as_ref();
+                    earlier.map_or_else(Vec::new, |it| add(&list, it, entry.report_type))
                 }
-                OtherSide::Report(other) => add(self.collection, *other),
+                OtherSide::Report(other) => add(&list, self.collection, *other),
             };
             let files = [report_files, list_files];
             if !unfit.spoils {

@@ -152,43 +152,52 @@ impl FileSide<'_> {
             format: NumberFormat::Point,
             filter: Filter::default(),
         };
-        let Some((units, at)) = self.units.zip(numbers.clone().position(|name| is_units(name)))
-        else {
-            return Ok(comparison.read(self.side, &mut table, &columns, file)?);
-        };
-        let usage_at = place(&table, &units.of)?;
-        let group: Vec<usize> =
-            units.at.iter().map(|name| place(&table, name)).collect::<Result<_, String>>()?;
-        let (mut key, mut group_key) = (comparison.key(), Key::default());
-        let (mut numbers, mut row, mut groups) =
-            (Vec::new(), ByteRecord::new(), UsageGroups::default());
+        match self.units.zip(numbers.clone().position(is_units)) {
+            Some((units, at)) => {
+                let rows = UnitRows { units, at, values: &values, columns: &columns, file };
+                self.add_in_units(comparison, &mut table, &rows, request.planned.request.period)
+            }
+            None => Ok(comparison.read(self.side, &mut table, &columns, file)?),
+        }
+    }
+
+    /// The rows count, and their keys; the units come with the groups, when the whole file is read.
+    fn add_in_units<R: Read>(
+        &self,
+        comparison: &mut Comparison,
+        table: &mut Table<R>,
+        rows: &UnitRows<'_>,
+        period: Period,
+    ) -> Result<(), FileError> {
+        let UnitRows { units, at, columns, file, .. } = *rows;
+        let usage_at = place(table, &units.of)?;
+        let group_at: Vec<usize> =
+            units.at.iter().map(|name| place(table, name)).collect::<Result<_, String>>()?;
+        let (mut key, mut group) = (comparison.key(), Key::default());
+        let (mut numbers, mut row) = (Vec::new(), ByteRecord::new());
+        let mut groups = UsageGroups::default();
         while table.next(&mut row).map_err(SideError::Table)? {
             columns.fill(&row, &mut key, &mut numbers);
             let usage = columns.format.read(cell(&row, usage_at));
-            // The units come with the groups, when the whole file is read.
             numbers.insert(at, usage.as_ref().map(|_| Amount::default()).map_err(|why| *why));
             let line = table.line();
             let compared = ComparedRow { key: &key, numbers: &numbers, rows: 1, file, line };
             comparison.add(self.side, compared).map_err(SideError::TooManyRows)?;
-            group_key.clear();
-            group.iter().for_each(|place| group_key.push(cell(&row, *place)));
-            groups.add(&group_key, &usage).map_err(SideError::TooManyRows)?;
+            group.clear();
+            group_at.iter().for_each(|place| group.push(cell(&row, *place)));
+            groups.add(&group, &usage).map_err(SideError::TooManyRows)?;
         }
-        let division = division(units, request.planned.request.period);
+        let division = division(units, period);
+        let of_units = self.entry.compare.len();
         for (cells, usage) in groups.groups() {
             // A cell that cannot be read was told with its row.
             let Some(usage) = usage else { continue };
             key.clear();
             for pair in &self.entry.key {
-                match REQUEST_COLUMNS.iter().position(|name| *name == pair.report) {
-                    Some(at) => key.push(values[at].as_bytes()),
-                    None => {
-                        let at = units.at.iter().position(|name| *name == pair.report);
-                        key.push(at.map_or(&[], |at| cells[at].as_bytes()));
-                    }
-                }
+                key.push(rows.key_cell(&pair.report, &cells).as_bytes());
             }
-            let mut numbers = vec![Ok(Amount::default()); self.entry.compare.len()];
+            numbers.clear();
+            numbers.resize(of_units, Ok(Amount::default()));
             numbers[at] = Ok(division.units(usage).units);
             numbers.push(Ok(usage.clone()));
             let compared = ComparedRow { key: &key, numbers: &numbers, rows: 0, file, line: 0 };
@@ -206,6 +215,30 @@ impl FileSide<'_> {
             key_part(place, name, self.translations)
         } else {
             KeyPart::Column(place)
+        }
+    }
+}
+
+/// How the rows of a file become units.
+#[derive(Clone, Copy)]
+struct UnitRows<'r> {
+    units: &'r UnitsRule,
+    /// The index of the units among the numbers.
+    at: usize,
+    /// Of [`REQUEST_COLUMNS`].
+    values: &'r [String; 4],
+    columns: &'r SideColumns<'r>,
+    file: u32,
+}
+
+impl UnitRows<'_> {
+    /// A cell of the key of a group: of the request, or one of the group's own.
+    fn key_cell<'c>(&'c self, name: &str, group: &'c [String]) -> &'c str {
+        let of_request = REQUEST_COLUMNS.iter().position(|it| *it == name);
+        let of_group = || self.units.at.iter().position(|it| it == name);
+        match of_request {
+            Some(at) => &self.values[at],
+            None => of_group().and_then(|at| group.get(at)).map_or("", String::as_str),
         }
     }
 }

@@ -49,7 +49,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
 
     let path = real_ledger(&context.ledger)?;
     let mut guard = context.guard()?;
-    let junit = args.junit.as_deref().map(|path| guard.document("--junit", path)).transpose()?;
+    let junit = args.junit.as_deref().map(|file| guard.document("--junit", file)).transpose()?;
     let reading = read_file(&path)?;
     let known = reading.as_ref().map(|reading| &reading.ledger);
     refuse_mixing(&path, known, context.is_rehearsal())?;

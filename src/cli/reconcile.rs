@@ -41,7 +41,7 @@ pub(super) enum ReconcileError {
     #[error("cannot write {}: the name of a .csv file is needed", .0.display())]
     Extension(PathBuf),
     #[error("the entry {entry} of `reconcile:`")]
-    List { entry: String, source: ListError },
+    List { entry: String, source: Box<ListError> },
 }
 
 /// Reads only, without the lock; asks no server.
@@ -109,7 +109,8 @@ fn compare<'a>(
     let reconciliation = Reconciliation { collection: &collection, units };
     warn_of_one_list(entry, reconciliation.periods(&sides).len());
     let compared = reconciliation.compare(&sides);
-    let failed = |source| ReconcileError::List { entry: entry.name.to_string(), source };
+    let failed =
+        |error| ReconcileError::List { entry: entry.name.to_string(), source: Box::new(error) };
     Ok(compared.map_err(failed)?)
 }
 

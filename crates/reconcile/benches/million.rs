@@ -83,7 +83,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let making = begin.elapsed();
 
-    let begin = Instant::now();
+    let second = Instant::now();
     let mut comparison = Comparison::new(Rules { numbers: 1, ..Rules::default() });
     let columns = SideColumns {
         key: vec![KeyPart::Column(0), KeyPart::Column(1)],
@@ -93,11 +93,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (side, rows) in [Side::Report, Side::List].into_iter().zip(sides()) {
         comparison.read(side, &mut Table::open(rows)?, &columns, 0)?;
     }
-    let read = begin.elapsed();
+    let read = second.elapsed();
     let outcome = comparison.finish();
-    let finished = begin.elapsed();
+    let finished = second.elapsed();
     let shown: usize = outcome.differences().map(|key| key.key.concat().len()).sum();
-    let took = begin.elapsed();
+    let took = second.elapsed();
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default();
     println!("{shape}: {count} rows on each side");

@@ -55,17 +55,17 @@ impl Amount {
         let scale = u32::try_from(places.max(0)).unwrap_or(u32::MAX); // a row is far shorter
         let zeros = usize::try_from(-places).unwrap_or(0);
         let count = whole.len() + fraction.len() + zeros;
-        let digits = || whole.iter().chain(fraction).copied().chain(iter::repeat_n(b'0', zeros));
+        let written = || whole.iter().chain(fraction).copied().chain(iter::repeat_n(b'0', zeros));
         if count <= MOST_SMALL_DIGITS {
             let size = if count <= MOST_TINY_DIGITS {
-                i128::from(digits().fold(0_i64, |n, digit| n * 10 + i64::from(digit - b'0')))
+                i128::from(written().fold(0_i64, |n, digit| n * 10 + i64::from(digit - b'0')))
             } else {
-                digits().fold(0_i128, |n, digit| n * 10 + i128::from(digit - b'0'))
+                written().fold(0_i128, |n, digit| n * 10 + i128::from(digit - b'0'))
             };
             let digits = if is_negative { -size } else { size };
             return Amount(Repr::Small { digits, scale });
         }
-        let text: Vec<u8> = digits().collect();
+        let text: Vec<u8> = written().collect();
         let size = BigInt::parse_bytes(&text, 10).unwrap_or_default();
         let digits = if is_negative { -size } else { size };
         Amount(Repr::Large(Box::new(Large { digits, scale })))
@@ -100,19 +100,18 @@ impl Amount {
         if let (Repr::Small { digits: a, scale: i }, Repr::Small { digits: b, scale: j }) =
             (&self.0, &divisor.0)
         {
-            let dividend = shifted(*a, j.checked_add(places)?);
-            if let (Some(dividend), Some(divisor)) = (dividend, shifted(*b, *i))
-                && divisor != i128::MIN
-                && dividend != i128::MIN
+            let (above, below) = (shifted(*a, j.checked_add(places)?), shifted(*b, *i));
+            if let (Some(above), Some(below)) = (above, below)
+                && below != i128::MIN
+                && above != i128::MIN
             {
-                let digits = divided(&dividend, &divisor, rounding);
+                let digits = divided(&above, &below, rounding);
                 return Some(Amount(Repr::Small { digits, scale: places }));
             }
         }
-        let (dividend, divisor) = (self.to_large(), divisor.to_large());
-        let (up, down) = (divisor.scale.checked_add(places)?, dividend.scale);
-        let (dividend, divisor) = (dividend.digits * power(up), divisor.digits * power(down));
-        let digits = divided(&dividend, &divisor, rounding);
+        let (dividend, by) = (self.to_large(), divisor.to_large());
+        let (up, down) = (by.scale.checked_add(places)?, dividend.scale);
+        let digits = divided(&(dividend.digits * power(up)), &(by.digits * power(down)), rounding);
         Some(Amount(Repr::Large(Box::new(Large { digits, scale: places }))))
     }
 
@@ -367,8 +366,8 @@ mod tests {
             let step = Amount::of_digits(false, b"1", b"", -i64::from(places));
             let quotient = |rounding| x.quotient(&y, places, rounding).unwrap();
             // How far the quotient is above the true one, times the magnitude of the divisor.
-            let above = |quotient: &Amount| {
-                let product = quotient * &y;
+            let above = |found: &Amount| {
+                let product = found * &y;
                 let rest = &product - &x;
                 if y.is_negative() { -&rest } else { rest }
             };
@@ -424,9 +423,8 @@ mod tests {
         for small in [&a + &b, &b + &a, &a - &b, &a * &b, -&a, b.abs(), quotient] {
             assert!(matches!(small.0, Repr::Small { .. }), "{small}");
         }
-        let least = &amount("170141183460469231731687303715884105727", "") + &amount("1", "");
-        let least = -&least;
-        assert_eq!(least.to_string(), i128::MIN.to_string());
+        let beyond = &amount("170141183460469231731687303715884105727", "") + &amount("1", "");
+        assert_eq!((-&beyond).to_string(), i128::MIN.to_string());
         let least = Amount(Repr::Small { digits: i128::MIN, scale: 0 });
         let one = Amount::from(1);
         for rounding in [Rounding::Up, Rounding::HalfAway, Rounding::Down] {

@@ -159,9 +159,11 @@ mod tests {
         assert_eq!(columns, ["1Ax4", "2Bx3", "2Cx1", "3Ax1", "3Bx1", "3Cx1", "4Dx1"]);
         assert_eq!((counts.files(), counts.in_all()), (4, vec!["A", "B"]));
         let mut expected = ExpectedColumns { columns: header("C B X"), is_closed: false };
-        let found = |expected: &ExpectedColumns| {
-            let found = counts.differences(expected).into_iter();
-            found.map(|(found, files)| format!("{}x{files}", said([found])[0])).collect::<Vec<_>>()
+        let found = |rule: &ExpectedColumns| {
+            let differences = counts.differences(rule).into_iter();
+            differences
+                .map(|(found, files)| format!("{}x{files}", said([found])[0]))
+                .collect::<Vec<_>>()
         };
         assert_eq!(found(&expected), ["missing Cx2", "missing Xx4"]);
         expected.is_closed = true;

@@ -85,8 +85,8 @@ fn scientific(text: &[u8]) -> Result<Amount, Unreadable> {
     let size = size.and_then(|size| size.parse::<i64>().ok());
     match size.filter(|size| is_number && *size <= LARGEST_EXPONENT) {
         Some(size) => {
-            let exponent = if shrinks { -size } else { size };
-            Ok(Amount::of_digits(is_negative, whole, fraction, exponent))
+            let power = if shrinks { -size } else { size };
+            Ok(Amount::of_digits(is_negative, whole, fraction, power))
         }
         None => Err(Unreadable::NotANumber),
     }

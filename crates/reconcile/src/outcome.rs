@@ -215,8 +215,8 @@ fn class_of(comparison: &Comparison, key: usize) -> Class {
         _ => {}
     }
     let mut numbers = report.iter().zip(list);
-    let agree = numbers.all(|(report, list)| match (report, list) {
-        (Some(report), Some(list)) => rules.tolerance.agree(report, list),
+    let agree = numbers.all(|pair| match pair {
+        (Some(one), Some(other)) => rules.tolerance.agree(one, other),
         _ => false,
     });
     if agree { Class::Matched } else { Class::Differs }

@@ -312,8 +312,8 @@ mod tests {
     fn a_table_has_so_many_columns_and_so_long_rows_at_most() {
         let most = "x,".repeat(MOST_COLUMNS - 1) + "x\n";
         assert_eq!(read(&(most.clone() + &most)), Ok((MOST_COLUMNS, 1)));
-        let why = read(&format!("x,{most}")).unwrap_err();
-        assert!(why.contains("16,385 columns"), "{why}");
+        let too_many = read(&format!("x,{most}")).unwrap_err();
+        assert!(too_many.contains("16,385 columns"), "{too_many}");
         let long = "y".repeat(2 * LONGEST_ROW as usize);
         for file in [
             format!("{long}\n"),

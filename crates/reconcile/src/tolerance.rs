@@ -58,9 +58,9 @@ impl FromStr for Tolerance {
 
     /// `0.5` or `1%`.
     fn from_str(text: &str) -> Result<Self, ToleranceError> {
-        let number = |text: &str| {
-            let amount = NumberFormat::Unstated.read(text.as_bytes()).ok();
-            let amount = amount.filter(|amount| !amount.is_negative() && !text.trim().is_empty());
+        let number = |digits: &str| {
+            let amount = NumberFormat::Unstated.read(digits.as_bytes()).ok();
+            let amount = amount.filter(|amount| !amount.is_negative() && !digits.trim().is_empty());
             amount.ok_or(ToleranceError)
         };
         let limit = match text.trim().strip_suffix('%') {

@@ -44,8 +44,8 @@ impl Translation {
         while table.next(&mut row)? {
             let (from, to) = (cell(&row, from_at), cell(&row, to_at));
             match values.entry(from.into()) {
-                Entry::Vacant(place) => {
-                    place.insert(to.into());
+                Entry::Vacant(new) => {
+                    new.insert(to.into());
                 }
                 Entry::Occupied(known) if **known.get() == *to => {}
                 Entry::Occupied(known) => {

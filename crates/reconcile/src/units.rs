@@ -280,11 +280,11 @@ mod tests {
             groups.add(&key, &NumberFormat::Point.read(usage.as_bytes())).unwrap();
         }
         let shown =
-            groups.groups().map(|(key, usage)| (key.concat(), usage.map(ToString::to_string)));
+            groups.groups().map(|(cells, usage)| (cells.concat(), usage.map(ToString::to_string)));
         let shown: Vec<(String, Option<String>)> = shown.collect();
-        let group = |key: &str, usage: Option<&str>| (key.to_owned(), usage.map(str::to_owned));
+        let group = |sku: &str, usage: Option<&str>| (sku.to_owned(), usage.map(str::to_owned));
         let expected = [("B", Some("0")), ("a", Some("2")), ("b", Some("2")), ("c", None)];
-        assert_eq!(shown, expected.map(|(key, usage)| group(key, usage)));
+        assert_eq!(shown, expected.map(|(sku, usage)| group(sku, usage)));
     }
 
     proptest! {

@@ -125,8 +125,8 @@ proptest! {
                         let rest = thousandths - i64::from(part);
                         let sign = |n: i64| if n < 0 { "-" } else { "" };
                         for n in [rest, part.into()] {
-                            let (whole, places) = (n.abs() / 1_000, n.abs() % 1_000);
-                            writeln!(both, "{}{whole}.{places:03},,{key}", sign(n)).unwrap();
+                            let (units, places) = (n.abs() / 1_000, n.abs() % 1_000);
+                            writeln!(both, "{}{units}.{places:03},,{key}", sign(n)).unwrap();
                         }
                     }
                     None => writeln!(both, "{cell},,{key}").unwrap(),
