@@ -34,7 +34,7 @@ pub(super) fn pairs(if_empty: &'static str) -> Form<Vec<PairText>> {
     })
 }
 
-fn twice(column: &str) -> Mistake {
+pub(super) fn twice(column: &str) -> Mistake {
     let mistake = Mistake::new(format!("the column {} is named twice", Quoted(column)));
     mistake.help("name each column once")
 }

@@ -107,9 +107,11 @@ pub struct ManifestSource {
     pub sha256: String,
     /// The line of each job, counted from 1; empty if the jobs were not read.
     pub job_lines: BTreeMap<Arc<str>, usize>,
-    /// The files that it names, other than ledgers: partners files, lists (perhaps with `{period}`) and translations,
-    /// whether what names them was read or not. See [`ManifestSource::inputs`].
-    pub files: Vec<PathBuf>,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// The files that it names, other than ledgers: partners files, lists (perhaps with `{period}`) and translations.
+    /// As they are written, whether what names them was read or not. See [`ManifestSource::inputs`].
+    pub files: Vec<String>,
     /// The earlier ledgers that `reconcile:` names.
     pub ledgers: Vec<PathBuf>,
 }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    ffi::OsStr,
     path::{Path, PathBuf},
 };
 
@@ -19,44 +18,34 @@ const LENGTHS: [usize; 2] = [7, 22];
 impl ManifestSource {
     /// Adds all that the manifest names.
     pub(super) fn add_named(&mut self, root: Node<'_>) {
-        let of = |text: &str| root.folder().join(text);
-        let with = root.values_of("with");
-        let paths = root.values_of("file").chain(with.clone()).chain(
-            (root.values_of("translate").filter_map(Node::entries).flatten())
-                .map(|translation| translation.value),
-        );
-        self.files = paths.filter_map(Node::as_text).map(of).collect();
-        let earlier = with.filter_map(Node::entries).flatten().filter(|side| side.key == "ledger");
-        self.ledgers = earlier.filter_map(|side| side.value.as_text()).map(of).collect();
+        let entries = |key| root.values_of(key).filter_map(Node::entries).flatten();
+        let paths = root.values_of("file").chain(root.values_of("with"));
+        let paths = paths.chain(entries("translate").map(|entry| entry.value));
+        let ledgers = entries("with").filter(|side| side.key == "ledger").map(|side| side.value);
+        let written = |node: Node<'_>| node.as_text().map(str::to_owned);
+        self.folder = root.folder().to_owned();
+        self.files = paths.filter_map(written).collect();
+        self.ledgers = ledgers.filter_map(Node::as_text).map(|it| self.folder.join(it)).collect();
     }
 
-    /// The files that it names, other than ledgers. Where a list has a file for each period, also those that exist.
+    /// The files that it names, other than ledgers. Where a list has a file for each period: all that exist.
     pub fn inputs(&self) -> Vec<PathBuf> {
-        let of_periods = self.files.iter().flat_map(|file| existing(file));
-        self.files.iter().cloned().chain(of_periods).collect()
+        let of_periods = self.files.iter().flat_map(|written| existing(&self.folder, written));
+        self.files.iter().map(|written| self.folder.join(written)).chain(of_periods).collect()
     }
 }
 
-/// The files that `path` with `{period}` leads to.
-fn existing(path: &Path) -> Vec<PathBuf> {
-    let name_of = |path: &Path| path.file_name().and_then(OsStr::to_str).map(str::to_owned);
-    let of_a_period = |path: &&Path| name_of(path).is_some_and(|name| name.contains(PERIOD));
-    let Some(first) = path.ancestors().filter(of_a_period).last() else {
+/// The files that a path with `{period}` leads to.
+fn existing(folder: &Path, written: &str) -> Vec<PathBuf> {
+    let Some((before, _)) = written.split_once(PERIOD) else {
         return Vec::new();
     };
     // Any period that stands in any name: a disk may tell neither case nor Unicode forms apart.
-    let mut periods = BTreeSet::new();
-    for name in names_in(folder_of(first)) {
-        periods.extend(periods_in(&name));
-    }
-    let with = |period: &String| {
-        let parts = path.components().map(|part| match part.as_os_str().to_str() {
-            Some(text) => text.replace(PERIOD, period).into(),
-            None => part.as_os_str().to_owned(),
-        });
-        parts.collect::<PathBuf>()
-    };
-    periods.iter().map(with).filter(|path| path.exists()).collect()
+    let first = folder.join(format!("{before}{PERIOD}"));
+    let names = names_in(folder_of(&first));
+    let periods: BTreeSet<String> = names.flat_map(|name| periods_in(&name)).collect();
+    let paths = periods.iter().map(|period| folder.join(written.replace(PERIOD, period)));
+    paths.filter(|path| path.exists()).collect()
 }
 
 fn periods_in(name: &str) -> Vec<String> {
@@ -98,7 +87,7 @@ mod tests {
             ("{period}.csv", &[]),
         ] {
             let found: Vec<PathBuf> = found.iter().map(|file| desk.path().join(file)).collect();
-            assert_eq!(existing(&desk.path().join(written)), found, "{written}");
+            assert_eq!(existing(desk.path(), written), found, "{written}");
         }
     }
 }

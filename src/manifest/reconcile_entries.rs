@@ -69,7 +69,7 @@ impl Entries<'_> {
     ) {
         for name in named.into_iter().filter(|name| !known.contains(&&*name.value)) {
             let mistake = Mistake::new(format!("{} is not {what}", Quoted(&name.value)));
-            let help = did_you_mean(&name.value, "write one of", &known);
+            let help = did_you_mean(&name.value, "the names are", &known);
             name.report::<()>(self.sink, mistake.help(help));
         }
     }

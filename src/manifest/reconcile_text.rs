@@ -132,7 +132,7 @@ fn fixed_path(what: &'static str) -> Form<PathBuf> {
 fn path_with(path: &str, rest: &str) -> Result<String, Mistake> {
     if rest.contains(['{', '}']) {
         let message = format!("{} has braces that stand for nothing", Quoted(path));
-        let help = "write {period} for the period (2026-10), in the path of a list only, or leave the braces out";
+        let help = "write {period} for the period, such as 2026-10, and only in the path of a list";
         return Err(Mistake::new(message).help(help));
     }
     checked_line(path, "a path")

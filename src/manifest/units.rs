@@ -12,21 +12,21 @@ use crate::manifest::yaml::{Form, Mistake, Node, Quoted, keys, mapping, one_word
 
 keys! {
     /// Billable units: usage, divided and rounded.
-    pub(super) struct UnitsText: "`units`", "a mapping such as { of: CONSUMPTION, report: CUSTOMER, per: days, round: up }" {
+    pub(super) struct UnitsText: "`units`", "a mapping such as { of: CONSUMPTION, report: CUSTOMER }" {
         /// The column with the usage.
         of: Option<String> = required(column(), "of: CONSUMPTION"),
         /// The type whose files are read.
         report: Option<ReportType> = required(report_type(), "report: CUSTOMER"),
-        /// What usage is divided by: `days`, those of the request's period, or a number above 0.
-        per: Option<Divisor> = required(divisor(), "per: days"),
-        /// What is done with the quotient; `nearest` rounds a half away from zero.
-        round: Option<UnitRounding> = required(
+        /// What usage is divided by: `days` of the request's period (the default), or a number above 0.
+        per: Divisor = or(divisor(), Divisor::Days),
+        /// What is done with the quotient: `up` (the default), `nearest` (a half away from zero) or `none`.
+        round: UnitRounding = or(
             one_word("way to round", [
                 ("up", UnitRounding::Up),
                 ("nearest", UnitRounding::Nearest),
                 ("none", UnitRounding::None),
             ]),
-            "round: up",
+            UnitRounding::Up,
         ),
         /// The sum of each group of a request's rows is divided and rounded: those with the same cells in these columns.
         /// Where it is left out, all rows of a request are one group.
@@ -36,8 +36,7 @@ keys! {
 
 pub(super) fn units() -> Form<UnitsRule> {
     mapping().then(|UnitsText { of, report, per, round, at }, _| {
-        let (of, report_type, per, rounding) = (of?, report?, per?, round?);
-        Some(UnitsRule { of, report_type, per, rounding, at })
+        Some(UnitsRule { of: of?, report_type: report?, per, rounding: round, at })
     })
 }
 

@@ -355,9 +355,12 @@ mod tests {
         let lines: Vec<&str> = csv.lines().collect();
         assert_eq!(lines.len(), 17);
         assert_eq!(lines[0], "kind,request_id,report_id,file,message,id,accepted");
+        let id = IdParts::new("x").finish();
         assert_eq!(
             lines[1],
-            "gone,r0123456789abcdef,'=report,,'=Acme USER 2026-10: report 0; `monthend collect` downloads it"
+            format!(
+                "gone,r0123456789abcdef,'=report,,'=Acme USER 2026-10: report 0; `monthend collect` downloads it,{id},"
+            )
         );
         assert!(lines[16].starts_with("file_changed,r0123456789abcdef,,a/b.csv,'=Acme"));
     }

@@ -80,7 +80,7 @@ struct KeyJson<'a> {
     /// On each side.
     rows: RowsJson,
     /// Cells that cannot be read.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unreadable: Vec<CellJson<'a>>,
     /// Always null: differences cannot be accepted yet.
     accepted: (),
@@ -97,7 +97,7 @@ struct FiguresJson {
     /// Report minus list.
     difference: Option<String>,
     /// True where the two may differ only because units were rounded.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     rounding: bool,
 }
 

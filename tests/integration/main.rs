@@ -57,6 +57,7 @@ mod plan;
 mod plan_warnings;
 mod previous;
 mod recipes;
+mod reconcile;
 mod rehearsal;
 mod report;
 mod rescued;

@@ -20,8 +20,10 @@ pub struct Table<R> {
     row: u64,
     /// The lines before the header.
     lines_before: u64,
-    /// Of the row that was read last, from the header's line.
+    /// Where the reader stood after a row, without the line breaks in that row; the header's line is 1.
     line: u64,
+    /// Whether that is the line after the row's own: of `\r\n`, the reader leaves the second to the next row.
+    is_past_end: bool,
     /// How many rows more it may have; `None`: it is no list.
     pub(crate) rows_left: Option<u64>,
 }
@@ -54,10 +56,18 @@ impl<R: Read> Table<R> {
         let mut builder = ReaderBuilder::new();
         builder.has_headers(false).flexible(true).delimiter(separator);
         let reader = builder.buffer_capacity(1 << 16).from_reader(input);
-        let mut table =
-            Table { columns: Vec::new(), reader, row: 0, lines_before, line: 0, rows_left };
+        let mut table = Table {
+            columns: Vec::new(),
+            reader,
+            row: 0,
+            lines_before,
+            line: 1,
+            is_past_end: false,
+            rows_left,
+        };
         let mut header = ByteRecord::new();
         table.read(&mut header)?;
+        table.is_past_end = table.line > 1;
         if header.len() > MOST_COLUMNS {
             return Err(TableError::TooManyColumns(header.len() as u64));
         }
@@ -83,7 +93,9 @@ impl<R: Read> Table<R> {
 
     /// The line of the file on which the row begins that [`Table::next`] read last, from 1.
     pub fn line(&self) -> u64 {
-        self.lines_before + self.line
+        let line = self.line - u64::from(self.is_past_end);
+        // Every row before it has at least a line, also where the reader takes none of its marks for a line's end.
+        self.lines_before + line.max(self.row + 1)
     }
 
     /// Reads the next row; `false` at the end. Of a list, rows of empty cells are passed over, and what is not as wide
@@ -111,13 +123,14 @@ impl<R: Read> Table<R> {
             ErrorKind::Io(e) => e.downcast().unwrap_or_else(TableError::Io),
             other => TableError::Io(io::Error::other(format!("{other:?}"))), // a flexible reader has no others
         })?;
-        self.line = before;
-        let lines = self.reader.position().line() - before;
-        if lines > 1 {
-            // Empty lines come before the row, or its cells have line breaks.
+        self.line = self.reader.position().line();
+        if self.line - before > 1 {
+            // Its cells have line breaks, or empty lines come before it.
             let breaks = row.as_slice().iter().filter(|byte| **byte == b'\n').count() as u64;
-            self.line += (lines - 1).saturating_sub(breaks);
+            self.line = self.line.saturating_sub(breaks);
         }
+        // The last row of a file may have no end.
+        self.line = self.line.max(before + u64::from(self.is_past_end));
         Ok(read)
     }
 
@@ -273,6 +286,26 @@ mod tests {
             rows += 1;
         }
         Ok((table.columns().len(), rows))
+    }
+
+    #[test]
+    fn a_row_knows_its_line_however_lines_end() {
+        for end in ["\n", "\r\n", "\r"] {
+            for last in ["", end] {
+                let lines = ["sep=;", "", "A;B", "1;2", ";", "3;\"4\n5\"", "6;7"].join(end) + last;
+                let mut table = Table::open_list(lines.as_bytes(), &["A"]).unwrap();
+                let (mut row, mut found) = (ByteRecord::new(), Vec::new());
+                while table.next(&mut row).unwrap() {
+                    found.push(table.line());
+                }
+                // Where only `\r` ends lines, the reader counts none, and rows are what is counted.
+                let expected = if end == "\r" { [2, 4, 5] } else { [4, 6, 8] };
+                assert_eq!(found, expected, "{lines:?}");
+            }
+        }
+        let mut table = Table::open(&b"A,B\n\n\n1,2\n"[..]).unwrap();
+        table.next(&mut ByteRecord::new()).unwrap();
+        assert_eq!(table.line(), 4);
     }
 
     #[test]

@@ -14,12 +14,10 @@ use super::{
     rate::rate,
 };
 use crate::manifest::{
-    columns::{cells, column, columns},
+    columns::{cells, column, columns, twice},
     names::report_type,
     reconciling::FileRules,
-    yaml::{
-        Form, Located, Mistake, Quoted, count, keys, mapping, named, or, or_none, path, required,
-    },
+    yaml::{Form, Located, Mistake, count, keys, mapping, named, or, or_none, path, required},
 };
 use reconcile::Tolerance;
 use request::ReportType;
@@ -155,8 +153,7 @@ fn totals() -> Form<Totals> {
         }
         let column = column?;
         if by.contains(&column) {
-            let message = format!("the column {} is named twice", Quoted(&column));
-            return node.report(Mistake::new(message).help("name each column once"));
+            return node.report(twice(&column));
         }
         let not_in = not_in.into_iter().flat_map(|not_in| not_in.value).collect();
         Some(Totals { column, by, tolerance, not_in })

@@ -149,8 +149,7 @@ pub(crate) fn text_or_number<T: 'static>(
     parse: fn(&str) -> Result<T, Mistake>,
 ) -> Form<T> {
     let Form { schema, .. } = text(expected, pattern, parse);
-    let read = move |node: Node<'_>| node.checked(parse(node.text_or_number(expected)?));
-    Form::new(read, schema)
+    Form::new(move |node| node.checked(parse(node.text_or_number(expected)?)), schema)
 }
 
 /// A line of text: not empty, no blanks around it. `what` names it in messages.
