@@ -1,17 +1,17 @@
 //! The collected files that `columns` and `reconcile` read: those whose bytes are the ones that were collected.
 
-use std::{fs::File, io};
+use std::io::{self, Read};
 
 use super::{
     audited_request::AuditedRequest,
     files::{FileState, Files},
 };
-use crate::{files::HashingReader, ledger::Ledger, plan::Planned};
+use crate::{ledger::Ledger, plan::Planned};
 use request::{Period, ReportType};
 
 /// Requests, and the files of their reports.
 #[derive(Debug)]
-pub struct Collection<'a> {
+pub struct CollectedFiles<'a> {
     pub(super) requests: Vec<AuditedRequest<'a>>,
     files: Files<'a>,
     /// How messages call its ledger, if that is an earlier one.
@@ -32,7 +32,7 @@ pub struct MissingFile {
     pub is_known_to_audit: bool,
 }
 
-impl<'a> Collection<'a> {
+impl<'a> CollectedFiles<'a> {
     /// `requests`: in plan order.
     pub fn new(
         requests: impl IntoIterator<Item = &'a Planned>,
@@ -41,13 +41,17 @@ impl<'a> Collection<'a> {
     ) -> Self {
         let with_row =
             |planned: &'a Planned| AuditedRequest { planned, row: ledger.get(planned.id) };
-        Collection { requests: requests.into_iter().map(with_row).collect(), files, earlier: None }
+        CollectedFiles {
+            requests: requests.into_iter().map(with_row).collect(),
+            files,
+            earlier: None,
+        }
     }
 
     /// The same, of the earlier ledger that messages call `name`.
     #[must_use]
     pub fn earlier(self, name: String) -> Self {
-        Collection { earlier: Some(name), ..self }
+        CollectedFiles { earlier: Some(name), ..self }
     }
 
     /// What `read` makes of the file of a request. A file that is missing, changed or unfit is an error; then what `read`
@@ -55,7 +59,7 @@ impl<'a> Collection<'a> {
     pub(super) fn read<T>(
         &self,
         request: &AuditedRequest<'_>,
-        read: impl FnOnce(&mut HashingReader<File>) -> io::Result<Result<T, String>>,
+        read: impl FnOnce(&mut dyn Read) -> io::Result<Result<T, String>>,
     ) -> Result<T, MissingFile> {
         let missing = |why: String| MissingFile {
             subject: request.planned.request.named(request.who()),

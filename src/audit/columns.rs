@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::collection::{Collection, MissingFile};
+use super::collection::{CollectedFiles, MissingFile};
 use crate::manifest::FileRules;
 use reconcile::{ColumnDifference, HeaderCounts, Table};
 use request::ReportType;
@@ -18,7 +18,7 @@ pub struct TypeColumns {
 
 /// Of each type that has requests, in the order of types; and the files that are left out.
 pub fn columns(
-    collection: &Collection<'_>,
+    collection: &CollectedFiles<'_>,
     rules: &FileRules,
 ) -> (Vec<TypeColumns>, Vec<MissingFile>) {
     let mut missing = Vec::new();

@@ -24,7 +24,7 @@ mod totals;
 #[cfg(test)]
 mod tests;
 
-pub use collection::{Collection, MissingFile};
+pub use collection::{CollectedFiles, MissingFile};
 pub use columns::{TypeColumns, columns};
 pub use comparison::{MaxDrop, MaxDropError};
 pub use difference::{Difference, DifferenceKind};

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::{
     audited_request::AuditedRequest,
-    collection::{Collection, MissingFile},
+    collection::{CollectedFiles, MissingFile},
     sources::{FileSide, ListError, Translations, add_list, division, translations},
 };
 use crate::{
@@ -21,7 +21,7 @@ use request::{Period, RequestId, RequestIds};
 #[derive(Debug)]
 pub struct Reconciliation<'a> {
     /// The requests whose files may be compared: a selection, of all types.
-    pub collection: &'a Collection<'a>,
+    pub collection: &'a CollectedFiles<'a>,
     pub units: Option<&'a UnitsRule>,
 }
 
@@ -32,7 +32,7 @@ pub struct EntrySides<'e, 'a> {
     /// The requests that its jobs name; `None`: all.
     pub of_jobs: Option<RequestIds>,
     /// The collection of the earlier ledger, if it is compared with one.
-    pub earlier: Option<Collection<'a>>,
+    pub earlier: Option<CollectedFiles<'a>>,
 }
 
 /// What was found of one entry and period.
@@ -165,7 +165,7 @@ impl Reconciliation<'_> {
             let requests = requests.filter(|it| sides.takes(it));
             let report_files = unfit.add(&report, &mut comparison, self.collection, requests);
             let list = FileSide { side: Side::List, units: None, ..report };
-            let mut add = |collection: &Collection<'_>, report_type| {
+            let mut add = |collection: &CollectedFiles<'_>, report_type| {
                 let requests = collection.of(report_type, period).filter(|it| sides.takes(it));
                 unfit.add(&list, &mut comparison, collection, requests)
             };
@@ -208,7 +208,7 @@ impl Unfit {
         &mut self,
         side: &FileSide<'_>,
         comparison: &mut Comparison,
-        collection: &'r Collection<'a>,
+        collection: &'r CollectedFiles<'a>,
         requests: impl Iterator<Item = &'r AuditedRequest<'a>>,
     ) -> Vec<String> {
         let mut files = Vec::new();

@@ -12,7 +12,7 @@ use super::{
     status::{history_of, warn_where_refused},
 };
 use crate::{
-    audit::{Collection, Files},
+    audit::{CollectedFiles, Files},
     files::folder_of,
     ledger::{Ledger, LedgerError, RecordedHashes, read_file, refuse_mixing},
     manifest::{Discovered, Manifest},
@@ -120,8 +120,8 @@ impl<'a> FileSources<'a> {
     }
 
     /// The files of the requests that `selection` matches.
-    pub(super) fn collection(&self, selection: &Selection) -> Collection<'a> {
-        Collection::new(self.selected(selection), self.ledger, self.files)
+    pub(super) fn collection(&self, selection: &Selection) -> CollectedFiles<'a> {
+        CollectedFiles::new(self.selected(selection), self.ledger, self.files)
     }
 
     /// The files of the same requests, as they were collected with an earlier ledger.
@@ -129,10 +129,10 @@ impl<'a> FileSources<'a> {
         &'e self,
         selection: &Selection,
         earlier: &'e OpenedLedger,
-    ) -> Collection<'e> {
+    ) -> CollectedFiles<'e> {
         static NOT_COMPARED: LazyLock<RecordedHashes> = LazyLock::new(RecordedHashes::new);
         let files = Files { folder: &earlier.folder, recorded: &NOT_COMPARED };
-        let collection = Collection::new(self.selected(selection), &earlier.ledger, files);
+        let collection = CollectedFiles::new(self.selected(selection), &earlier.ledger, files);
         collection.earlier(earlier.path.display().to_string())
     }
 
