@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::collection::{CollectedFiles, MissingFile};
+use super::collected_files::{CollectedFiles, MissingFile};
 use crate::manifest::FileRules;
 use reconcile::{ColumnDifference, HeaderCounts, Table};
 use request::ReportType;

@@ -1,7 +1,7 @@
 //! Every difference between plan, ledger, server and files; nothing is changed.
 
 mod audited_request;
-mod collection;
+mod collected_files;
 mod columns;
 mod comparison;
 mod contents;
@@ -24,7 +24,7 @@ mod totals;
 #[cfg(test)]
 mod tests;
 
-pub use collection::{CollectedFiles, MissingFile};
+pub use collected_files::{CollectedFiles, MissingFile};
 pub use columns::{TypeColumns, columns};
 pub use comparison::{MaxDrop, MaxDropError};
 pub use difference::{Difference, DifferenceKind};

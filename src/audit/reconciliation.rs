@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::{
     audited_request::AuditedRequest,
-    collection::{CollectedFiles, MissingFile},
+    collected_files::{CollectedFiles, MissingFile},
     sources::{FileSide, ListError, Translations, add_list, division, translations},
 };
 use crate::{
@@ -57,11 +57,11 @@ impl ListOutcome<'_> {
     /// `3 differs, 1 only_in_list; 2 files left out`
     pub fn summary(&self) -> String {
         let classes = Class::ALL.into_iter().filter(|class| *class != Class::Matched);
-        let counts = classes.filter_map(|class| match self.outcome.count(class) {
-            0 => None,
-            n => Some(format!("{} {class}", grouped(n))),
-        });
-        let counts: Vec<String> = counts.collect();
+        let counts: Vec<String> = classes
+            .map(|class| (class, self.outcome.count(class)))
+            .filter(|(_, count)| *count > 0)
+            .map(|(class, count)| format!("{} {class}", grouped(count)))
+            .collect();
         match self.missing.len() {
             0 => counts.join(", "),
             n if counts.is_empty() => format!("{} left out", count(n, "file")),
@@ -71,16 +71,18 @@ impl ListOutcome<'_> {
 
     /// The id of one of its differences.
     pub fn id(&self, difference: &KeyDifference) -> DifferenceId {
-        let parts = IdParts::new("key").text(&self.entry.name).text(&self.period.to_string());
-        let parts = parts.text(difference.class.as_str());
-        let parts = parts.texts(difference.key.iter().map(String::as_str));
-        let figures = difference.figures.iter();
-        let parts = figures
-            .fold(parts, |parts, it| parts.figure(it.report.as_ref()).figure(it.list.as_ref()));
-        let counts = difference.class == Class::Repeated;
-        let rows = [difference.rows_report, difference.rows_list];
-        let rows = rows.into_iter().filter(|_| counts);
-        rows.fold(parts, IdParts::count).finish()
+        let mut parts = IdParts::new("key")
+            .text(&self.entry.name)
+            .text(&self.period.to_string())
+            .text(difference.class.as_str())
+            .texts(difference.key.iter().map(String::as_str));
+        for figures in &difference.figures {
+            parts = parts.figure(figures.report.as_ref()).figure(figures.list.as_ref());
+        }
+        if difference.class == Class::Repeated {
+            parts = parts.count(difference.rows_report).count(difference.rows_list);
+        }
+        parts.finish()
     }
 
     /// Whether units and the other side's figure differ by no more than what rounding adds.

@@ -17,6 +17,7 @@ pub(super) fn columns(args: &ColumnsArgs) -> Result<Exit, CliError> {
     let view = ColumnsView {
         types: &types,
         missing: &missing,
+        has_rules: !input.context.settings.files.is_empty(),
         notes: &input.notes,
         exit_code: exit.code(),
     };

@@ -17,7 +17,7 @@ use crate::{
     audit::{AuditedList, EntrySides, ListError, ListOutcome, Reconciliation},
     files::{self, NewFile},
     manifest::{OtherSide, ReconcileEntry},
-    output::{CheckCase, ReconcileView, View as _, checks_junit},
+    output::{CheckCase, ReconcileView, checks_junit},
     plan::{Planned, Selection},
     text::named,
 };
@@ -78,10 +78,7 @@ pub(super) fn reconcile(args: &ReconcileArgs) -> Result<Exit, CliError> {
     };
     let failed = |place: &PathBuf, why| CliError::Page { path: place.clone(), why };
     for (entry, place) in entries.iter().zip(&outputs.tables) {
-        let of_entry: Vec<&ListOutcome<'_>> =
-            outcomes.iter().filter(|it| it.entry.name == entry.name).collect();
-        let of_entry = ReconcileView { outcomes: &of_entry, ..view };
-        write_csv(&of_entry, place).map_err(|why| failed(place, why))?;
+        write_csv(&view, entry, place).map_err(|why| failed(place, why))?;
     }
     if let Some(place) = &outputs.junit {
         let cases = outcomes.iter().map(CheckCase::from);
@@ -147,9 +144,9 @@ pub(super) fn audit_lists(sources: &FileSources<'_>) -> (Vec<AuditedList>, Optio
     (lists, note)
 }
 
-fn write_csv(view: &ReconcileView<'_>, place: &Path) -> io::Result<()> {
+fn write_csv(view: &ReconcileView<'_>, entry: &ReconcileEntry, place: &Path) -> io::Result<()> {
     let mut file = NewFile::begin(place)?;
-    view.csv(&mut file)?;
+    view.csv_of(entry, &mut file)?;
     file.put_in_place()
 }
 

@@ -22,10 +22,10 @@ impl ManifestSource {
         let paths = root.values_of("file").chain(root.values_of("with"));
         let paths = paths.chain(entries("translate").map(|entry| entry.value));
         let ledgers = entries("with").filter(|side| side.key == "ledger").map(|side| side.value);
-        let written = |node: Node<'_>| node.as_text().map(str::to_owned);
+        let written = |node: Node<'_>| node.as_text().map(|text| text.trim().to_owned());
         self.folder = root.folder().to_owned();
         self.files = paths.filter_map(written).collect();
-        self.ledgers = ledgers.filter_map(Node::as_text).map(|it| self.folder.join(it)).collect();
+        self.ledgers = ledgers.filter_map(written).map(|it| self.folder.join(it)).collect();
     }
 
     /// The files that it names, other than ledgers. Where a list has a file for each period: all that exist.

@@ -76,8 +76,8 @@ impl Entries<'_> {
 
     /// The groups that have units are those that the key tells apart.
     fn check_units(&self, report_type: ReportType, key: &[PairText], compare: &[PairText]) {
-        let units = compare.iter().map(|(report, _)| report).find(|column| column.value == UNITS);
-        let (Some(column), Ok(rule)) = (units, self.units) else {
+        let of_units = compare.iter().map(|(report, _)| report).find(|name| name.value == UNITS);
+        let (Some(units), Ok(rule)) = (of_units, self.units) else {
             return;
         };
         let report = |column: &Located<String>, message: String, help: String| {
@@ -86,13 +86,13 @@ impl Entries<'_> {
         let Some(UnitsRule { report_type: of, at, .. }) = rule else {
             let message = "`UNITS` need `units`, which this manifest does not have";
             let help = "add `units: { of: CONSUMPTION, report: CUSTOMER, per: days, round: up }`, or compare another column";
-            return report(column, message.to_owned(), help.to_owned());
+            return report(units, message.to_owned(), help.to_owned());
         };
         if *of != report_type {
             let message =
                 format!("`UNITS` are those of {of}, and this entry compares {report_type}");
             return report(
-                column,
+                units,
                 message,
                 format!("write `report: {of}`, or compare another column"),
             );

@@ -17,6 +17,8 @@ use crate::{
 pub struct ColumnsView<'a> {
     pub types: &'a [TypeColumns],
     pub missing: &'a [MissingFile],
+    /// Whether the manifest has `files:`.
+    pub has_rules: bool,
     pub notes: &'a [String],
     pub exit_code: u8,
 }
@@ -147,7 +149,11 @@ impl View for ColumnsView<'_> {
         out.extend(notes.map(|note| format!("note: {}\n", one_line(note))));
         let differ = self.types.iter().map(|it| it.differences.len()).sum();
         out.push_str(&match differ {
-            0 => "no differences from `files:`\n".to_owned(),
+            0 if !self.has_rules => {
+                "the manifest has no `files:` to check them by; --format yaml prints one\n"
+                    .to_owned()
+            }
+            0 => "all columns are as `files:` says\n".to_owned(),
             n => format!("{} from `files:`\n", words::count(n, "difference")),
         });
         out

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     audit::ListOutcome,
     ledger::neutralise,
-    manifest::UNITS,
+    manifest::{ReconcileEntry, UNITS},
     text::{named_phrases, one_line},
 };
 use reconcile::{Amount, Class, Difference, Figures, Side};
@@ -149,17 +149,9 @@ impl View for ReconcileView<'_> {
         out
     }
 
-    /// Of one entry, or of several with the same columns.
+    /// Of the first entry: others have other columns.
     fn csv(&self, out: &mut dyn io::Write) -> io::Result<()> {
-        let Some(first) = self.outcomes.first() else { return Ok(()) };
-        let mut out = csv::WriterBuilder::new().buffer_capacity(1 << 16).from_writer(out);
-        out.write_record(header(first)).map_err(rows::io_error)?;
-        for outcome in self.outcomes {
-            for key in self.keys(outcome) {
-                out.write_record(line(outcome, &key)).map_err(rows::io_error)?;
-            }
-        }
-        out.flush()
+        self.outcomes.first().map_or(Ok(()), |first| self.csv_of(first.entry, out))
     }
 
     fn json(&self) -> serde_json::Result<String> {
@@ -176,21 +168,21 @@ fn differences(outcome: &ListOutcome<'_>) -> u64 {
     classes.map(|class| outcome.outcome.count(class)).sum()
 }
 
-fn columns<'a>(outcome: &ListOutcome<'a>) -> impl Iterator<Item = &'a str> + use<'a> {
-    outcome.entry.compare.iter().map(|pair| pair.report.as_str())
+fn columns(entry: &ReconcileEntry) -> impl Iterator<Item = &str> {
+    entry.compare.iter().map(|pair| pair.report.as_str())
 }
 
-fn key_columns<'a>(outcome: &ListOutcome<'a>) -> impl Iterator<Item = &'a str> + use<'a> {
-    outcome.entry.key.iter().map(|pair| pair.report.as_str())
+fn key_columns(entry: &ReconcileEntry) -> impl Iterator<Item = &str> {
+    entry.key.iter().map(|pair| pair.report.as_str())
 }
 
 fn text(amount: Option<&Amount>) -> String {
     amount.map_or_else(String::new, Amount::to_string)
 }
 
-fn header(outcome: &ListOutcome<'_>) -> Vec<String> {
+fn header(entry: &ReconcileEntry) -> Vec<String> {
     let first = ["class", "id", "period_start", "period_end"].map(str::to_owned);
-    let numbers = columns(outcome).flat_map(|column| {
+    let numbers = columns(entry).flat_map(|column| {
         let ends: &[&str] = if column == UNITS {
             &["report", "list", "difference", "rounding"]
         } else {
@@ -199,7 +191,7 @@ fn header(outcome: &ListOutcome<'_>) -> Vec<String> {
         ends.iter().map(move |end| format!("{column}_{end}"))
     });
     let last = ["rows_report", "rows_list", "accepted"].map(str::to_owned);
-    let keys = key_columns(outcome).map(str::to_owned);
+    let keys = key_columns(entry).map(str::to_owned);
     let cells = first.into_iter().chain(keys).chain(numbers).chain(last);
     cells.map(|cell| neutralise(&cell).into_owned()).collect()
 }
@@ -213,7 +205,7 @@ fn line(outcome: &ListOutcome<'_>, key: &Difference) -> Vec<String> {
         period.end().to_string(),
     ];
     cells.extend(key.key.iter().map(|cell| neutralise(cell).into_owned()));
-    for (column, figures) in columns(outcome).zip(&key.figures) {
+    for (column, figures) in columns(outcome.entry).zip(&key.figures) {
         let Figures { report, list, difference } = figures;
         cells.extend([report, list, difference].map(|amount| text(amount.as_ref())));
         if column == UNITS {
@@ -226,13 +218,25 @@ fn line(outcome: &ListOutcome<'_>, key: &Difference) -> Vec<String> {
 }
 
 impl<'a> ReconcileView<'a> {
+    /// The keys of an entry in all its periods; a header alone where none is shown.
+    pub fn csv_of(&self, entry: &ReconcileEntry, out: &mut dyn io::Write) -> io::Result<()> {
+        let mut out = csv::WriterBuilder::new().buffer_capacity(1 << 16).from_writer(out);
+        out.write_record(header(entry)).map_err(rows::io_error)?;
+        for outcome in self.outcomes.iter().filter(|it| it.entry.name == entry.name) {
+            for key in self.keys(outcome) {
+                out.write_record(line(outcome, &key)).map_err(rows::io_error)?;
+            }
+        }
+        out.flush()
+    }
+
     fn keys(&self, outcome: &'a ListOutcome<'a>) -> impl Iterator<Item = Difference> + use<'a> {
         let matched = self.with_matched.then(|| outcome.outcome.matched());
         outcome.outcome.differences().chain(matched.into_iter().flatten())
     }
 
     fn list_json(&self, outcome: &'a ListOutcome<'a>) -> ListJson<'a> {
-        let sums = columns(outcome).zip(outcome.outcome.sums()).map(|(column, sums)| {
+        let sums = columns(outcome.entry).zip(outcome.outcome.sums()).map(|(column, sums)| {
             let figures = FiguresJson {
                 report: Some(sums.report.to_string()),
                 list: Some(sums.list.to_string()),
@@ -269,7 +273,7 @@ impl<'a> ReconcileView<'a> {
                 .then(|| format!("{} {class}", words::grouped(count as usize)))
         });
         out.push_str(&format!("  {}\n", counts.collect::<Vec<_>>().join(", ")));
-        for (column, sums) in columns(outcome).zip(outcome.outcome.sums()) {
+        for (column, sums) in columns(outcome.entry).zip(outcome.outcome.sums()) {
             let difference = sums.difference();
             out.push_str(&format!(
                 "  {}: report {}, list {}, difference {difference}\n",
@@ -285,9 +289,9 @@ impl<'a> ReconcileView<'a> {
 
     fn key_table(&self, outcome: &'a ListOutcome<'a>) -> String {
         let mut header: Vec<String> = vec!["CLASS".to_owned()];
-        header.extend(key_columns(outcome).map(one_line));
+        header.extend(key_columns(outcome.entry).map(one_line));
         let first_number = header.len();
-        for column in columns(outcome) {
+        for column in columns(outcome.entry) {
             header.extend([one_line(column), "LIST".to_owned(), "DIFFERENCE".to_owned()]);
         }
         header.push("ROWS".to_owned());
@@ -367,7 +371,7 @@ fn cell_texts(outcome: &ListOutcome<'_>, key: &Difference) -> Vec<String> {
 fn key_json<'a>(outcome: &'a ListOutcome<'a>, key: Difference) -> KeyJson<'a> {
     let is_rounding = outcome.is_rounding(&key);
     let written = |amount: &Option<Amount>| amount.as_ref().map(Amount::to_string);
-    let values = columns(outcome).zip(&key.figures).map(|(column, it)| {
+    let values = columns(outcome.entry).zip(&key.figures).map(|(column, it)| {
         let figures = FiguresJson {
             report: written(&it.report),
             list: written(&it.list),
@@ -383,6 +387,6 @@ fn key_json<'a>(outcome: &'a ListOutcome<'a>, key: Difference) -> KeyJson<'a> {
         rows: RowsJson { report: key.rows_report, list: key.rows_list },
         unreadable: cells(outcome, &key),
         accepted: (),
-        key: key_columns(outcome).zip(key.key).collect(),
+        key: key_columns(outcome.entry).zip(key.key).collect(),
     }
 }

@@ -282,6 +282,7 @@ reconcile:
     let entry = &manifest.reconcile[0];
     let OtherSide::List(list) = &entry.with else { panic!("{entry:?}") };
     assert_eq!(list.written, "./lists/{period}/ä b.csv");
+    assert_eq!(manifest.origin.files, ["./lists/{period}/ä b.csv"]);
     assert_eq!(list.format, NumberFormat::Point);
     assert_eq!(list.filter, [("S".to_owned(), strings([""]))].into());
     assert_eq!(entry.key, pairs([("Sku", "Part Number"), ("<<", "x"), ("sku", "2026")]));
