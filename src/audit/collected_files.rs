@@ -1,12 +1,12 @@
 //! The collected files that `columns` and `reconcile` read: those whose bytes are the ones that were collected.
 
-use std::{fs::File, io};
+use std::io::{self, Read};
 
 use super::{
     audited_request::AuditedRequest,
     files::{FileState, Files},
 };
-use crate::{files::HashingReader, ledger::Ledger, plan::Planned};
+use crate::{ledger::Ledger, plan::Planned};
 use request::{Period, ReportType};
 
 /// Requests, and the files of their reports.
@@ -59,7 +59,7 @@ impl<'a> CollectedFiles<'a> {
     pub(super) fn read<T>(
         &self,
         request: &AuditedRequest<'_>,
-        read: impl FnOnce(&mut HashingReader<File>) -> io::Result<Result<T, String>>,
+        read: impl FnOnce(&mut dyn Read) -> io::Result<Result<T, String>>,
     ) -> Result<T, MissingFile> {
         let missing = |why: String| MissingFile {
             subject: request.planned.request.named(request.who()),

@@ -1,4 +1,7 @@
-use std::{fs::File, io, path::Path};
+use std::{
+    io::{self, Read},
+    path::Path,
+};
 
 use super::remedy::Remedy;
 use crate::{
@@ -40,7 +43,7 @@ impl Files<'_> {
     pub(super) fn read<T>(
         &self,
         row: &Row,
-        read: impl FnOnce(&mut HashingReader<File>) -> io::Result<T>,
+        read: impl FnOnce(&mut dyn Read) -> io::Result<T>,
     ) -> FileState<T> {
         let collected = &row.collected;
         if collected.file.is_empty() {

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
 };
@@ -51,7 +50,7 @@ pub(super) fn translations(entry: &ReconcileEntry) -> Result<Translations, ListE
     entry.translate.iter().map(read).collect()
 }
 
-fn open(path: &Path) -> Result<File, ListError> {
+fn open(path: &Path) -> Result<impl Read, ListError> {
     open_regular(path).map_err(|e| match e.kind() {
         io::ErrorKind::NotFound => ListError::Missing(path.to_owned()),
         _ => ListError::Unreadable(path.to_owned(), e),

@@ -6,7 +6,7 @@ use std::{
     process::{Command, Output},
 };
 
-use crate::{read, root};
+use crate::{page::quoted, read, root};
 
 /// How long things took differs from run to run.
 fn without_figures(line: &str) -> String {
@@ -75,6 +75,53 @@ fn the_tour_goes_as_the_readme_shows_it() {
         shown_commands += 1;
     }
     assert!(shown_commands > 3);
+}
+
+/// Goes through the page as a reader does: lays its files, adds to its manifest, types its commands.
+#[test]
+fn comparing_goes_as_the_page_on_it_shows() {
+    let desk = tempfile::tempdir().unwrap();
+    let page = read("docs/reconciling.md");
+    let (mut manifest, mut before, mut shown_commands) = (String::new(), "", 0);
+    for (place, part) in page.split("\n```").enumerate() {
+        if place % 2 == 0 {
+            before = part;
+            continue;
+        }
+        let (kind, block) = part.split_once('\n').unwrap();
+        let lines = block.lines();
+        match kind {
+            "yaml" => {
+                manifest += &format!("{block}\n");
+                fs::write(desk.path().join("october.yaml"), &manifest).unwrap();
+            }
+            "text" => {
+                let paragraph = before.trim_end().rsplit("\n\n").next().unwrap();
+                let names = quoted(paragraph).filter(|name| name.ends_with(".csv"));
+                if let Some(name) = names.last() {
+                    fs::write(desk.path().join(name), format!("{block}\n")).unwrap();
+                }
+            }
+            "sh" => {
+                let rehearsed = lines.filter(|line| line.contains("--sandbox"));
+                for command in rehearsed.filter_map(|line| line.strip_prefix("monthend ")) {
+                    let ended = monthend(command, desk.path());
+                    assert!(ended.status.success(), "{command}: {ended:?}");
+                }
+            }
+            "console" => {
+                let command = block.lines().next().unwrap().strip_prefix("$ monthend ").unwrap();
+                let stdout = String::from_utf8(monthend(command, desk.path()).stdout).unwrap();
+                let shown: Vec<String> = lines.skip(1).map(|it| it.trim_end().to_owned()).collect();
+                let printed: Vec<String> =
+                    stdout.lines().map(|it| it.trim_end().to_owned()).collect();
+                assert!(fits(&shown, &printed), "`monthend {command}` prints:\n{stdout}");
+                shown_commands += 1;
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(shown_commands, 4);
 }
 
 #[test]
