@@ -17,9 +17,9 @@ use monthend::testing::{
 };
 use request::{OrgId, ReportId, Request};
 use sandbox::model::{
-    self, Ask, Category, Chance, Content, Contradiction, CreatedIs, Ending, ListAsk, Origin,
-    OtherReport, Person, Place, REFRESH_TOKEN, Record, Renewal, Step, StoredReport, SubPartnersAsk,
-    Visit, What, http_date,
+    self, Ask, Category, Chance, Content, Contradiction, CreatedIs, Ending, Fields, ListAsk,
+    Origin, OtherReport, Person, Place, REFRESH_TOKEN, Record, Step, StoredReport, SubPartnersAsk,
+    Visit, What,
 };
 use tokio::time::{Instant, sleep};
 use url::Url;
@@ -149,7 +149,6 @@ impl<'w> Server<'w> {
         let mut ever = self.ever.borrow_mut();
         for record in model.take_records() {
             let Record::Made(made) = record else { continue };
-            let made = StoredReport::try_from(made).unwrap();
             let stored = stored.get(&made.id).cloned().unwrap_or(made);
             ever.push(Report {
                 is_there: true,
@@ -307,7 +306,9 @@ impl<'w> Server<'w> {
     ) -> Answer<T> {
         self.check_leave("a request");
         let (left, patience) = (Instant::now(), self.traits.request_timeout);
-        let ask = Ask { token: token.cloned(), no_cache: NO_CACHE, what };
+        let url = base().join("wholesale/billing/reports").to_string();
+        let ask =
+            Ask { url, query: Fields::new(), token: token.cloned(), no_cache: NO_CACHE, what };
         let fault = match self.draw(&ask) {
             Drawn::NotReached => {
                 self.world.passes(self.traits.way(self.world)).await;
@@ -372,23 +373,10 @@ impl<'w> Server<'w> {
             self.paused_until.set(Some(self.paused_until.get().map_or(until, |at| at.max(until))));
         }
         let arrived = self.world.now_true();
-        let texts = [
-            ("trackingid", Some(answer.tracking_id.clone())),
-            ("date", answer.date.map(http_date)),
-            ("retry-after", reply.retry_after.clone()),
-            ("location", reply.location.clone()),
-        ];
-        let texts = texts.into_iter();
-        let mut headers: Vec<(&str, Vec<u8>)> =
-            texts.filter_map(|(name, text)| Some((name, text?.into_bytes()))).collect();
-        headers.extend(reply.next.as_ref().map(|place| {
-            let url = format!("?{}={}", place.name(), place.value());
-            ("link", reply.link_form.write("", &url))
-        }));
         let body = answer.body();
         let wire = WireAnswer {
             status: reply.status,
-            headers,
+            headers: answer.headers(),
             whole: body.promised.is_none() && answer.trickles <= ERROR_BODY_PATIENCE,
             body: body.bytes.into_owned(),
             arrived,
@@ -552,13 +540,14 @@ impl Api for Server<'_> {
     async fn renew(&self, refused: Option<&String>, on_head: &dyn OnHead) -> Answer<String> {
         self.world.step().await;
         self.world.trace(|| format!("renew {refused:?}"));
-        let text = |text: &str| Some(text.to_owned());
-        let what = What::Renew(Renewal {
-            grant_type: text("refresh_token"),
-            client_id: text(model::CLIENT_ID),
-            client_secret: text(model::CLIENT_SECRET),
-            refresh_token: text(REFRESH_TOKEN),
-        });
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("client_id", model::CLIENT_ID),
+            ("client_secret", model::CLIENT_SECRET),
+            ("refresh_token", REFRESH_TOKEN),
+        ];
+        let form = form.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let what = What::Renew(form.into());
         self.exchange(None, what, on_head, |answer, wire| {
             let token = match &answer.reply.content {
                 Content::Json(body) => body["access_token"].as_str().unwrap().to_owned(),

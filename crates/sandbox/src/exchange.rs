@@ -8,14 +8,8 @@ use axum::{
 };
 use tokio::sync::watch;
 
-use super::{
-    call::{Bad, Call},
-    connection::Link,
-    record::Exchange,
-    response::response,
-    world::World,
-};
-use crate::model::{Answer, Chance, Ending, Reply, Step};
+use super::{connection::Link, reading, record::Exchange, response::response, world::World};
+use crate::model::{Answer, Ask, Chance, Ending, Reply, Step};
 
 /// In bytes; a create has about two hundred.
 const MAX_BODY: usize = 1 << 20;
@@ -34,42 +28,33 @@ pub(super) async fn handle(
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, MAX_BODY).await;
     let world = Arc::clone(&api.world);
-    let call = match &body {
-        Ok(body) => Call::read(&parts, body),
-        Err(_) => Err(Bad::new(413, "The body is too large or broken.")),
+    let ask = match &body {
+        Ok(body) => reading::ask(&parts, body, &world.api_origin),
+        Err(_) => Err(Box::new(Reply::error(413, "The body is too large or broken."))),
     };
-    let body = body.unwrap_or_default();
-    let slot = note_arrival(&world, &parts, &body, call.as_ref().ok());
-    let call = call.map_err(Reply::from);
-    let ending = match &call {
-        Err(reply) => plain(&world, reply.clone()),
-        Ok(call) => api.serve(call).await,
+    let slot = note_arrival(&world, &parts, &body.unwrap_or_default(), ask.as_ref().ok());
+    let ending = match ask {
+        Err(reply) => plain(&world, *reply),
+        Ok(ask) => api.serve(ask).await,
     };
     if let Ending::Silence = &ending {
         api.stopped().await;
     }
     note_ending(&world, slot, &ending);
-    match (ending, &call) {
-        (Ending::Answer(answer), Ok(call)) => {
-            let with_first = answer.tracking_id.ends_with(['0', '2', '4', '6', '8']);
-            let link_header = call.link(&answer.reply, &world.api_origin, with_first);
-            response(&answer, link_header.as_deref())
-        }
-        (Ending::Answer(answer), Err(_)) => response(&answer, None),
-        (Ending::Cut | Ending::Silence, _) => {
-            link.reset();
-            Response::new(Body::empty())
-        }
+    if let Ending::Answer(answer) = ending {
+        return response(&answer);
     }
+    link.reset();
+    Response::new(Body::empty())
 }
 
 impl SandboxApi {
-    async fn serve(&mut self, call: &Call) -> Ending {
+    async fn serve(&mut self, ask: Ask) -> Ending {
         let world = Arc::clone(&self.world);
         let received = {
             let mut state = world.state();
             let now = world.clock.elapsed();
-            let visit = state.server.receive(now, call.ask.clone(), Chance::Rules);
+            let visit = state.server.receive(now, ask, Chance::Rules);
             state.write().map(|()| visit)
         };
         let mut visit = match received {
@@ -104,6 +89,7 @@ fn plain(world: &World, reply: Reply) -> Ending {
         reply,
         date: Some(world.clock.now()),
         tracking_id: "SANDBOX".to_owned(),
+        link: None,
         trickles: Duration::ZERO,
     }))
 }
@@ -113,7 +99,7 @@ fn not_written(world: &World, error: &std::io::Error) -> Ending {
     plain(world, Reply::error(500, "The sandbox cannot write its state."))
 }
 
-fn note_arrival(world: &World, parts: &Parts, body: &Bytes, call: Option<&Call>) -> Option<usize> {
+fn note_arrival(world: &World, parts: &Parts, body: &Bytes, ask: Option<&Ask>) -> Option<usize> {
     if !world.config.record {
         return None;
     }
@@ -121,11 +107,11 @@ fn note_arrival(world: &World, parts: &Parts, body: &Bytes, call: Option<&Call>)
     state.exchanges.push(Exchange {
         at: world.clock.elapsed(),
         finished: None,
-        endpoint: call.map(|call| call.ask.endpoint()),
+        endpoint: ask.map(Ask::endpoint),
         method: parts.method.to_string(),
         target: parts.uri.to_string(),
         body: String::from_utf8_lossy(body).into_owned(),
-        token: call.and_then(|call| call.ask.token.clone()),
+        token: ask.and_then(|ask| ask.token.clone()),
         status: None,
         announced: None,
     });

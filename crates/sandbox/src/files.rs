@@ -12,12 +12,8 @@ use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine as _};
 use futures::{StreamExt as _, stream};
 use sha2::{Digest as _, Sha256};
 
-use super::{
-    Download,
-    call::{field, fields},
-    world::World,
-};
-use crate::model::{Claim, DownloadFault, File};
+use super::{Download, reading::fields, world::World};
+use crate::model::{Claim, DownloadFault, File, field};
 
 const DENIED: &str = "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>";
 const PAGE: &str = "<!DOCTYPE html><html><body>Please sign in.</body></html>";

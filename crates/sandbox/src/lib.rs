@@ -6,9 +6,7 @@
     allow(clippy::shadow_unrelated, reason = "a test tells one step after the other")
 )]
 
-mod call;
 mod clock;
-mod config;
 mod connection;
 mod error;
 mod exchange;
@@ -16,6 +14,7 @@ mod files;
 mod journal;
 mod merge;
 pub mod model;
+mod reading;
 mod record;
 mod response;
 mod server;
@@ -25,14 +24,13 @@ mod world;
 mod tests;
 
 pub use crate::model::{
-    ACCESS_TOKEN, Allowance, CLIENT_ID, CLIENT_SECRET, ClocksConfig, ContentsConfig, CreatedIs,
-    DownloadFault, DownloadRule, Duplicates, Endpoint, Envelope, ErrorBody, ExistingReport, Fault,
-    FaultMatch, FaultRule, LatencyConfig, LimitScope, Limiter, LimiterConfig, ListWithoutOrg,
-    Paging, ProvisioningState, REFRESH_TOKEN, RateLimitConfig, RefusalStatus, ReportsConfig,
-    RetryAfterForm, Shift, Span, SpanError, Spelling, StoredReport, SubPartner, SubPartnersConfig,
-    TokenConfig,
+    ACCESS_TOKEN, CLIENT_ID, CLIENT_SECRET, ClocksConfig, ContentsConfig, CreatedIs, DownloadFault,
+    DownloadRule, Duplicates, Endpoint, Envelope, ErrorBody, ExistingReport, Fault, FaultMatch,
+    FaultRule, LatencyConfig, LimitScope, Limiter, LimiterConfig, ListWithoutOrg, Paging,
+    ProvisioningState, REFRESH_TOKEN, RateLimitConfig, RefusalStatus, ReportsConfig,
+    RetryAfterForm, SandboxConfig, Shift, Span, SpanError, Spelling, StoredReport, SubPartner,
+    SubPartnersConfig, TokenConfig,
 };
-pub use config::SandboxConfig;
 pub use error::SandboxError;
 pub use journal::StateError;
 pub use merge::merge_states;

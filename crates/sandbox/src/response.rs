@@ -7,33 +7,25 @@ use axum::{
 };
 use futures::{Stream, StreamExt as _, stream};
 
-use crate::model::{Answer, Body, http_date};
+use crate::model::{Answer, Body};
 
 const DROPS: u32 = 40;
 
-pub(super) fn response(answer: &Answer, link: Option<&[u8]>) -> Response {
+pub(super) fn response(answer: &Answer) -> Response {
     let body = answer.body();
-    // hyper adds its own date if there is none; readers ignore an empty one.
-    let date = answer.date.map(http_date).unwrap_or_default();
-    let reply = &answer.reply;
-    let texts = [
-        (header::DATE, Some(date.as_str())),
-        (HeaderName::from_static("trackingid"), Some(answer.tracking_id.as_str())),
-        (header::RETRY_AFTER, reply.retry_after.as_deref()),
-        (header::LOCATION, reply.location.as_deref()),
-        (header::CONTENT_TYPE, body.media_type),
-    ];
-    let length = body.promised.map(|promised| promised.to_string());
+    let media_type = body.media_type.map(HeaderValue::from_static);
+    let length = body.promised.map(HeaderValue::from);
     let mut response = Response::new(http_body(body, answer.trickles));
     *response.status_mut() =
-        StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        StatusCode::from_u16(answer.reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    if let Some(link) = link.and_then(|link| HeaderValue::from_bytes(link).ok()) {
-        headers.insert(header::LINK, link);
-    }
-    for (name, value) in texts.into_iter().chain([(header::CONTENT_LENGTH, length.as_deref())]) {
-        if let Some(value) = value.and_then(|text| HeaderValue::from_str(text).ok()) {
-            headers.insert(name, value);
+    // hyper adds its own date if there is none; readers ignore an empty one.
+    headers.insert(header::DATE, HeaderValue::from_static(""));
+    headers.extend(media_type.map(|value| (header::CONTENT_TYPE, value)));
+    headers.extend(length.map(|value| (header::CONTENT_LENGTH, value)));
+    for (name, value) in answer.headers() {
+        if let Ok(value) = HeaderValue::from_bytes(&value) {
+            headers.insert(HeaderName::from_static(name), value);
         }
     }
     response

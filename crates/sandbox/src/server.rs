@@ -4,17 +4,16 @@ use axum::Router;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use super::{
-    call::BASE_PATH,
-    config::SandboxConfig,
     connection::{Link, LinkedListener},
     error::SandboxError,
     exchange::{self, SandboxApi},
     files,
     journal::Journal,
+    reading::BASE_PATH,
     record::{Download, Exchange},
     world::World,
 };
-use crate::model::StoredReport;
+use crate::model::{SandboxConfig, StoredReport};
 
 const STOP_GRACE: Duration = Duration::from_secs(1);
 

@@ -40,7 +40,7 @@ impl World {
     ) -> Result<Self, SandboxError> {
         let clock = Clock::starting_at(config.now.unwrap_or_else(Utc::now));
         let mut state = State {
-            server: Server::new(config.server(), clock.now(), files_origin.clone()),
+            server: Server::new(config.clone(), clock.now(), files_origin.clone()),
             journal: Journal::Forgetful,
             exchanges: Vec::new(),
             downloads: Vec::new(),

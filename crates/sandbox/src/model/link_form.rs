@@ -23,8 +23,9 @@ pub enum LinkForm {
 }
 
 impl LinkForm {
-    /// The header's value: `before`, then a link to the next page at `url`.
-    pub fn write(self, before: &str, url: &str) -> Vec<u8> {
+    /// The header's value: a link to the first page where there is one, and one to the next page at `url`.
+    pub(super) fn write(self, first: Option<&str>, url: &str) -> Vec<u8> {
+        let before = first.map_or(String::new(), |url| format!("<{url}>; rel=\"first\", "));
         let text = match self {
             LinkForm::Plain => format!("{before}<{url}>; rel=\"next\""),
             LinkForm::EmptyElement => format!("{before}, <{url}>; rel=\"next\""),

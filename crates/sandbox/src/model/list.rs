@@ -2,14 +2,13 @@ use chrono::NaiveDate;
 use serde_json::{Value, json};
 
 use super::{
-    ask::{ListAsk, SortBy},
+    ask::{ListAsk, Place, SortBy},
     config::{ListWithoutOrg, Paging},
     org,
-    place::Place,
     reply::{ErrorBody, Reply},
     report::StoredReport,
     store::{Filter, Store, Whose},
-    view::View,
+    view::{View, status_word},
 };
 
 const PAGE_CAP: usize = 100;
@@ -112,7 +111,7 @@ fn key(view: View<'_>, sort_by: SortBy, report: &StoredReport) -> String {
         SortBy::Id => report.id.clone(),
         SortBy::BillingStartDate => period.start().to_string(),
         SortBy::BillingEndDate => period.end().to_string(),
-        SortBy::Status => view.status(report).as_str().to_owned(),
+        SortBy::Status => status_word(view.status(report)).to_owned(),
     }
 }
 

@@ -4,8 +4,7 @@ use super::{
     contents,
     contradiction::Contradiction,
     download::{Claim, File},
-    record::Record,
-    report::{Origin, OtherReport, StoredReport},
+    report::{Origin, OtherReport, Record, StoredReport},
     server::Server,
     token::Tokens,
 };
@@ -78,8 +77,8 @@ impl Server {
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         match record {
             Record::Made(made) => {
-                let mut report = StoredReport::try_from(made)?;
-                report.listed_from += self.list_lag(report.number);
+                let listed_from = made.made + self.list_lag(made.number);
+                let report = StoredReport { listed_from, ..made };
                 if report.number < self.store.next_number() {
                     return Err("a report out of order".into());
                 }

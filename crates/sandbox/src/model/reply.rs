@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{link_form::LinkForm, place::Place};
+use super::{ask::Place, link_form::LinkForm};
 
 /// How an exchange ends for the client.
 #[derive(Debug, Clone)]
@@ -27,6 +27,8 @@ pub struct Answer {
     pub date: Option<DateTime<Utc>>,
     /// `trackingid`
     pub tracking_id: String,
+    /// `Link`, which need not be UTF-8.
+    pub link: Option<Vec<u8>>,
     /// How long the body takes after the head; zero if both come together.
     pub trickles: Duration,
 }
@@ -182,6 +184,19 @@ impl Body {
 }
 
 impl Answer {
+    /// The headers, but for those that say how long the body is.
+    pub fn headers(&self) -> Vec<(&'static str, Vec<u8>)> {
+        let reply = &self.reply;
+        let texts = [
+            ("date", self.date.map(http_date)),
+            ("trackingid", Some(self.tracking_id.clone())),
+            ("retry-after", reply.retry_after.clone()),
+            ("location", reply.location.clone()),
+        ];
+        let texts = texts.into_iter().filter_map(|(name, text)| Some((name, text?.into_bytes())));
+        texts.chain(self.link.clone().map(|link| ("link", link))).collect()
+    }
+
     /// The body as it leaves.
     pub fn body(&self) -> Body {
         match &self.reply.content {

@@ -1,14 +1,14 @@
 use chrono::{DateTime, Months, Utc};
 
 use super::{
-    config::{RefusalStatus, ServerConfig},
+    config::{RefusalStatus, SandboxConfig},
     org,
     reply::Reply,
 };
 use request::{OrgId, Period, Request};
 
 pub(super) fn refusal(
-    config: &ServerConfig,
+    config: &SandboxConfig,
     request: &Request,
     now: DateTime<Utc>,
 ) -> Option<Reply> {
@@ -22,7 +22,7 @@ pub(super) fn refusal(
     Some(Reply::error(status.code(), words))
 }
 
-fn sub_partners_refusal(config: &ServerConfig, org: &OrgId) -> Option<RefusalStatus> {
+fn sub_partners_refusal(config: &SandboxConfig, org: &OrgId) -> Option<RefusalStatus> {
     if config.fixed {
         return None;
     }

@@ -8,16 +8,14 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::{
-    ask::{Ask, ListAsk, ReportStatus, What},
-    config::{Duplicates, ServerConfig},
+    ask::{Ask, Endpoint, ListAsk, What},
+    config::{Duplicates, SandboxConfig},
     dice::Dice,
     download,
-    endpoint::Endpoint,
-    fault::{Effect, Fault, Faults},
+    fault::{Fault, Faults},
     list,
-    record::Record,
     reply::{Answer, Content, Ending, Reply},
-    report::{Category, Origin, OtherReport, Person, StoredReport},
+    report::{Category, Origin, OtherReport, Person, Record, StoredReport},
     rules, spoil,
     store::Store,
     sub_partners,
@@ -27,7 +25,7 @@ use super::{
     view::View,
     visit::{Chance, Decided, Stage, Step, Visit},
 };
-use request::{ReportId, Request};
+use request::{ReportId, ReportStatus, Request};
 
 /// The longest way of an answer from the server to its client.
 const TIME_TO_READ: Duration = Duration::from_millis(50);
@@ -35,7 +33,7 @@ const TIME_TO_READ: Duration = Duration::from_millis(50);
 /// A server. Each `now` is the time since it started, and never goes back.
 #[derive(Debug)]
 pub struct Server {
-    pub(super) config: ServerConfig,
+    pub(super) config: SandboxConfig,
     pub(super) dice: Dice,
     started_at: DateTime<Utc>,
     files_origin: String,
@@ -66,7 +64,7 @@ pub(super) struct Work {
 
 impl Server {
     /// A server that starts at `started_at` by its own clock, and whose downloads are at `files_origin`.
-    pub fn new(config: ServerConfig, started_at: DateTime<Utc>, files_origin: String) -> Self {
+    pub fn new(config: SandboxConfig, started_at: DateTime<Utc>, files_origin: String) -> Self {
         let dice = Dice::new(config.seed);
         Server {
             dice,
@@ -89,7 +87,7 @@ impl Server {
     }
 
     /// Its configuration.
-    pub fn config(&self) -> &ServerConfig {
+    pub fn config(&self) -> &SandboxConfig {
         &self.config
     }
 
@@ -118,9 +116,8 @@ impl Server {
                 let mut until = now + timing::latency(latency, self.dice, number) / 2;
                 if let What::Create(request) = &ask.what {
                     until += timing::work(latency, self.dice, number);
-                    let effect =
-                        fault.as_ref().map_or(Effect::After(Duration::ZERO), Fault::effect);
-                    if let Effect::After(late) = effect {
+                    let effect = fault.as_ref().map_or(Some(Duration::ZERO), Fault::effect);
+                    if let Some(late) = effect {
                         self.at_work.push(Work {
                             number,
                             request: request.clone(),
@@ -162,7 +159,7 @@ impl Server {
                 {
                     self.told.push((now, id.to_owned()));
                 }
-                Step::End(self.ends(now, visit.number, ending))
+                Step::End(self.ends(now, visit, ending))
             }
             Stage::Working { .. } => Step::Wait(Duration::ZERO),
         }
@@ -246,7 +243,7 @@ impl Server {
                 _ => reply,
             };
         }
-        if fault.is_some_and(|fault| fault.effect() == Effect::None) {
+        if fault.is_some_and(|fault| fault.effect().is_none()) {
             return None;
         }
         Some(match &visit.ask.what {
@@ -363,7 +360,7 @@ impl Server {
     }
 
     pub(super) fn add(&mut self, report: StoredReport) {
-        self.records.push(Record::Made((&report).into()));
+        self.records.push(Record::Made(report.clone()));
         self.store.insert(report);
     }
 
@@ -398,13 +395,18 @@ impl Server {
         timing::date(clocks, self.dice, self.clock(now), number, status)
     }
 
-    fn ends(&self, now: Duration, number: u64, ending: Decided) -> Ending {
+    fn ends(&self, now: Duration, visit: &Visit, ending: Decided) -> Ending {
+        let number = visit.number;
         match ending {
             Decided::Cut => Ending::Cut,
             Decided::Silence => Ending::Silence,
             Decided::Reply { reply, trickles } => Ending::Answer(Box::new(Answer {
                 date: self.date(now, number, reply.status),
                 tracking_id: format!("SANDBOX_{number:08}"),
+                link: reply.next.as_ref().map(|place| {
+                    let first = number.is_multiple_of(2).then(|| visit.ask.page_url(None));
+                    reply.link_form.write(first.as_deref(), &visit.ask.page_url(Some(place)))
+                }),
                 reply,
                 trickles,
             })),

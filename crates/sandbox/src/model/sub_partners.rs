@@ -1,11 +1,10 @@
 use serde_json::{Value, json};
 
 use super::{
-    ask::SubPartnersAsk,
+    ask::{Place, SubPartnersAsk},
     config::{Envelope, SubPartner, SubPartnersConfig},
     list::page_size,
     org,
-    place::Place,
     reply::Reply,
 };
 

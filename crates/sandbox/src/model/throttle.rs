@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    endpoint::Endpoint,
+    ask::Endpoint,
     limiter::{Limiter, LimiterConfig},
     reply::http_date,
     span::Span,

@@ -1,8 +1,8 @@
 use chrono::{DateTime, DurationRound as _, SecondsFormat, SubsecRound as _, TimeDelta, Utc};
+use request::ReportStatus;
 use serde_json::{Map, Value, json};
 
 use super::{
-    ask::ReportStatus,
     config::{CreatedIs, ReportsConfig},
     contents::is_about,
     contradiction::Contradiction,
@@ -100,7 +100,7 @@ impl<'a> View<'a> {
             ReportStatus::InProgress if is_about(&report.request, &self.config.never_done_for) => {
                 &self.config.never_done_word
             }
-            status => status.as_str(),
+            status => status_word(status),
         };
         body.insert("status".to_owned(), json!(status));
         if with_created {
@@ -157,5 +157,13 @@ impl<'a> View<'a> {
             let person = self.dice.uuid("person", "", number);
             body.insert("createdBy".to_owned(), json!(person));
         }
+    }
+}
+
+pub(super) fn status_word(status: ReportStatus) -> &'static str {
+    match status {
+        ReportStatus::Completed => ReportStatus::COMPLETED,
+        ReportStatus::Failed => ReportStatus::FAILED,
+        _ => ReportStatus::IN_PROGRESS,
     }
 }
