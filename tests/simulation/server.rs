@@ -377,7 +377,7 @@ impl<'w> Server<'w> {
         let wire = WireAnswer {
             status: reply.status,
             headers: answer.headers(),
-            whole: body.promised.is_none() && answer.trickles <= ERROR_BODY_PATIENCE,
+            whole: body.promised.is_none() && answer.reply.trickles <= ERROR_BODY_PATIENCE,
             body: body.bytes.into_owned(),
             arrived,
         };
@@ -390,8 +390,8 @@ impl<'w> Server<'w> {
             format!("  answer {} {headers:?} {body:.300}", wire.status)
         });
         on_head.on_head(&wire.notice());
-        if !answer.trickles.is_zero() {
-            sleep(answer.trickles.min(ERROR_BODY_PATIENCE)).await;
+        if !answer.reply.trickles.is_zero() {
+            sleep(answer.reply.trickles.min(ERROR_BODY_PATIENCE)).await;
         }
         read(&answer, wire)
     }

@@ -6,11 +6,10 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use super::{
     connection::{Link, LinkedListener},
     error::SandboxError,
-    exchange::{self, SandboxApi},
-    files,
+    exchange::{self, Exchange, SandboxApi},
+    files::{self, Download},
     journal::Journal,
     reading::BASE_PATH,
-    record::{Download, Exchange},
     world::World,
 };
 use crate::model::{SandboxConfig, StoredReport};
@@ -127,7 +126,7 @@ impl RunningSandbox {
 
     /// The reports that exist, in the order in which they were created.
     pub fn reports(&self) -> Vec<StoredReport> {
-        let now = self.world.clock.elapsed();
+        let now = self.world.elapsed();
         self.world.state().server.reports(now).cloned().collect()
     }
 

@@ -317,15 +317,6 @@ pub enum ProvisioningState {
     Suspended,
 }
 
-impl ProvisioningState {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            ProvisioningState::Active => "active",
-            ProvisioningState::Suspended => "suspended",
-        }
-    }
-}
-
 impl Default for SubPartnersConfig {
     fn default() -> Self {
         use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
@@ -356,13 +347,13 @@ impl Default for SubPartnersConfig {
 #[schemars(extend("enum" = [400, 401, 403, 404]), with = "u16")]
 pub enum RefusalStatus {
     /// 400
-    BadRequest,
+    BadRequest = 400,
     /// 401, whatever the token.
-    Unauthorized,
+    Unauthorized = 401,
     /// 403
-    Forbidden,
+    Forbidden = 403,
     /// 404
-    NotFound,
+    NotFound = 404,
 }
 
 impl RefusalStatus {
@@ -373,21 +364,11 @@ impl RefusalStatus {
         RefusalStatus::Forbidden,
         RefusalStatus::NotFound,
     ];
-
-    /// The HTTP status.
-    pub fn code(self) -> u16 {
-        match self {
-            RefusalStatus::BadRequest => 400,
-            RefusalStatus::Unauthorized => 401,
-            RefusalStatus::Forbidden => 403,
-            RefusalStatus::NotFound => 404,
-        }
-    }
 }
 
 impl From<RefusalStatus> for u16 {
     fn from(status: RefusalStatus) -> u16 {
-        status.code()
+        status as u16
     }
 }
 
@@ -397,7 +378,7 @@ impl TryFrom<u16> for RefusalStatus {
     fn try_from(code: u16) -> Result<Self, String> {
         RefusalStatus::ALL
             .into_iter()
-            .find(|status| status.code() == code)
+            .find(|status| u16::from(*status) == code)
             .ok_or_else(|| format!("{code} is not a valid refusal; write 400, 401, 403 or 404"))
     }
 }

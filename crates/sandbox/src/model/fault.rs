@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     ask::{Ask, Endpoint},
     dice::Dice,
-    link_form::LinkForm,
-    reply::ErrorBody,
+    reply::{ErrorBody, LinkForm},
     report::{Category, Person},
     span::Span,
 };

@@ -1,9 +1,10 @@
 use std::time::Duration;
 
 use super::{
+    ask::Fields,
     contents,
     contradiction::Contradiction,
-    download::{Claim, File},
+    download::{self, File},
     report::{Origin, OtherReport, Record, StoredReport},
     server::Server,
     token::Tokens,
@@ -51,9 +52,9 @@ impl Server {
         self.conflicts.contains(request)
     }
 
-    /// The file that this claim gives access to.
-    pub fn file(&mut self, now: Duration, claim: Claim<'_>) -> Option<File> {
-        let id = claim.holds(self.dice, self.clock(now))?;
+    /// The file at this path, where the query is signed and good for now.
+    pub fn file(&mut self, now: Duration, path: &str, query: &Fields) -> Option<File> {
+        let id = download::signed_id(self.dice, self.clock(now), path, query)?;
         let request = &self.store.get(id)?.request;
         let tries = self.file_tries.entry(id.to_owned()).or_default();
         *tries += 1;

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{ask::Place, link_form::LinkForm};
+use super::ask::Place;
 
 /// How an exchange ends for the client.
 #[derive(Debug, Clone)]
@@ -29,8 +29,6 @@ pub struct Answer {
     pub tracking_id: String,
     /// `Link`, which need not be UTF-8.
     pub link: Option<Vec<u8>>,
-    /// How long the body takes after the head; zero if both come together.
-    pub trickles: Duration,
 }
 
 /// What an answer says.
@@ -50,6 +48,8 @@ pub struct Reply {
     pub link_form: LinkForm,
     /// The body.
     pub content: Content,
+    /// How long it takes after the head; zero if both come together.
+    pub trickles: Duration,
 }
 
 /// What a body says.
@@ -99,6 +99,50 @@ pub enum ErrorBody {
     NotUtf8,
 }
 
+/// The form of a `Link` header (RFC 8288).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkForm {
+    /// `<URL>; rel="next"`
+    #[default]
+    Plain,
+    /// Behind an element of the list that is empty.
+    EmptyElement,
+    /// With a title that is no UTF-8.
+    Bytes,
+    /// With the relation as a URI.
+    Uri,
+    /// A quoted text in it never ends: nobody can read it.
+    Unclosed,
+    /// Words stand before it: nobody can read it.
+    Garbage,
+    /// It does not say what it leads to.
+    NoRelation,
+}
+
+impl LinkForm {
+    /// The header's value: a link to the first page where there is one, and one to the next page at `url`.
+    pub(super) fn write(self, first: Option<&str>, url: &str) -> Vec<u8> {
+        let before = first.map_or(String::new(), |url| format!("<{url}>; rel=\"first\", "));
+        let text = match self {
+            LinkForm::Plain => format!("{before}<{url}>; rel=\"next\""),
+            LinkForm::EmptyElement => format!("{before}, <{url}>; rel=\"next\""),
+            LinkForm::Bytes => {
+                let mut bytes = format!("{before}<{url}>; title=\"").into_bytes();
+                bytes.extend(b"Seite f\xfcr Seite\"; rel=\"next\"");
+                return bytes;
+            }
+            LinkForm::Uri => {
+                format!("{before}<{url}>; rel=\"http://www.iana.org/assignments/relation/next\"")
+            }
+            LinkForm::Unclosed => format!("{before}<{url}>; title=\"page; rel=next"),
+            LinkForm::Garbage => format!("{before}more at <{url}>; rel=\"next\""),
+            LinkForm::NoRelation => format!("{before}<{url}>"),
+        };
+        text.into_bytes()
+    }
+}
+
 impl Reply {
     /// JSON.
     pub fn json(status: u16, value: Value) -> Self {
@@ -130,6 +174,7 @@ impl Reply {
             next: None,
             link_form: LinkForm::default(),
             content,
+            trickles: Duration::ZERO,
         }
     }
 

@@ -19,7 +19,7 @@ pub(super) fn refusal(
     }
     let status = sub_partners_refusal(config, request.sub_partner.as_ref()?)?;
     let words = "This sub-partner refuses billing reports.";
-    Some(Reply::error(status.code(), words))
+    Some(Reply::error(status.into(), words))
 }
 
 fn sub_partners_refusal(config: &SandboxConfig, org: &OrgId) -> Option<RefusalStatus> {
@@ -31,7 +31,7 @@ fn sub_partners_refusal(config: &SandboxConfig, org: &OrgId) -> Option<RefusalSt
     configured.map(|(_, status)| *status).or_else(|| {
         RefusalStatus::ALL
             .into_iter()
-            .find(|status| org::contains(org.as_str(), &format!("refused-{}", status.code())))
+            .find(|status| org::contains(org.as_str(), &format!("refused-{}", u16::from(*status))))
     })
 }
 

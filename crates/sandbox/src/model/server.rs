@@ -10,20 +10,19 @@ use serde_json::{Value, json};
 use super::{
     ask::{Ask, Endpoint, ListAsk, What},
     config::{Duplicates, SandboxConfig},
-    dice::Dice,
+    dice::{self, Dice},
     download,
     fault::{Fault, Faults},
     list,
     reply::{Answer, Content, Ending, Reply},
     report::{Category, Origin, OtherReport, Person, Record, StoredReport},
-    rules, spoil,
+    rules,
     store::Store,
     sub_partners,
     throttle::Throttle,
-    timing,
     token::Tokens,
     view::View,
-    visit::{Chance, Decided, Stage, Step, Visit},
+    visit::{self, Chance, Decided, Stage, Step, Visit},
 };
 use request::{ReportId, ReportStatus, Request};
 
@@ -86,11 +85,6 @@ impl Server {
         }
     }
 
-    /// Its configuration.
-    pub fn config(&self) -> &SandboxConfig {
-        &self.config
-    }
-
     /// The bearer token that is valid now.
     pub fn token(&self) -> &str {
         &self.tokens.access
@@ -108,14 +102,14 @@ impl Server {
         let number = self.arrived;
         let (fault, stage, admitted) = match self.admit(now, number, &ask, chance) {
             Err(reply) => {
-                let ending = Decided::from(*reply);
+                let ending = Decided::Reply(*reply);
                 (None, Stage::Leaving { until: now, ending }, false)
             }
             Ok(fault) => {
                 let latency = &self.config.latency;
-                let mut until = now + timing::latency(latency, self.dice, number) / 2;
+                let mut until = now + dice::latency(latency, self.dice, number) / 2;
                 if let What::Create(request) = &ask.what {
-                    until += timing::work(latency, self.dice, number);
+                    until += dice::work(latency, self.dice, number);
                     let effect = fault.as_ref().map_or(Some(Duration::ZERO), Fault::effect);
                     if let Some(late) = effect {
                         self.at_work.push(Work {
@@ -141,8 +135,8 @@ impl Server {
             }
             self.advance(now);
             let reply = self.carry_out(now, visit);
-            let ending = spoil::ending(visit.fault.as_ref(), reply);
-            let latency = timing::latency(&self.config.latency, self.dice, visit.number);
+            let ending = visit::ending(visit.fault.as_ref(), reply);
+            let latency = dice::latency(&self.config.latency, self.dice, visit.number);
             let mut leaves_at = now + latency / 2;
             if let Some(Fault::Slow { delay }) = visit.fault {
                 leaves_at += delay.0;
@@ -153,7 +147,7 @@ impl Server {
             Stage::Leaving { until, .. } if now < *until => Step::Wait(*until - now),
             Stage::Leaving { ending, .. } => {
                 let ending = std::mem::replace(ending, Decided::Cut);
-                if let (What::Create(_), Decided::Reply { reply, .. }) = (&visit.ask.what, &ending)
+                if let (What::Create(_), Decided::Reply(reply)) = (&visit.ask.what, &ending)
                     && let Content::Json(body) = &reply.content
                     && let Some(id) = body["id"].as_str()
                 {
@@ -195,12 +189,12 @@ impl Server {
             if let Err(wait) = self.throttle.admit(endpoint, now) {
                 let date = self.date(now, number, 429);
                 let form = self.config.rate_limit.retry_after;
-                let notice = form.notice(wait, date.unwrap_or(self.clock(now)));
-                if let Some(announced) = notice.announced {
+                let (header, announced) = form.notice(wait, date.unwrap_or(self.clock(now)));
+                if let Some(announced) = announced {
                     self.throttle.announce(endpoint, now + announced);
                 }
                 let words = "Too many requests have been sent; try again later.";
-                let reply = Reply::error(429, words).with_wait(notice.header, notice.announced);
+                let reply = Reply::error(429, words).with_wait(header, announced);
                 return Err(Box::new(reply));
             }
         }
@@ -356,7 +350,7 @@ impl Server {
 
     pub(super) fn list_lag(&self, number: u64) -> Duration {
         let config = &self.config.reports;
-        config.list_lag.0 + timing::up_to(config.list_lag_jitter.0, self.dice, "list lag", number)
+        config.list_lag.0 + dice::up_to(config.list_lag_jitter.0, self.dice, "list lag", number)
     }
 
     pub(super) fn add(&mut self, report: StoredReport) {
@@ -392,7 +386,7 @@ impl Server {
 
     fn date(&self, now: Duration, number: u64, status: u16) -> Option<DateTime<Utc>> {
         let clocks = &self.config.clocks;
-        timing::date(clocks, self.dice, self.clock(now), number, status)
+        dice::date(clocks, self.dice, self.clock(now), number, status)
     }
 
     fn ends(&self, now: Duration, visit: &Visit, ending: Decided) -> Ending {
@@ -400,7 +394,7 @@ impl Server {
         match ending {
             Decided::Cut => Ending::Cut,
             Decided::Silence => Ending::Silence,
-            Decided::Reply { reply, trickles } => Ending::Answer(Box::new(Answer {
+            Decided::Reply(reply) => Ending::Answer(Box::new(Answer {
                 date: self.date(now, number, reply.status),
                 tracking_id: format!("SANDBOX_{number:08}"),
                 link: reply.next.as_ref().map(|place| {
@@ -408,7 +402,6 @@ impl Server {
                     reply.link_form.write(first.as_deref(), &visit.ask.page_url(Some(place)))
                 }),
                 reply,
-                trickles,
             })),
         }
     }

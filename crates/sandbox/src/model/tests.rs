@@ -338,7 +338,7 @@ fn a_429_comes_head_first() {
     let answer = world.answer(What::Create(request(None)), Some(fault));
     assert_eq!((answer.reply.status, world.now), (429, Duration::ZERO));
     assert_eq!(answer.reply.announced, Some(secs(5)));
-    assert_eq!(answer.trickles, secs(4));
+    assert_eq!(answer.reply.trickles, secs(4));
     assert!(world.reports().is_empty());
 }
 

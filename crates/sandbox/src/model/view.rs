@@ -6,10 +6,9 @@ use super::{
     config::{CreatedIs, ReportsConfig},
     contents::is_about,
     contradiction::Contradiction,
-    dice::Dice,
+    dice::{self, Dice},
     org,
     report::{Person, StoredReport},
-    timing,
 };
 
 /// One read, answered by one replica.
@@ -139,7 +138,7 @@ impl<'a> View<'a> {
             return;
         }
         let jitter = self.config.created_jitter.0;
-        let late = timing::up_to(jitter * 2, self.dice, "created", report.number);
+        let late = dice::up_to(jitter * 2, self.dice, "created", report.number);
         let stamped = exact - jitter + late;
         let stored =
             if self.config.created_in_whole_seconds { stamped.trunc_subsecs(0) } else { stamped };
