@@ -176,7 +176,7 @@ fn offset(query: &Fields) -> Read<Option<usize>> {
 }
 
 fn day(name: &str, text: Option<&str>) -> Read<Option<NaiveDate>> {
-    let read = |text: &str| request::day(text).ok();
+    let read = |day: &str| request::day(day).ok();
     parsed(name, text, read, "a calendar day in the form YYYY-MM-DD")
 }
 

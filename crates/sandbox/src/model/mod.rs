@@ -17,7 +17,6 @@ mod org;
 mod others;
 mod reply;
 mod report;
-mod rules;
 mod server;
 mod span;
 mod store;

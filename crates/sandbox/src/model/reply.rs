@@ -32,7 +32,7 @@ pub struct Answer {
 }
 
 /// What an answer says.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Reply {
     /// The HTTP status.
     pub status: u16,
@@ -53,9 +53,10 @@ pub struct Reply {
 }
 
 /// What a body says.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub enum Content {
     /// Nothing at all.
+    #[default]
     Nothing,
     /// JSON.
     Json(Value),
@@ -123,7 +124,7 @@ pub enum LinkForm {
 impl LinkForm {
     /// The header's value: a link to the first page where there is one, and one to the next page at `url`.
     pub(super) fn write(self, first: Option<&str>, url: &str) -> Vec<u8> {
-        let before = first.map_or(String::new(), |url| format!("<{url}>; rel=\"first\", "));
+        let before = first.map_or(String::new(), |first| format!("<{first}>; rel=\"first\", "));
         let text = match self {
             LinkForm::Plain => format!("{before}<{url}>; rel=\"next\""),
             LinkForm::EmptyElement => format!("{before}, <{url}>; rel=\"next\""),
@@ -146,12 +147,7 @@ impl LinkForm {
 impl Reply {
     /// JSON.
     pub fn json(status: u16, value: Value) -> Self {
-        Reply::new(status, Content::Json(value))
-    }
-
-    /// No body.
-    pub fn nothing(status: u16) -> Self {
-        Reply::new(status, Content::Nothing)
+        Reply { status, content: Content::Json(value), ..Reply::default() }
     }
 
     /// An error in the shape that the API uses most.
@@ -161,21 +157,8 @@ impl Reply {
 
     /// An error in a certain shape.
     pub fn error_as(status: u16, body: ErrorBody, description: &str) -> Self {
-        let description = description.to_owned();
-        Reply::new(status, Content::Error { body, description })
-    }
-
-    fn new(status: u16, content: Content) -> Self {
-        Reply {
-            status,
-            retry_after: None,
-            announced: None,
-            location: None,
-            next: None,
-            link_form: LinkForm::default(),
-            content,
-            trickles: Duration::ZERO,
-        }
+        let content = Content::Error { body, description: description.to_owned() };
+        Reply { status, content, ..Reply::default() }
     }
 
     /// `announced` counts from the moment the answer leaves.

@@ -16,7 +16,6 @@ use super::{
     list,
     reply::{Answer, Content, Ending, Reply},
     report::{Category, Origin, OtherReport, Person, Record, StoredReport},
-    rules,
     store::Store,
     sub_partners,
     throttle::Throttle,
@@ -106,10 +105,9 @@ impl Server {
                 (None, Stage::Leaving { until: now, ending }, false)
             }
             Ok(fault) => {
-                let latency = &self.config.latency;
-                let mut until = now + dice::latency(latency, self.dice, number) / 2;
+                let mut until = now + self.latency(number) / 2;
                 if let What::Create(request) = &ask.what {
-                    until += dice::work(latency, self.dice, number);
+                    until += dice::up_to(self.config.latency.work.0, self.dice, "work", number);
                     let effect = fault.as_ref().map_or(Some(Duration::ZERO), Fault::effect);
                     if let Some(late) = effect {
                         self.at_work.push(Work {
@@ -136,8 +134,7 @@ impl Server {
             self.advance(now);
             let reply = self.carry_out(now, visit);
             let ending = visit::ending(visit.fault.as_ref(), reply);
-            let latency = dice::latency(&self.config.latency, self.dice, visit.number);
-            let mut leaves_at = now + latency / 2;
+            let mut leaves_at = now + self.latency(visit.number) / 2;
             if let Some(Fault::Slow { delay }) = visit.fault {
                 leaves_at += delay.0;
             }
@@ -246,7 +243,7 @@ impl Server {
             What::Get(id) => self.get(self.view(self.clock(now), visit.number), id),
             What::Delete(id) => {
                 if self.delete(id) {
-                    Reply::nothing(204)
+                    Reply { status: 204, ..Reply::default() }
                 } else {
                     no_such_report()
                 }
@@ -309,7 +306,7 @@ impl Server {
     fn create(&mut self, work: &Work) -> Reply {
         let request = &work.request;
         let now = self.clock(work.at);
-        if let Some(refusal) = rules::refusal(&self.config, request, now) {
+        if let Some(refusal) = self.refusal(request, now) {
             return refusal;
         }
         let config = &self.config.reports;
@@ -382,11 +379,6 @@ impl Server {
         let view = self.view(self.clock(now), number);
         let report = self.store.get(id)?;
         Some(Reply::json(200, Value::Object(view.new_report(report))))
-    }
-
-    fn date(&self, now: Duration, number: u64, status: u16) -> Option<DateTime<Utc>> {
-        let clocks = &self.config.clocks;
-        dice::date(clocks, self.dice, self.clock(now), number, status)
     }
 
     fn ends(&self, now: Duration, visit: &Visit, ending: Decided) -> Ending {

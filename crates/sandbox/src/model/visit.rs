@@ -56,20 +56,20 @@ impl Visit {
     }
 }
 
-pub(super) fn ending(fault: Option<&Fault>, reply: Option<Reply>) -> Decided {
-    let error = |reply: Reply, retry_after: &Option<String>| {
+pub(super) fn ending(fault: Option<&Fault>, effect: Option<Reply>) -> Decided {
+    let with_wait = |reply: Reply, retry_after: &Option<String>| {
         let announced = retry_after.as_deref().and_then(announced);
         reply.with_wait(retry_after.clone(), announced)
     };
-    match (fault, reply) {
+    match (fault, effect) {
         (Some(Fault::Status { status, body, retry_after, location, .. }), _) => {
             let description = format!("A fault that the sandbox was given: {status}.");
-            let reply = error(Reply::error_as(*status, *body, &description), retry_after);
+            let reply = with_wait(Reply::error_as(*status, *body, &description), retry_after);
             Decided::Reply(Reply { location: location.clone(), ..reply })
         }
         (Some(Fault::Trickle { status, retry_after, over }), _) => {
             let reply = Reply::error(*status, "The rest of this takes its time.");
-            Decided::Reply(Reply { trickles: over.0, ..error(reply, retry_after) })
+            Decided::Reply(Reply { trickles: over.0, ..with_wait(reply, retry_after) })
         }
         (Some(Fault::Hang { .. }), _) => Decided::Silence,
         (Some(Fault::Reset { .. } | Fault::Rival { .. }), _) | (_, None) => Decided::Cut,
