@@ -50,6 +50,11 @@ pub(super) enum Decided {
 }
 
 impl Visit {
+    /// What was asked for.
+    pub fn ask(&self) -> &Ask {
+        &self.ask
+    }
+
     /// Whether token and limit admitted it.
     pub fn is_admitted(&self) -> bool {
         self.admitted
