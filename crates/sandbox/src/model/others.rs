@@ -1,3 +1,5 @@
+//! What a server is asked outside of an exchange, and what it decides by the calendar and its configuration.
+
 use std::time::Duration;
 
 use chrono::{DateTime, Months, Utc};
