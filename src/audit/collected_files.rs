@@ -15,7 +15,7 @@ pub struct CollectedFiles<'a> {
     pub(super) requests: Vec<AuditedRequest<'a>>,
     files: Files<'a>,
     /// How messages call its ledger, if that is an earlier one.
-    earlier: Option<String>,
+    pub(super) earlier: Option<String>,
 }
 
 /// A collected file that is left out.

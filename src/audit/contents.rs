@@ -99,3 +99,11 @@ pub(super) fn place<R: Read>(table: &Table<R>, name: &str) -> Result<usize, Stri
         }
     })
 }
+
+/// As [`place`]; a name that stands twice in the header may mean either.
+pub(super) fn only_place<R: Read>(table: &Table<R>, name: &str) -> Result<usize, String> {
+    match table.columns().iter().filter(|column| *column == name).count() {
+        0 | 1 => place(table, name),
+        n => Err(format!("it has {n} columns {name}; which is meant?")),
+    }
+}

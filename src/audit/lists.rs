@@ -39,10 +39,12 @@ impl From<&ListOutcome<'_>> for AuditedList {
 
 impl AuditedList {
     /// `why` the entry could not be compared.
-    pub fn failed(entry: &ReconcileEntry, why: String) -> Self {
+    pub fn failed(entry: &ReconcileEntry, why: &str) -> Self {
         let name = entry.name.to_string();
-        let difference = difference(parts(entry), name.clone(), format!("not compared: {why}"));
-        AuditedList { name, difference: Some(difference) }
+        let parts = parts(entry).text("not compared");
+        let found = difference(parts, name.clone(), format!("not compared: {why}"));
+        let remedy = Remedy::Look("put the list in its place, or correct the entry");
+        AuditedList { name, difference: Some(Difference { remedy, ..found }) }
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Checked {
     pub compared: usize,
     /// Reports that an earlier ledger has a row for, and whose figure is not known of both sides.
     pub incomparable: usize,
+    /// Entries of `reconcile:` that were compared, each period of its own.
+    pub lists: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -37,6 +39,7 @@ impl Audit {
     /// Takes over what was found of lists.
     pub fn add_lists(&mut self, lists: Vec<AuditedList>) {
         self.differences.extend(lists.iter().filter_map(|list| list.difference.clone()));
+        self.checked.lists = lists.len();
         self.lists = lists;
     }
 }

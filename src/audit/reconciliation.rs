@@ -47,6 +47,8 @@ pub struct ListOutcome<'a> {
     files: [Vec<String>; 2],
     /// How usage becomes units, if they are compared.
     division: Option<Division>,
+    /// The path of the earlier ledger.
+    earlier: Option<String>,
 }
 
 impl ListOutcome<'_> {
@@ -102,7 +104,9 @@ impl ListOutcome<'_> {
     pub fn other_side(&self) -> String {
         match &self.entry.with {
             OtherSide::List(file) => file.path(self.period).display().to_string(),
-            OtherSide::Ledger(path) => path.display().to_string(),
+            OtherSide::Ledger(path) => {
+                self.earlier.clone().unwrap_or_else(|| path.display().to_string())
+            }
             OtherSide::Report(report_type) => report_type.to_string(),
         }
     }
@@ -185,8 +189,15 @@ impl Reconciliation<'_> {
             if !unfit.spoils {
                 let outcome = comparison.finish();
                 let division = units.map(|units| division(units, period));
-                let missing = unfit.missing;
-                return Ok(ListOutcome { entry, period, missing, outcome, files, division });
+                return Ok(ListOutcome {
+                    entry,
+                    period,
+                    missing: unfit.missing,
+                    outcome,
+                    files,
+                    division,
+                    earlier: sides.earlier.as_ref().and_then(|it| it.earlier.clone()),
+                });
             }
             unfit.spoils = false;
         }

@@ -8,7 +8,7 @@ use std::{
 
 use csv::ByteRecord;
 
-use super::{audited_request::AuditedRequest, contents::place};
+use super::{audited_request::AuditedRequest, contents::only_place};
 use crate::{
     files::open_regular,
     manifest::{ColumnPair, Divisor, ListFile, REQUEST_COLUMNS, ReconcileEntry, UNITS, UnitsRule},
@@ -71,7 +71,8 @@ pub(super) fn add_list(
     let names = entry.key.iter().chain(&entry.compare).map(|pair| pair.list.as_str());
     let wanted: Vec<&str> = names.chain(list.filter.keys().map(String::as_str)).collect();
     let mut table = Table::open_list(open(path)?, &wanted).map_err(|e| failed(e.into()))?;
-    let place = |name| place(&table, name).map_err(|why| ListError::NoColumn(path.to_owned(), why));
+    let place =
+        |name| only_place(&table, name).map_err(|why| ListError::NoColumn(path.to_owned(), why));
     let key = entry.key.iter().map(|pair| {
         let place = place(&pair.list)?;
         Ok(key_part(place, &pair.list, translations))
@@ -137,7 +138,7 @@ impl FileSide<'_> {
         let names = self.entry.key.iter().map(|pair| self.name(pair));
         let key = names.map(|name| match REQUEST_COLUMNS.iter().position(|it| *it == name) {
             Some(at) => Ok(KeyPart::Fixed(&values[at])),
-            None => Ok(self.key_part(place(&table, name)?, name)),
+            None => Ok(self.key_part(only_place(&table, name)?, name)),
         });
         let numbers = self.entry.compare.iter().map(|pair| self.name(pair));
         let is_units = |name: &str| self.units.is_some() && name == UNITS;
@@ -146,7 +147,7 @@ impl FileSide<'_> {
             numbers: numbers
                 .clone()
                 .filter(|name| !is_units(name))
-                .map(|name| place(&table, name))
+                .map(|name| only_place(&table, name))
                 .collect::<Result<_, String>>()?,
             format: NumberFormat::Point,
             filter: Filter::default(),
@@ -169,9 +170,9 @@ impl FileSide<'_> {
         period: Period,
     ) -> Result<(), FileError> {
         let UnitRows { units, at, columns, file, .. } = *rows;
-        let usage_at = place(table, &units.of)?;
+        let usage_at = only_place(table, &units.of)?;
         let group_at: Vec<usize> =
-            units.at.iter().map(|name| place(table, name)).collect::<Result<_, String>>()?;
+            units.at.iter().map(|name| only_place(table, name)).collect::<Result<_, String>>()?;
         let (mut key, mut group) = (comparison.key(), Key::default());
         let (mut numbers, mut row) = (Vec::new(), ByteRecord::new());
         let mut groups = UsageGroups::default();

@@ -304,6 +304,14 @@ impl CliError {
         }
     }
 
+    /// As [`CliError::text`], where it is clear which entry of `reconcile:` is meant.
+    pub(super) fn without_entry(&self) -> String {
+        match self {
+            CliError::Reconcile(ReconcileError::List { source, .. }) => chain(source),
+            error => error.text(),
+        }
+    }
+
     /// On one line, where it is not several errors.
     pub(super) fn text(&self) -> String {
         match self {

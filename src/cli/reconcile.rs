@@ -3,7 +3,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::{
     args::{PlanFormat, ReconcileArgs},
@@ -38,7 +38,7 @@ pub(super) enum ReconcileError {
     NothingSelected(String),
     #[error("--format csv shows one entry of `reconcile:`; name it with --name: {0}")]
     SeveralAsCsv(String),
-    #[error("cannot write {}: the name of a .csv file is needed", .0.display())]
+    #[error("--output cannot write {}: name a .csv file", .0.display())]
     Extension(PathBuf),
     #[error("the entry {entry} of `reconcile:`")]
     List { entry: String, source: Box<ListError> },
@@ -64,8 +64,20 @@ pub(super) fn reconcile(args: &ReconcileArgs) -> Result<Exit, CliError> {
         return Err(ReconcileError::NothingSelected(left_out_names).into());
     }
     let mut notes = input.notes.clone();
+    let others = sources.manifest.reconcile.iter().map(|entry| &*entry.name);
+    left_out.extend(
+        others.filter(|name| args.name.is_none() && !entries.iter().any(|it| &*it.name == *name)),
+    );
     if !left_out.is_empty() {
-        notes.push(format!("the selection leaves nothing to compare of {left_out_names}"));
+        let names = named(&left_out, left_out.len());
+        notes.push(format!("the selection leaves nothing to compare of {names}"));
+    }
+    if is_narrowed(sources.selection)
+        && entries.iter().any(|it| matches!(it.with, OtherSide::List(_)))
+    {
+        notes.push(
+            "the selection leaves parts of a month, and a list is about all of it".to_owned(),
+        );
     }
     let agrees = outcomes.iter().all(ListOutcome::is_agreement);
     let exit = if agrees { Exit::Success } else { Exit::Failures };
@@ -79,6 +91,7 @@ pub(super) fn reconcile(args: &ReconcileArgs) -> Result<Exit, CliError> {
     let failed = |place: &PathBuf, why| CliError::Page { path: place.clone(), why };
     for (entry, place) in entries.iter().zip(&outputs.tables) {
         write_csv(&view, entry, place).map_err(|why| failed(place, why))?;
+        info!("{} has what differs of {}", place.display(), entry.name);
     }
     if let Some(place) = &outputs.junit {
         let cases = outcomes.iter().map(CheckCase::from);
@@ -117,12 +130,8 @@ fn compare<'a>(
 /// For `audit`: every entry in every period, and what else there is to know. A list that cannot be compared is a
 /// difference.
 pub(super) fn audit_lists(sources: &FileSources<'_>) -> (Vec<AuditedList>, Option<String>) {
-    let selection = sources.selection;
-    // A list is about all requests of a period.
-    let is_narrowed = !selection.jobs.is_empty()
-        || !selection.sub_partners.is_empty()
-        || selection.partition.is_some();
-    let types = &selection.types;
+    let is_narrowed = is_narrowed(sources.selection);
+    let types = &sources.selection.types;
     let mut lists = Vec::new();
     let mut left_out = Vec::new();
     for entry in &sources.manifest.reconcile {
@@ -132,7 +141,7 @@ pub(super) fn audit_lists(sources: &FileSources<'_>) -> (Vec<AuditedList>, Optio
         } else if is_selected {
             match compare(entry, sources) {
                 Ok(outcomes) => lists.extend(outcomes.iter().map(AuditedList::from)),
-                Err(error) => lists.push(AuditedList::failed(entry, error.text())),
+                Err(error) => lists.push(AuditedList::failed(entry, &error.without_entry())),
             }
         }
     }
@@ -149,6 +158,13 @@ fn write_csv(view: &ReconcileView<'_>, entry: &ReconcileEntry, place: &Path) -> 
     let mut file = NewFile::begin(place)?;
     view.csv_of(entry, &mut file)?;
     file.put_in_place()
+}
+
+/// Whether a selection leaves parts of a period: a list is about all of it.
+fn is_narrowed(selection: &Selection) -> bool {
+    !selection.jobs.is_empty()
+        || !selection.sub_partners.is_empty()
+        || selection.partition.is_some()
 }
 
 /// The entries that `--name` and `--type` leave.

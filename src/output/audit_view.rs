@@ -173,7 +173,7 @@ impl AuditView<'_> {
     }
 
     fn checked(&self) -> String {
-        let Checked { requests, reports, files, empty, totals, compared, incomparable } =
+        let Checked { requests, reports, files, empty, totals, compared, incomparable, lists } =
             self.audit.checked;
         let mut checked = vec![
             words::count(requests, "request"),
@@ -192,6 +192,9 @@ impl AuditView<'_> {
                 with.push_str(&format!(" ({} not possible)", words::grouped(incomparable)));
             }
             checked.push(with);
+        }
+        if lists > 0 {
+            checked.push(words::count(lists, "comparison") + " with lists");
         }
         format!("checked {}\n", checked.join(", "))
     }
@@ -289,6 +292,7 @@ mod tests {
                 totals: 1,
                 compared: 1_200,
                 incomparable: 3,
+                lists: 2,
             },
             totals: vec![Total {
                 label: Some("Acme".to_owned()),

@@ -139,8 +139,8 @@ impl View for ColumnsView<'_> {
                 out.push_str(&words::columns(&["POSITION", "COLUMN", "FILES"], cells, &[0, 2]));
             }
             for it in &of_type.differences {
-                let files = words::count(it.files as usize, "file");
-                out.push_str(&format!("{} in {files}: {}\n", it.kind, one_line(it.column)));
+                let in_files = words::count(it.files as usize, "file");
+                out.push_str(&format!("{} in {in_files}: {}\n", it.kind, one_line(it.column)));
             }
             out.push('\n');
         }

@@ -13,10 +13,10 @@ use super::{
 use crate::{
     audit::ListOutcome,
     ledger::neutralise,
-    manifest::{ReconcileEntry, UNITS},
+    manifest::{OtherSide, ReconcileEntry, UNITS},
     text::{named_phrases, one_line},
 };
-use reconcile::{Amount, Class, Difference, Figures, Side};
+use reconcile::{Amount, Class, Difference, Figures, NumberFormat, Side};
 
 /// Keys of one class, and unreadable cells, in a table; csv and json have all.
 const SHOWN: usize = 10;
@@ -314,7 +314,8 @@ impl<'a> ReconcileView<'a> {
         let header: Vec<&str> = header.iter().map(String::as_str).collect();
         let mut out = "\n".to_owned() + &words::columns(&header, cells, &right);
         for (class, count) in shown {
-            let (more, hint) = (count.saturating_sub(SHOWN), "-o FILE.csv has all");
+            let (more, hint) =
+                (count.saturating_sub(SHOWN), "--format json and -o FILE.csv have all");
             if more > 0 {
                 out.push_str(&format!("… and {} more {class} ({hint})\n", words::grouped(more)));
             }
@@ -323,6 +324,13 @@ impl<'a> ReconcileView<'a> {
             let all = unreadable.len();
             let named = named_phrases(unreadable.iter().take(SHOWN), all);
             out.push_str(&format!("cannot be read: {named}\n"));
+            if let OtherSide::List(list) = &outcome.entry.with
+                && list.format == NumberFormat::Unstated
+            {
+                out.push_str(
+                    "if the decimal mark of the list is a comma, write `decimal: \",\"` for it\n",
+                );
+            }
         }
         out
     }

@@ -26,9 +26,7 @@ pub enum Unreadable {
     #[error("not a number")]
     NotANumber,
     /// It may be a thousand times less.
-    #[error(
-        "a number with groups and without a decimal mark, in a list whose `decimal` is not stated"
-    )]
+    #[error("it could mean two numbers, as long as `decimal` is not stated")]
     Ambiguous,
 }
 

@@ -191,13 +191,13 @@ pub enum TableError {
     #[allow(missing_docs, reason = "the names say it")]
     Ragged { row: u64, cells: u64, header: u64 },
     /// Only of a list: the number of the row, from 1; 0 is the header.
-    #[error("{} is not UTF-8", row_name(*.0))]
+    #[error("{} is not UTF-8; save the file as CSV in UTF-8", row_name(*.0))]
     NotUtf8(u64),
     /// Only of a list: UTF-16, as some spreadsheets save "Unicode text".
-    #[error("it is UTF-16 and not UTF-8")]
+    #[error("it is UTF-16 and not UTF-8; save it as CSV in UTF-8")]
     Wide,
     /// Only of a list: a workbook, or another archive.
-    #[error("it is a workbook or an archive and not CSV")]
+    #[error("it is a workbook or an archive and not CSV; save it as CSV in UTF-8")]
     Archive,
     /// Only of a list.
     #[error("it holds zero bytes, which no CSV text has")]
