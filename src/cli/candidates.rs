@@ -251,15 +251,8 @@ fn candidates(
         return named.map(|id| report(id, recorded.knowledge(id))).collect();
     };
     let shown = shown.iter().map(|(id, found)| {
-        let knowledge = match found {
-            Some(found) => {
-                let by = found.created_by.as_ref();
-                let status = found.status.as_deref();
-                Knowledge::Shown(SeenReport::new(&found.id, found.created, by, status))
-            }
-            None => Knowledge::Gone,
-        };
-        report(id, knowledge)
+        let seen = found.as_ref().map(SeenReport::from);
+        report(id, seen.map_or(Knowledge::Gone, Knowledge::Shown))
     });
     shown.collect()
 }

@@ -12,15 +12,12 @@ use crate::{
 
 /// A shorter pause is over before it is read.
 const WORTH_SAYING: Duration = Duration::from_secs(1);
-/// Answers that were in flight together announce one pause with slightly different ends.
-const SAME_PAUSE: chrono::Duration = chrono::Duration::milliseconds(500);
 const LONG: Duration = Duration::from_secs(60);
 
 /// Log lines about what happens to single rows and to the connection.
 #[derive(Debug)]
 pub(super) struct Announcer {
     repeats: RepeatLimiter,
-    paused_until: Option<DateTime<Utc>>,
     stopping: bool,
     grace: Duration,
     /// `retry.max_retry_after`: a longer pause ends the run.
@@ -55,7 +52,6 @@ impl Announcer {
     pub(super) fn new(grace: Duration, longest: Duration) -> Self {
         Announcer {
             repeats: RepeatLimiter::default(),
-            paused_until: None,
             stopping: false,
             grace,
             longest,
@@ -184,11 +180,9 @@ impl Announcer {
     }
 
     fn paused(&mut self, status: Option<u16>, wait: Duration, until: DateTime<Utc>) {
-        let is_known = self.paused_until.is_some_and(|known| until < known + SAME_PAUSE);
-        if self.stopping || is_known || !(WORTH_SAYING..=self.longest).contains(&wait) {
+        if self.stopping || !(WORTH_SAYING..=self.longest).contains(&wait) {
             return;
         }
-        self.paused_until = Some(until);
         let answered = status.map_or_else(String::new, |status| format!(" ({status})"));
         match self.repeats.another("paused", &answered) {
             Repeat::Count(all) if wait < LONG => {
