@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{rows, words};
 use crate::{
-    ledger::Row,
+    ledger::{Column, Row},
     output::history::{HistoryEvent, HistoryLine},
     text::one_line,
 };
@@ -51,7 +51,10 @@ impl<'a> LifeView<'a> {
             let kind = event["kind"].as_str().unwrap_or_default();
             out.push_str(&format!("{}  {kind:<13}  {}\n", words::time(line.at), fields(event)));
         }
-        out.push_str(&format!("now: {}\n", fields(&now(self.row))));
+        let columns = Column::ALL.into_iter().skip_while(|column| *column != Column::Status);
+        let cell = |column: Column| (column.name().to_owned(), column.text(self.row).into());
+        let now = Value::Object(columns.map(cell).collect());
+        out.push_str(&format!("now: {}\n", fields(&now)));
         out
     }
 
@@ -86,20 +89,4 @@ fn is_empty(value: &Value) -> bool {
         Value::Object(fields) => fields.values().all(is_empty),
         Value::Bool(_) | Value::Number(_) => false,
     }
-}
-
-/// The cells of the ledger that say what became of the row.
-fn now(row: &Row) -> Value {
-    serde_json::json!({
-        "status": row.state.word(),
-        "report_id": row.state.report_id().map(|id| id.as_str()),
-        "error_code": row.state.error_code(),
-        "error": row.error(),
-        "attempts": row.attempts,
-        "report_status": row.collected.status,
-        "report_file": row.collected.file,
-        "report_sha256": row.collected.sha256,
-        "report_error": row.collected.error,
-        "report_rows": row.collected.rows,
-    })
 }
