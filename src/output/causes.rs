@@ -5,6 +5,8 @@ use std::{
     collections::{BTreeSet, HashMap, HashSet},
 };
 
+use indexmap::IndexMap;
+
 use super::words;
 use crate::{
     ledger::{Obstacle, Row, State},
@@ -85,22 +87,17 @@ pub fn causes<'a>(
 
 /// The worst first. How long reports are waited for is said once: their times differ by seconds.
 fn messages(told: &[(&Row, String)]) -> Vec<(String, usize)> {
-    let mut messages: Vec<(Severity, &str, usize)> = Vec::new();
-    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut messages: IndexMap<&str, (Severity, &str, usize)> = IndexMap::new();
     for (row, message) in told {
         let severity = Severity::of(row);
         let key = match severity {
             Severity::Unknown | Severity::Waiting => row.collected.status.as_str(),
             Severity::Lost | Severity::Other => message.as_str(),
         };
-        let place = *places.entry(key).or_insert_with(|| {
-            messages.push((severity, message, 0));
-            messages.len() - 1
-        });
-        messages[place].2 += 1;
+        messages.entry(key).or_insert((severity, message, 0)).2 += 1;
     }
-    messages.sort_by_key(|(severity, message, n)| (*severity, Reverse(*n), *message));
-    let messages = messages.into_iter();
+    messages.sort_by_key(|_, (severity, message, n)| (*severity, Reverse(*n), *message));
+    let messages = messages.into_values();
     messages.map(|(_, message, n)| (message.to_owned(), n)).collect()
 }
 
@@ -130,6 +127,14 @@ impl Severity {
     }
 }
 
+/// `3 other causes with 12 requests`, of those after the first `shown` ones.
+pub(super) fn others(causes: &[CauseGroup<'_>], shown: usize) -> Option<String> {
+    let others = causes.get(shown..).filter(|others| !others.is_empty())?;
+    let requests = others.iter().map(|cause| cause.rows.len()).sum();
+    let (causes, requests) = (others.len(), words::count(requests, "request"));
+    Some(format!("{} with {requests}", words::count(causes, "other cause")))
+}
+
 impl CauseGroup<'_> {
     /// Without the partner itself.
     pub fn sub_partners(&self) -> usize {
@@ -137,26 +142,26 @@ impl CauseGroup<'_> {
         partners.collect::<HashSet<_>>().len()
     }
 
-    /// `42 sub-partners, 420 requests: Gable Street (10), Acme (10), and 40 more`, in about `width` columns.
-    pub(super) fn whom(&self, width: usize) -> String {
-        let mut concerned: Vec<(Option<&OrgId>, String, usize)> = Vec::new();
-        let mut places: HashMap<Option<&OrgId>, usize> = HashMap::new();
-        for row in &self.rows {
-            let org = row.request().sub_partner.as_ref();
-            let place = *places.entry(org).or_insert_with(|| {
-                concerned.push((org, words::who(row), 0));
-                concerned.len() - 1
-            });
-            concerned[place].2 += 1;
-        }
-        concerned.sort_by_key(|(_, _, n)| Reverse(*n));
+    /// `42 sub-partners, 420 requests`
+    pub(super) fn numbers(&self) -> String {
         let requests = words::count(self.rows.len(), "request");
-        let numbers = match self.sub_partners() {
+        match self.sub_partners() {
             0 => requests,
             n => format!("{}, {requests}", words::count(n, "sub-partner")),
-        };
-        let named = concerned.into_iter().map(|(_, name, n)| format!("{name} ({n})"));
+        }
+    }
+
+    /// `42 sub-partners, 420 requests: Gable Street (10), Acme (10), and 40 more`, in about `width` columns.
+    pub(super) fn whom(&self, width: usize) -> String {
+        let mut concerned: IndexMap<Option<&OrgId>, (String, usize)> = IndexMap::new();
+        for row in &self.rows {
+            let org = row.request().sub_partner.as_ref();
+            concerned.entry(org).or_insert_with(|| (words::who(row), 0)).1 += 1;
+        }
+        concerned.sort_by(|_, (_, a), _, (_, b)| b.cmp(a));
+        let named = concerned.into_values().map(|(name, n)| format!("{name} ({n})"));
         let named: Vec<String> = named.collect();
+        let numbers = self.numbers();
         let room = width.saturating_sub(words::width(&numbers) + 2);
         format!("{numbers}: {}", words::listed(&named, room))
     }

@@ -1,7 +1,7 @@
 use std::{fmt::Write as _, path::Path, time::Duration};
 
 use super::{
-    causes::{CauseGroup, GroupBy, causes, failed, failed_or_uncollected},
+    causes::{CauseGroup, GroupBy, causes, failed, failed_or_uncollected, others},
     color::Paint,
     next::{Commands, Hint, hints},
     people::ForPeople,
@@ -141,15 +141,8 @@ impl Summary<'_> {
                 let _ = writeln!(out, "    to do: {advice}");
             }
         }
-        let more: &[CauseGroup<'_>] = causes.get(CAUSES..).unwrap_or_default();
-        if !more.is_empty() {
-            let requests: usize = more.iter().map(|cause| cause.rows.len()).sum();
-            let _ = writeln!(
-                out,
-                "  and {} with {}",
-                words::count(more.len(), "other cause"),
-                words::count(requests, "request"),
-            );
+        if let Some(others) = others(&causes, CAUSES) {
+            let _ = writeln!(out, "  and {others}");
         }
     }
 
