@@ -1,6 +1,6 @@
 //! `monthend resolve` without `--request`: the rows that a person may decide, with their candidates.
 
-use std::{collections::HashMap, path::Path, time::Duration};
+use std::{collections::HashMap, io, path::Path, time::Duration};
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -72,7 +72,8 @@ pub(super) async fn list(args: &ResolveArgs, command_line: &CommandLine) -> Resu
         look_up: of_manifest("retry", args, &context, command_line),
     };
     let name = context.ledger.display().to_string();
-    results::table(&decisions(&name, &rows, &commands))?;
+    let text = decisions(&name, &rows, &commands).map_err(io::Error::other);
+    results::table(&text.map_err(CliError::Stdout)?)?;
     Ok(Exit::Success)
 }
 

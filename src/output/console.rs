@@ -24,9 +24,10 @@ use tracing_subscriber::{
 use super::{
     color::{Color, Paint},
     echo::Unechoed,
+    github,
     log_filter::ALWAYS,
     stdout::for_stream,
-    workflow_command as github, wrap,
+    wrap,
 };
 pub use super::{
     log_filter::{LogFilter, LogFilterError, Verbosity},

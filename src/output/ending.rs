@@ -1,6 +1,6 @@
 //! How a command ended, for all outputs.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -71,6 +71,10 @@ impl<'a> Ending<'a> {
                 }
             }
         })
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        (self.ended_at - self.about.began_at).to_std().unwrap_or_default()
     }
 
     pub fn standing(&self) -> StatusCounts {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::{
     About, AuditView, Commands, Ending, ForPeople, LifeView, StatusView, Summary, SummaryJson,
-    View as _, causes::GroupBy, color::Paint, junit::junit, metrics::metrics, schema_of,
+    View as _, causes::GroupBy, color::Paint, document::{junit, metrics}, schema_of,
     summary_json::summary_json,
 };
 use crate::{

@@ -10,13 +10,12 @@ mod decisions;
 mod document;
 mod echo;
 mod ending;
+mod filters;
 mod github;
 mod heading;
 pub mod history;
-mod junit;
 mod life_view;
 mod log_filter;
-mod metrics;
 mod next;
 pub mod page;
 mod people;
@@ -30,7 +29,6 @@ mod stdout;
 mod summary;
 mod summary_json;
 mod words;
-mod workflow_command;
 mod wrap;
 
 #[cfg(test)]

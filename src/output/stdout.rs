@@ -7,7 +7,7 @@ use std::{
 
 use tracing::warn;
 
-use super::{ForPeople, workflow_command as github};
+use super::{ForPeople, github};
 use crate::text::{harmless_json, shown, system_says};
 
 /// None where stdout is no terminal.

@@ -93,8 +93,7 @@ struct PaceJson {
 
 pub(super) fn summary_json(ending: &Ending<'_>) -> serde_json::Result<String> {
     let about = ending.about;
-    let elapsed = (ending.ended_at - about.began_at).to_std();
-    let elapsed = elapsed.unwrap_or_default().as_secs_f64();
+    let elapsed = ending.elapsed().as_secs_f64();
     let pace = &ending.pace;
     rows::json(&SummaryJson {
         command: about.command,

@@ -17,7 +17,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
-use super::{CauseGroup, GroupBy, causes, causes::others, failed_or_uncollected};
+use super::{CauseGroup, GroupBy, causes, causes::others, failed_or_uncollected, filters};
 use crate::{
     audit::{Agreement, Before, Difference, DifferenceKind, MaxDrop, Reviewed},
     ledger::{Ledger, Row, State},
@@ -79,34 +79,6 @@ struct ReportPage<'a> {
     states: Vec<CellStatus>,
     /// Lines in a table; the others wait in a template for the script.
     shown: usize,
-}
-
-mod filters {
-    use std::{borrow::Borrow, fmt::Display};
-
-    use crate::text;
-
-    #[askama::filter_fn]
-    pub(super) fn one_line<T: Display>(text: T, _: &dyn askama::Values) -> askama::Result<String> {
-        Ok(text::one_line(&text.to_string()))
-    }
-
-    #[askama::filter_fn]
-    pub(super) fn count<N: Borrow<usize>>(
-        n: N,
-        _: &dyn askama::Values,
-        what: &str,
-    ) -> askama::Result<String> {
-        Ok(text::count(*n.borrow(), what))
-    }
-
-    #[askama::filter_fn]
-    pub(super) fn grouped<N: Borrow<usize>>(
-        n: N,
-        _: &dyn askama::Values,
-    ) -> askama::Result<String> {
-        Ok(text::grouped(*n.borrow() as u64))
-    }
 }
 
 /// These values cannot fail; the error type is the template's.
