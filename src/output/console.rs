@@ -22,12 +22,12 @@ use tracing_subscriber::{
 };
 
 use super::{
-    color::{Color, Paint},
+    color::{BAD, Color, Paint, WAITING},
     echo::Unechoed,
     github,
     log_filter::ALWAYS,
     stdout::for_stream,
-    wrap,
+    words,
 };
 pub use super::{
     log_filter::{LogFilter, LogFilterError, Verbosity},
@@ -115,7 +115,7 @@ pub fn end_log(exit_code: u8) {
 pub fn complain(text: &str) {
     let text = harmless(text);
     let text = match text.strip_prefix("error:") {
-        Some(rest) => format!("{}{rest}", Paint::for_stderr().bad("error:")),
+        Some(rest) => format!("{}{rest}", Paint::for_stderr().painted(BAD, "error:")),
         None => text,
     };
     let _ = Stderr.write(text.as_bytes());
@@ -161,7 +161,7 @@ fn colours_only(text: &str) -> String {
 }
 
 fn on_stderr(text: &str) -> String {
-    if io::stderr().is_terminal() { wrap::sentences(text, width()) } else { text.to_owned() }
+    if io::stderr().is_terminal() { words::sentences(text, width()) } else { text.to_owned() }
 }
 
 pub(super) fn annotate(annotation: &str) {
@@ -274,8 +274,8 @@ where
             write!(writer, "{} ", Utc::now().format("%H:%M:%S"))?;
         }
         let line = match level {
-            Level::ERROR => format!("{} {text}", self.paint.bad("error:")),
-            Level::WARN => format!("{} {text}", self.paint.waiting("warning:")),
+            Level::ERROR => format!("{} {text}", self.paint.painted(BAD, "error:")),
+            Level::WARN => format!("{} {text}", self.paint.painted(WAITING, "warning:")),
             _ => text,
         };
         writeln!(writer, "{}", on_stderr(&line))

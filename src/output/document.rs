@@ -96,7 +96,8 @@ pub(super) fn junit(ending: &Ending<'_>) -> askama::Result<String> {
             name = format!("{name} {}", row.id());
         }
         let report = row.state.report_id();
-        let report = report.map_or_else(String::new, |id| format!("\nreport_id {}", xml(id.as_str())));
+        let report =
+            report.map_or_else(String::new, |id| format!("\nreport_id {}", xml(id.as_str())));
         TestCase {
             name: xml(&name),
             job: xml(&row.job),
@@ -105,7 +106,8 @@ pub(super) fn junit(ending: &Ending<'_>) -> askama::Result<String> {
         }
     });
     let cases: Vec<TestCase> = cases.collect();
-    let count = |is_it: fn(&CaseResult) -> bool| cases.iter().filter(|it| is_it(&it.result)).count();
+    let count =
+        |is_it: fn(&CaseResult) -> bool| cases.iter().filter(|it| is_it(&it.result)).count();
     Junit {
         command: format!("monthend {}", ending.about.command),
         manifest: xml(&ending.about.manifest),
@@ -135,7 +137,9 @@ impl CaseResult {
             State::Sending { .. } => skipped("sending: in doubt, a report may exist"),
             State::Created(_) => match ending.collecting(row) {
                 Collecting::Done => CaseResult::Passed,
-                Collecting::Waiting if row.collected.error.is_empty() => skipped("not collected yet"),
+                Collecting::Waiting if row.collected.error.is_empty() => {
+                    skipped("not collected yet")
+                }
                 Collecting::Waiting => skipped(&row.collected.error),
                 Collecting::Failed => failed("not_collected", &row.collected.error),
             },

@@ -1,10 +1,7 @@
 use std::fmt::Write as _;
 
 use super::words;
-use crate::{
-    manifest::{BaseUrl, Limits},
-    plan::time_to_send,
-};
+use crate::manifest::{BaseUrl, Limits};
 
 /// Names the server, or says that this is a rehearsal, whatever the ledger is called.
 pub fn first_line(server: &BaseUrl, is_rehearsal: bool) -> String {
@@ -45,13 +42,9 @@ impl Workload {
         if !parts.is_empty() {
             let _ = write!(line, ": {}", parts.join(", "));
         }
-        if to_send == 0 {
-            return line;
+        if to_send > 0 {
+            let _ = write!(line, "; {}", words::at_rate(limits, to_send));
         }
-        let _ = match time_to_send(limits, to_send) {
-            Some(time) => write!(line, "; {} at {}", words::about(time), limits.rate),
-            None => write!(line, "; as fast as the server lets it"),
-        };
         line
     }
 }

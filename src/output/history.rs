@@ -284,9 +284,7 @@ pub fn reports_by_request(lines: &[HistoryLine]) -> HashMap<&str, (&str, DateTim
     for line in lines {
         let (request_id, report_id) = match &line.what {
             HistoryEvent::Attempt(Attempt {
-                request_id,
-                report_id: report_id @ Some(_),
-                ..
+                request_id, report_id: report_id @ Some(_), ..
             })
             | HistoryEvent::Existing { request_id, report_id: report_id @ Some(_) }
             | HistoryEvent::Resolve { request_id, report_id, .. } => {

@@ -6,8 +6,12 @@ use chrono::DateTime;
 use proptest::prelude::*;
 
 use super::{
-    About, AuditView, Commands, Ending, ForPeople, LifeView, StatusView, Summary, SummaryJson,
-    View as _, causes::GroupBy, color::Paint, document::{junit, metrics}, schema_of,
+    About, AuditView, Commands, Ending, LifeView, StatusView, Summary, SummaryJson, View as _,
+    causes::GroupBy,
+    color::Paint,
+    document::{junit, metrics},
+    schema_of,
+    stdout::ForPeople,
     summary_json::summary_json,
 };
 use crate::{

@@ -18,7 +18,6 @@ mod life_view;
 mod log_filter;
 mod next;
 pub mod page;
-mod people;
 mod plan_view;
 mod progress;
 mod recorder;
@@ -29,7 +28,6 @@ mod stdout;
 mod summary;
 mod summary_json;
 mod words;
-mod wrap;
 
 #[cfg(test)]
 mod hostile;
@@ -45,7 +43,6 @@ pub use github::GithubActions;
 pub use heading::{Workload, first_line};
 pub use life_view::LifeView;
 pub use next::{Commands, Hint};
-pub use people::ForPeople;
 pub use plan_view::{Action, PlanJson, PlanView, Would};
 pub use progress::Progress;
 pub use recorder::HistoryReporter;

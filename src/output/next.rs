@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use crate::{
     files::remedy,
     ledger::{Obstacle, Row, State, Tampered},
@@ -65,7 +67,7 @@ pub(super) fn hints(
         if counts.sending > 0 {
             hints.push(Hint::new("or, to decide them by hand", &commands.resolve));
         }
-    } else if selected.iter().any(|row| is_failed(row)) {
+    } else if selected.iter().any(|row| matches!(row.state, State::Failed { .. })) {
         hints.push(commands.once_fixed("to retry what failed", &commands.retry));
     }
     let in_doubt = selected.iter().filter(|row| row.state.is_in_doubt());
@@ -107,10 +109,6 @@ fn after_stop(finished: &Finished, commands: &Commands) -> Option<Hint> {
     })
 }
 
-fn is_failed(row: &Row) -> bool {
-    matches!(row.state, State::Failed { .. })
-}
-
 /// What a person has to do about one report at a time.
 const BY_HAND: [(Obstacle, &str); 2] = [
     (Obstacle::Gone, "to recreate the report that is gone from the server"),
@@ -127,27 +125,25 @@ fn to_collect(
     is_first: bool,
 ) -> Vec<Hint> {
     let counts = &finished.counts;
+    let mut obstacles: BTreeMap<Obstacle, Vec<&Row>> = BTreeMap::new();
+    for row in selected {
+        if let Some(obstacle) = Obstacle::of(row) {
+            obstacles.entry(obstacle).or_default().push(row);
+        }
+    }
+    let is_lost = obstacles.contains_key(&Obstacle::ServerFailed);
+    let recreate = is_lost.then(|| Hint::new(NOT_GENERATED, &commands.recreate));
     if counts.uncollected == 0 {
         let is_missing =
             |row: &&Row| matches!(row.state, State::Created(_)) && row.collected.file.is_empty();
-        let is_asked_for = is_first && counts.collected == 0;
-        let mut missing = selected.iter().copied().filter(|row| is_missing(row));
-        let is_lost = |row: &Row| Obstacle::of(row) == Some(Obstacle::ServerFailed);
-        return match missing.clone().next().filter(|_| is_asked_for) {
-            Some(_) if missing.any(is_lost) => vec![Hint::new(NOT_GENERATED, &commands.recreate)],
-            Some(_) => vec![Hint::new("to download the reports", &commands.collect)],
-            None => Vec::new(),
-        };
+        if !is_first || counts.collected > 0 || !selected.iter().any(is_missing) {
+            return Vec::new();
+        }
+        let collect = || Hint::new("to download the reports", &commands.collect);
+        return vec![recreate.unwrap_or_else(collect)];
     }
-    let of = |obstacle| {
-        let rows = selected.iter().copied();
-        rows.filter(move |row| Obstacle::of(row) == Some(obstacle))
-    };
-    let mut hints = Vec::new();
-    if of(Obstacle::ServerFailed).next().is_some() {
-        hints.push(Hint::new(NOT_GENERATED, &commands.recreate));
-    }
-    if of(Obstacle::OtherFile).next().is_some() {
+    let mut hints = Vec::from_iter(recreate);
+    if obstacles.contains_key(&Obstacle::OtherFile) {
         hints.push(Hint::new(
             "to replace the files that were changed, or are in the way, with the server's reports",
             format!("{} --force", commands.collect),
@@ -156,22 +152,21 @@ fn to_collect(
     // Both of these collect all that can be had by now.
     let is_covered = !hints.is_empty();
     for (obstacle, why) in BY_HAND {
-        if let Some(first) = of(obstacle).next() {
-            let (resolve, id) = (&commands.resolve, first.id());
-            let which = match of(obstacle).count() {
-                1 => String::new(),
-                n => format!(" (the first of {n})"),
+        if let Some([first, others @ ..]) = obstacles.get(&obstacle).map(Vec::as_slice) {
+            let which = match others.len() {
+                0 => String::new(),
+                n => format!(" (the first of {})", n + 1),
             };
-            hints.push(Hint::new(
-                format!("{why}{which}"),
-                format!("{resolve} --request {id} --resend --replace"),
-            ));
+            let (resolve, id) = (&commands.resolve, first.id());
+            let command = format!("{resolve} --request {id} --resend --replace");
+            hints.push(Hint::new(format!("{why}{which}"), command));
         }
     }
-    let may_come = of(Obstacle::Other).next().or(of(Obstacle::UnknownStatus).next());
-    if is_first && !is_covered && (may_come.is_some() || hints.is_empty()) {
-        let is_blocked = |row: &Row| row.collected.error.contains(Obstacle::FOLDER);
-        let why = if of(Obstacle::Other).any(is_blocked) {
+    let others = obstacles.get(&Obstacle::Other);
+    let may_come = others.is_some() || obstacles.contains_key(&Obstacle::UnknownStatus);
+    if is_first && !is_covered && (may_come || hints.is_empty()) {
+        let is_blocked = |row: &&Row| row.collected.error.contains(Obstacle::FOLDER);
+        let why = if others.is_some_and(|rows| rows.iter().any(is_blocked)) {
             "to collect the rest, once the folder in the place of a file is moved away"
         } else {
             "to collect the rest"

@@ -2,7 +2,6 @@ use std::{
     collections::{BTreeMap, HashMap},
     fmt::Write as _,
     io,
-    time::Duration,
 };
 
 use schemars::JsonSchema;
@@ -130,12 +129,14 @@ impl View for PlanView<'_> {
 
     fn json(&self) -> serde_json::Result<String> {
         let actions = self.actions();
+        let creates = actions.get(&Action::Send).copied().unwrap_or_default();
         rows::json(&PlanJson {
             manifest: self.name,
             ledger: &self.ledger_path,
             requests: self.selected.len(),
             folded: self.plan.folded(),
-            seconds_at_the_configured_rate: self.time(&actions).map(|t| t.as_secs_f64()),
+            seconds_at_the_configured_rate: time_to_send(self.limits, creates)
+                .map(|time| time.as_secs_f64()),
             actions,
             warnings: self.warnings,
             rows: self.rows().collect(),
@@ -171,23 +172,11 @@ impl PlanView<'_> {
     }
 
     fn actions(&self) -> BTreeMap<Action, usize> {
-        let mut actions = BTreeMap::new();
-        for planned in &self.selected {
-            *actions.entry(self.action(planned)).or_default() += 1;
-        }
-        actions
-    }
-
-    fn time(&self, actions: &BTreeMap<Action, usize>) -> Option<Duration> {
-        let creates = actions.get(&Action::Send).copied().unwrap_or_default();
-        time_to_send(self.limits, creates)
+        words::tally(self.selected.iter().map(|planned| self.action(planned)))
     }
 
     fn jobs(&self) -> String {
-        let mut selected: BTreeMap<&str, usize> = BTreeMap::new();
-        for planned in &self.selected {
-            *selected.entry(&planned.job).or_default() += 1;
-        }
+        let selected = words::tally(self.selected.iter().map(|planned| &*planned.job));
         let all = self.selected.len() == self.plan.requests().len();
         let jobs = self.plan.jobs().iter();
         let jobs = jobs.filter(|job| all || selected.contains_key(&*job.name)).map(|job| {
@@ -200,14 +189,12 @@ impl PlanView<'_> {
     }
 
     fn requests(&self) -> String {
-        let rows = self.rows().zip(&self.selected).take(SHOWN).map(|(row, planned)| {
+        let rows = self.rows().take(SHOWN).map(|row| {
             let who = row.sub_partner.or(row.sub_partner_org_id).unwrap_or("own");
             let internal = if row.internal { " internal" } else { "" };
             let mut would = rows::word(&row.action).replace('_', " ");
-            if let Some(State::Failed { reason, .. }) =
-                self.ledger.get(planned.id).map(|known| &known.state)
-            {
-                let _ = write!(would, " (failed before: {})", reason.code);
+            if let Some(code) = row.error_code {
+                let _ = write!(would, " (failed before: {code})");
             }
             vec![
                 words::shortened(who),
@@ -256,16 +243,10 @@ impl PlanView<'_> {
                 let _ = write!(out, ", {}", what.replace("{}", &words::grouped(n(action))));
             }
         }
-        let rate = self.limits.rate;
-        let _ = match self.time(&actions) {
-            _ if n(Action::Send) + n(Action::LookUp) == 0 => Ok(()),
-            Some(time) => write!(out, "; {} at {rate}", words::about(time)),
-            None => write!(out, "; as fast as the server lets it (rate: unlimited)"),
-        };
-        let mut before: BTreeMap<&str, usize> = BTreeMap::new();
-        for code in self.rows().filter_map(|row| row.error_code) {
-            *before.entry(code).or_default() += 1;
+        if n(Action::Send) + n(Action::LookUp) > 0 {
+            let _ = write!(out, "; {}", words::at_rate(self.limits, n(Action::Send)));
         }
+        let before = words::tally(self.rows().filter_map(|row| row.error_code));
         if !before.is_empty() {
             let failed = words::grouped(before.values().sum());
             let causes = before.iter();

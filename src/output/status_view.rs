@@ -1,16 +1,16 @@
 use std::{cmp::Reverse, collections::BTreeMap, fmt::Write as _, io};
 
-use foldhash::HashMap;
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
     View,
     causes::{CauseGroup, GroupBy, causes, failed, uncollected},
-    rows, words, wrap,
+    rows, words,
 };
 use crate::{
-    ledger::{Row, State, StatusCounts},
+    ledger::{Row, StatusCounts},
     text::one_line,
 };
 
@@ -104,31 +104,21 @@ impl<'a> StatusView<'a> {
             rows: rows.into_iter().collect(),
             resolve: None,
         };
-        let mut places: HashMap<_, usize> = HashMap::default();
-        let mut types: BTreeMap<_, StatusCounts> = BTreeMap::new();
-        let mut periods: BTreeMap<_, StatusCounts> = BTreeMap::new();
+        view.total = view.rows.len();
+        view.by_cause =
+            words::tally(view.rows.iter().filter_map(|row| Some(failed(row)?.0.to_owned())));
+        let mut partners: IndexMap<_, SubPartnerCounts> = IndexMap::new();
         for row in &view.rows {
-            let place = *places.entry(row.request().sub_partner.as_ref()).or_insert_with(|| {
-                view.sub_partners.push(SubPartnerCounts::of(row));
-                view.sub_partners.len() - 1
-            });
-            view.sub_partners[place].statuses.add(row);
-            view.total += 1;
-            view.by_status.add(row);
             let request = row.request();
-            let by_type = types.entry(request.report_type);
-            by_type.or_default().add(row);
-            let by_period = periods.entry(request.period);
-            by_period.or_default().add(row);
-            if matches!(row.state, State::Failed { .. } | State::InDoubt { .. }) {
-                let code = row.state.error_code().to_owned();
-                *view.by_cause.entry(code).or_default() += 1;
-            }
+            let partner = partners.entry(request.sub_partner.as_ref());
+            partner.or_insert_with(|| SubPartnerCounts::of(row)).statuses.add(row);
+            view.by_status.add(row);
+            view.by_type.entry(request.report_type.to_string()).or_default().add(row);
+            view.by_period.entry(request.period.to_string()).or_default().add(row);
         }
-        view.by_type = types.iter().map(|(t, s)| (t.to_string(), *s)).collect();
-        view.by_period = periods.iter().map(|(p, s)| (p.to_string(), *s)).collect();
         let undone = |s: &StatusCounts| (s.failed, s.sending, s.pending);
-        view.sub_partners.sort_by_key(|partner| Reverse(undone(&partner.statuses)));
+        partners.sort_by_key(|_, partner| Reverse(undone(&partner.statuses)));
+        view.sub_partners = partners.into_values().collect();
         view
     }
 
@@ -157,10 +147,7 @@ impl View for StatusView<'_> {
         out.push('\n');
         out.push_str(&block("SUB-PARTNER", of.collect()));
         let more = self.sub_partners.len().saturating_sub(SHOWN);
-        if more > 0 {
-            let more = words::count(more, "more sub-partner");
-            let _ = writeln!(out, "… and {more} (--sub-partner shows one of them)");
-        }
+        out.push_str(&words::more(more, "sub-partner", "--sub-partner shows one of them"));
         let failures = self.causes(failed);
         if !failures.is_empty() {
             out.push_str("\nFAILED\n");
@@ -207,6 +194,6 @@ impl View for StatusView<'_> {
 /// None is cut off: what to do stands at its end.
 fn indented(lines: &[String]) -> String {
     let lines = lines.iter();
-    let lines = lines.map(|line| wrap::wrapped(&format!("  {line}"), WIDTH));
+    let lines = lines.map(|line| words::wrapped(&format!("  {line}"), WIDTH));
     lines.collect::<Vec<_>>().join("\n")
 }

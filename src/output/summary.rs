@@ -2,10 +2,10 @@ use std::{fmt::Write as _, path::Path, time::Duration};
 
 use super::{
     causes::{CauseGroup, GroupBy, causes, failed, failed_or_uncollected, others},
-    color::Paint,
+    color::{self, Paint},
     next::{Commands, Hint, hints},
-    people::ForPeople,
-    stdout, words, wrap,
+    stdout::{self, ForPeople},
+    words,
 };
 use crate::{
     ledger::Row,
@@ -47,9 +47,9 @@ impl Summary<'_> {
         self.lines(&mut out);
         let mut out = out.wrapped(width);
         for hint in self.hints() {
-            let why = wrap::wrapped(&format!("{}:", hint.why), width);
+            let why = words::wrapped(&format!("{}:", hint.why), width);
             let _ = write!(out, "\n{why}\n  ");
-            out.painted(Paint::strong, &hint.command);
+            out.painted(color::STRONG, &hint.command);
             let _ = writeln!(out);
         }
         out
@@ -76,7 +76,7 @@ impl Summary<'_> {
             let _ = writeln!(out, "{advice}");
         }
         if self.is_rehearsal {
-            out.painted(Paint::strong, "SANDBOX: a rehearsal; no real reports were made");
+            out.painted(color::STRONG, "SANDBOX: a rehearsal; no real reports were made");
             let _ = writeln!(out);
         }
     }
@@ -88,10 +88,10 @@ impl Summary<'_> {
             if n > 0 {
                 is_idle = false;
                 let how = match name {
-                    "created" | "collected" => Paint::good,
-                    "failed" | "missing" => Paint::bad,
-                    "pending" | "sending" => Paint::waiting,
-                    _ => Paint::plain,
+                    "created" | "collected" => color::GOOD,
+                    "failed" | "missing" => color::BAD,
+                    "pending" | "sending" => color::WAITING,
+                    _ => color::PLAIN,
                 };
                 out.painted(how, &format!("{name:<9}"));
                 let note = if note.is_empty() { String::new() } else { format!("  {note}") };
@@ -132,7 +132,7 @@ impl Summary<'_> {
             let code = one_line(cause.code);
             let room = WIDTH.saturating_sub(words::width(&code) + 4);
             let _ = write!(out, "  ");
-            out.painted(Paint::bad, &code);
+            out.painted(color::BAD, &code);
             let _ = writeln!(out, "  {}", cause.whom(room));
             for said in cause.said_briefly() {
                 let _ = writeln!(out, "    {said}");

@@ -92,7 +92,8 @@ impl Figures {
             (sources.not_in_ledger, "planned request", "not in the ledger"),
         ]
         .map(told);
-        let all: Vec<&str> = wrong.iter().chain(&unfinished).flatten().map(String::as_str).collect();
+        let all: Vec<&str> =
+            wrong.iter().chain(&unfinished).flatten().map(String::as_str).collect();
         let all = all.join(", ");
         let (class, text) = if wrong.iter().any(Option::is_some) {
             ("bad", format!("Not in order: {all}."))

@@ -50,12 +50,7 @@ impl RepeatLimiter {
 
 impl Announcer {
     pub(super) fn new(grace: Duration, longest: Duration) -> Self {
-        Announcer {
-            repeats: RepeatLimiter::default(),
-            stopping: false,
-            grace,
-            longest,
-        }
+        Announcer { repeats: RepeatLimiter::default(), stopping: false, grace, longest }
     }
 
     pub(super) fn tell(&mut self, event: &Event) {
