@@ -12,7 +12,7 @@ use crate::{
     ledger::{Obstacle, Row, State},
     text::one_line,
 };
-use request::{OrgId, ReportStatus};
+use request::OrgId;
 
 #[derive(Debug)]
 pub struct CauseGroup<'a> {
@@ -85,46 +85,22 @@ pub fn causes<'a>(
     causes
 }
 
-/// The worst first. How long reports are waited for is said once: their times differ by seconds.
+/// The worst first, and those that only wait last. How long reports are waited for is said once: their times differ by
+/// seconds.
 fn messages(told: &[(&Row, String)]) -> Vec<(String, usize)> {
-    let mut messages: IndexMap<&str, (Severity, &str, usize)> = IndexMap::new();
+    let mut messages: IndexMap<&str, (bool, Obstacle, &str, usize)> = IndexMap::new();
     for (row, message) in told {
-        let severity = Severity::of(row);
-        let key = match severity {
-            Severity::Unknown | Severity::Waiting => row.collected.status.as_str(),
-            Severity::Lost | Severity::Other => message.as_str(),
-        };
-        messages.entry(key).or_insert((severity, message, 0)).2 += 1;
+        let obstacle = Obstacle::of(row).unwrap_or(Obstacle::Other);
+        let is_waiting = row.collected.is_waiting();
+        let is_of_status = is_waiting || obstacle == Obstacle::UnknownStatus;
+        let key = if is_of_status { row.collected.status.as_str() } else { message.as_str() };
+        messages.entry(key).or_insert((is_waiting, obstacle, message, 0)).3 += 1;
     }
-    messages.sort_by_key(|_, (severity, message, n)| (*severity, Reverse(*n), *message));
+    messages.sort_by_key(|_, (is_waiting, obstacle, message, n)| {
+        (*is_waiting, *obstacle, Reverse(*n), *message)
+    });
     let messages = messages.into_values();
-    messages.map(|(_, message, n)| (message.to_owned(), n)).collect()
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Severity {
-    /// The server could not generate the report: no waiting helps.
-    Lost,
-    /// A report status that we do not know, and that may be final.
-    Unknown,
-    Other,
-    Waiting,
-}
-
-impl Severity {
-    fn of(row: &Row) -> Self {
-        if !matches!(row.state, State::Created(_)) {
-            Severity::Other
-        } else if row.collected.status() == ReportStatus::Failed {
-            Severity::Lost
-        } else if row.collected.status() == ReportStatus::Unknown {
-            Severity::Unknown
-        } else if row.collected.is_waiting() {
-            Severity::Waiting
-        } else {
-            Severity::Other
-        }
-    }
+    messages.map(|(_, _, message, n)| (message.to_owned(), n)).collect()
 }
 
 /// `3 other causes with 12 requests`, of those after the first `shown` ones.

@@ -15,7 +15,7 @@ use tracing::{Event, Level, Subscriber, error, field::Visit, info};
 use tracing_subscriber::{
     Layer,
     filter::LevelFilter,
-    fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter, format::Writer},
+    fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, format::Writer},
     layer::{Context, SubscriberExt as _},
     registry::LookupSpan,
     util::SubscriberInitExt as _,
@@ -55,13 +55,15 @@ pub fn start(
 ) {
     color.choose();
     let _ = STARTED.set((format, verbosity));
-    let builder = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(Stderr);
+    let builder =
+        tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(|| Stderr);
     let targets = filter.targets(verbosity);
     let _ = match format {
         LogFormat::Text => builder
             .with_ansi(false)
-            .event_format(LineFormat { paint: Paint::for_stderr() })
+            .event_format(LineFormat)
             .finish()
+            .with(Annotations)
             .with(targets)
             .try_init(),
         LogFormat::Json => builder
@@ -70,7 +72,7 @@ pub fn start(
             .with_target(false)
             .with_span_list(false)
             .finish()
-            .with(github::is_on().then_some(Annotations))
+            .with(Annotations)
             .with(targets)
             .try_init(),
     };
@@ -204,14 +206,6 @@ pub fn clear_bar() {
 /// Stderr, with the bar out of the way. It never fails: a full stderr must not end a run.
 struct Stderr;
 
-impl<'a> MakeWriter<'a> for Stderr {
-    type Writer = Stderr;
-
-    fn make_writer(&'a self) -> Stderr {
-        Stderr
-    }
-}
-
 impl Write for Stderr {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);
@@ -234,9 +228,7 @@ impl Write for Stderr {
     }
 }
 
-struct LineFormat {
-    paint: Paint,
-}
+struct LineFormat;
 
 impl<S, N> FormatEvent<S, N> for LineFormat
 where
@@ -249,66 +241,68 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut message = Message::default();
-        event.record(&mut message);
-        let level = *event.metadata().level();
-        if let Some(span) = context.lookup_current().filter(|_| level == Level::TRACE)
+        let mut message = Message::of(event);
+        if message.annotation().is_some() {
+            return Ok(()); // it stands in the place of the line
+        }
+        if let Some(span) = context.lookup_current().filter(|_| message.level == Level::TRACE)
             && let Some(fields) = span.extensions().get::<FormattedFields<N>>()
         {
             let about = format!("{} {}", span.name(), fields.fields);
             let _ = write!(message.text, " [{}]", about.trim_end());
         }
-        message.text = harmless(&message.text);
-        let text = if github::is_on() {
-            match annotated(level).filter(|_| !message.is_about_a_row) {
-                // Of rows that failed, each cause gets one in the end.
-                Some(level) => {
-                    return writeln!(writer, "{}", github::annotation(level, None, &message.text));
-                }
-                None => github::harmless(&message.text).into_owned(),
-            }
-        } else {
-            message.text
-        };
+        let mut text = harmless(&message.text);
+        if github::is_on() {
+            text = github::harmless(&text).into_owned();
+        }
         if IS_LOG.load(Ordering::Relaxed) {
             write!(writer, "{} ", Utc::now().format("%H:%M:%S"))?;
         }
-        let line = match level {
-            Level::ERROR => format!("{} {text}", self.paint.painted(BAD, "error:")),
-            Level::WARN => format!("{} {text}", self.paint.painted(WAITING, "warning:")),
+        let paint = Paint::for_stderr();
+        let line = match message.level {
+            Level::ERROR => format!("{} {text}", paint.painted(BAD, "error:")),
+            Level::WARN => format!("{} {text}", paint.painted(WAITING, "warning:")),
             _ => text,
         };
         writeln!(writer, "{}", on_stderr(&line))
     }
 }
 
-/// Next to a JSON log. A text log has annotations in place of its lines.
+/// Next to a JSON log, and in place of the lines of a text log.
 struct Annotations;
 
 impl<S: Subscriber> Layer<S> for Annotations {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
-        let mut message = Message::default();
-        event.record(&mut message);
-        if let Some(level) =
-            annotated(*event.metadata().level()).filter(|_| !message.is_about_a_row)
-        {
-            annotate(&github::annotation(level, None, &message.text));
+        if let Some(annotation) = Message::of(event).annotation() {
+            annotate(&annotation);
         }
     }
 }
 
-fn annotated(level: Level) -> Option<&'static str> {
-    match level {
-        Level::ERROR => Some("error"),
-        Level::WARN => Some("warning"),
-        _ => None,
-    }
-}
-
-#[derive(Default)]
 struct Message {
+    level: Level,
     text: String,
     is_about_a_row: bool,
+}
+
+impl Message {
+    fn of(event: &Event<'_>) -> Self {
+        let level = *event.metadata().level();
+        let mut message = Message { level, text: String::new(), is_about_a_row: false };
+        event.record(&mut message);
+        message
+    }
+
+    /// Of rows that failed, each cause gets one in the end.
+    fn annotation(&self) -> Option<String> {
+        let level = match self.level {
+            Level::ERROR => "error",
+            Level::WARN => "warning",
+            _ => return None,
+        };
+        let is_one = github::is_on() && !self.is_about_a_row;
+        is_one.then(|| github::annotation(level, None, &harmless(&self.text)))
+    }
 }
 
 impl Visit for Message {
