@@ -62,28 +62,23 @@ impl Announcer {
                 self.retrying(row.state.error_code(), &text, *after);
             }
             EventKind::InDoubt(row) => {
-                let (code, text) = (row.state.error_code(), row.state.text());
+                let text = row.state.text();
                 let line = format!("{}; checking whether the report exists", without_stop(&text));
-                self.about(row, &line, &format!("in doubt after {code}"));
+                self.about(row, &line, &format!("in doubt after {}", row.state.error_code()));
             }
             EventKind::Adopted(row) => {
                 self.about(row, "found on the server; its id is recorded", "found on the server");
             }
             EventKind::NotMade(row) => {
-                self.about(
-                    row,
-                    "not on the server; it is sent again",
-                    "not on the server and sent again",
-                );
+                let line = "not on the server; it is sent again";
+                self.about(row, line, "not on the server and sent again");
             }
             EventKind::NotLookedUp(row) => {
                 self.about(row, "could not be looked up; it stays in doubt", "not looked up");
             }
             EventKind::Lagging { row, age } => {
-                let line = format!(
-                    "in progress for {}, much longer than others were",
-                    words::duration(*age)
-                );
+                let age = words::duration(*age);
+                let line = format!("in progress for {age}, much longer than others were");
                 self.about(row, &line, "in progress for much longer than others");
             }
             EventKind::Collected(row, _) => {
@@ -101,12 +96,7 @@ impl Announcer {
                     stopping(*signal, self.grace, &event.pace);
                 }
             }
-            EventKind::Existing(_)
-            | EventKind::Candidates(..)
-            | EventKind::GivenUp(_)
-            | EventKind::Started
-            | EventKind::Attempted(_)
-            | EventKind::Finished => {}
+            _ => {}
         }
     }
 
@@ -162,12 +152,11 @@ impl Announcer {
                 // A server that fails now and then comes here often.
                 if self.repeats.another("failing", "") != Repeat::Silent {
                     let text = without_stop(&cause.text);
-                    match failures {
-                        1 => warn!("a request failed ({text}); sending more slowly"),
-                        n => warn!(
-                            "{n} requests in a row failed (the last one: {text}); sending more slowly"
-                        ),
-                    }
+                    let what = match failures {
+                        1 => format!("a request failed ({text})"),
+                        n => format!("{n} requests in a row failed (the last one: {text})"),
+                    };
+                    warn!("{what}; sending more slowly");
                 }
             }
             SessionEvent::Renewed => info!("the access token was renewed"),
