@@ -174,24 +174,19 @@ pub struct RunStart {
 
 /// Which rows were asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct Selected {
     /// `--job`
-    #[serde(default)]
     pub job: Vec<String>,
     /// `--sub-partner`
-    #[serde(default)]
     pub sub_partner: Vec<String>,
     /// `--type`
-    #[serde(default)]
     pub r#type: Vec<String>,
     /// `--period`
-    #[serde(default)]
     pub period: Vec<String>,
     /// `--cause`
-    #[serde(default)]
     pub cause: Vec<String>,
     /// `--partition`, as `K/N`; null: all shares.
-    #[serde(default)]
     pub partition: Option<String>,
 }
 

@@ -9,10 +9,9 @@ use super::{
     About, AuditView, Commands, Ending, LifeView, StatusView, Summary, SummaryJson, View as _,
     causes::GroupBy,
     color::Paint,
-    document::{junit, metrics},
+    document::{junit, metrics, summary_json},
     schema_of,
     stdout::ForPeople,
-    summary_json::summary_json,
 };
 use crate::{
     audit::{Audit, Checked, Difference, DifferenceKind, Remedy},

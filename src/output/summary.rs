@@ -72,8 +72,11 @@ impl Summary<'_> {
         self.failures(out);
         let _ = write!(out, "{}{}", self.outside(), self.pace());
         let _ = writeln!(out, "ledger  {}", self.ledger.display());
-        if let Some(advice) = self.rate_advice() {
-            let _ = writeln!(out, "{advice}");
+        let now = self.limits.rate;
+        let advised = rate_advice(&self.finished.pace, now);
+        if let Some(rate) = advised.filter(|_| self.finished.stop.is_none()).map(words::rate) {
+            let of_429s = "most of the 429s would not have come";
+            let _ = writeln!(out, "limits.rate: with {rate} {of_429s} (it is {now} now)");
         }
         if self.is_rehearsal {
             out.painted(color::STRONG, "SANDBOX: a rehearsal; no real reports were made");
@@ -83,38 +86,30 @@ impl Summary<'_> {
 
     fn counts(&self, out: &mut ForPeople) {
         let counts = &self.finished.counts;
-        let mut is_idle = true;
-        let mut line = |name: &str, n: usize, note: &str| {
-            if n > 0 {
-                is_idle = false;
-                let how = match name {
-                    "created" | "collected" => color::GOOD,
-                    "failed" | "missing" => color::BAD,
-                    "pending" | "sending" => color::WAITING,
-                    _ => color::PLAIN,
-                };
-                out.painted(how, &format!("{name:<9}"));
-                let note = if note.is_empty() { String::new() } else { format!("  {note}") };
-                let _ = writeln!(out, "{:>7}{note}", words::grouped(n));
-            }
-        };
-        line("created", counts.created, "");
-        line("adopted", counts.adopted, "the server had them already");
-        line("failed", counts.failed, "");
-        line("pending", counts.pending, "not sent yet");
-        line("sending", counts.sending, "in doubt: a report may exist");
-        line("skipped", counts.skipped, "created before");
-        line("collected", counts.collected, &self.empty());
-        line("missing", counts.uncollected, "created and not collected");
-        if is_idle {
-            let _ = writeln!(out, "nothing to do");
-        }
-    }
-
-    fn empty(&self) -> String {
-        match self.finished.counts.empty {
+        let empty = match counts.empty {
             0 => String::new(),
             n => format!("{} without any row", words::count(n, "report")),
+        };
+        let mut is_idle = true;
+        for (name, style, n, note) in [
+            ("created", color::GOOD, counts.created, ""),
+            ("adopted", color::PLAIN, counts.adopted, "the server had them already"),
+            ("failed", color::BAD, counts.failed, ""),
+            ("pending", color::WAITING, counts.pending, "not sent yet"),
+            ("sending", color::WAITING, counts.sending, "in doubt: a report may exist"),
+            ("skipped", color::PLAIN, counts.skipped, "created before"),
+            ("collected", color::GOOD, counts.collected, &empty),
+            ("missing", color::BAD, counts.uncollected, "created and not collected"),
+        ] {
+            if n > 0 {
+                is_idle = false;
+                out.painted(style, &format!("{name:<9}"));
+                let line = format!("{:>7}  {note}", words::grouped(n));
+                let _ = writeln!(out, "{}", line.trim_end());
+            }
+        }
+        if is_idle {
+            let _ = writeln!(out, "nothing to do");
         }
     }
 
@@ -186,18 +181,6 @@ impl Summary<'_> {
         }
         out.push('\n');
         out
-    }
-
-    fn rate_advice(&self) -> Option<String> {
-        let rate = rate_advice(&self.finished.pace, self.limits.rate)?;
-        let rate = words::rate(rate);
-        let is_whole = self.finished.stop.is_none();
-        is_whole.then(|| {
-            format!(
-                "limits.rate: with {rate} most of the 429s would not have come (it is {} now)",
-                self.limits.rate
-            )
-        })
     }
 }
 
