@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{HashMap, HashSet},
 };
 
 use indexmap::IndexMap;
@@ -184,33 +184,17 @@ impl CauseGroup<'_> {
         lines
     }
 
+    /// What no command at the end of a summary says.
     pub(super) fn advice(&self) -> Option<&'static str> {
         Some(match self.code {
             "http_400" | "http_404" => "check the id and the period in the manifest, then retry",
             "http_401" => "check that the token may act for these sub-partners, then retry",
             "http_403" => "ask Cisco or the sub-partner's administrator for access, then retry",
-            "in_doubt" => "look at the candidates, then decide each row",
             "connect" | "timeout" | "reset" | "bad_response" | "http_423" | "http_429" => {
                 "retry later"
             }
             "tls" => "check the network, or name your certificate authority in api.ca_file",
             "redirect" => "check api.base_url",
-            NOT_COLLECTED => {
-                let obstacles = self.rows.iter().filter_map(|row| Obstacle::of(row));
-                let obstacles: BTreeSet<Obstacle> = obstacles.collect();
-                match obstacles.into_iter().collect::<Vec<_>>()[..] {
-                    [Obstacle::ServerFailed] => "recreate them: retry --recreate-failed",
-                    [Obstacle::Gone] => "recreate each of them by hand",
-                    [Obstacle::UnknownStatus] => {
-                        "look at them in Control Hub: collect again, or recreate each by hand"
-                    }
-                    [Obstacle::OtherFile] => "look at these files; collect --force replaces them",
-                    [] | [Obstacle::Other] => {
-                        "collect again, later where a report is still in progress"
-                    }
-                    _ => "the commands below say what each of them needs",
-                }
-            }
             code if code.starts_with("http_5") => "retry later",
             _ => return None,
         })

@@ -4,7 +4,6 @@ use std::{
     env,
     fmt::{self, Write as _},
     io::{self, IsTerminal, Write},
-    str::FromStr,
     sync::{
         Mutex, MutexGuard, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -67,10 +66,12 @@ impl LogFilter {
     pub fn of_environment() -> Result<Self, LogFilterError> {
         let text = env::var_os("MONTHEND_LOG").unwrap_or_default();
         let text = text.to_string_lossy();
-        match text.trim() {
-            "" => Ok(LogFilter::default()),
-            text => text.parse(),
-        }
+        LogFilter::parse(text.trim())
+    }
+
+    fn parse(text: &str) -> Result<Self, LogFilterError> {
+        let targets = if text.is_empty() { Ok(Targets::default()) } else { text.parse() };
+        targets.map(LogFilter).map_err(|why| LogFilterError { text: text.to_owned(), why })
     }
 
     /// An option counts before a level without a module.
@@ -84,17 +85,6 @@ impl LogFilter {
             .with_target(OURS, general)
             .with_targets(self.0.iter().filter(|(target, _)| is_ours(target)))
             .with_target(ALWAYS, LevelFilter::INFO)
-    }
-}
-
-impl FromStr for LogFilter {
-    type Err = LogFilterError;
-
-    fn from_str(text: &str) -> Result<Self, LogFilterError> {
-        match text.parse() {
-            Ok(targets) => Ok(LogFilter(targets)),
-            Err(why) => Err(LogFilterError { text: text.to_owned(), why }),
-        }
     }
 }
 
@@ -392,7 +382,7 @@ mod tests {
 
     /// Whether `filter` with `-v` and so on lets through what `target` says at `level`.
     fn opens(filter: &str, verbosity: Option<Verbosity>, target: &str, level: Level) -> bool {
-        let filter: LogFilter = filter.parse().unwrap();
+        let filter = LogFilter::parse(filter).unwrap();
         filter.targets(verbosity).would_enable(target, &level)
     }
 
@@ -427,7 +417,7 @@ mod tests {
     #[test]
     fn what_is_no_filter_is_refused() {
         for filter in ["monthend=loud", "a=b=c"] {
-            let error = filter.parse::<LogFilter>().unwrap_err().to_string();
+            let error = LogFilter::parse(filter).unwrap_err().to_string();
             assert!(error.starts_with("MONTHEND_LOG: "), "{error}");
         }
     }

@@ -24,27 +24,15 @@ pub enum DocumentKind {
 
 #[derive(Debug)]
 pub struct Document {
-    kind: DocumentKind,
+    pub kind: DocumentKind,
     /// None: stdout.
-    place: Option<PathBuf>,
-}
-
-impl Document {
-    pub fn file(kind: DocumentKind, place: PathBuf) -> Self {
-        Document { kind, place: Some(place) }
-    }
-
-    pub fn stdout(kind: DocumentKind) -> Self {
-        Document { kind, place: None }
-    }
+    pub place: Option<PathBuf>,
 }
 
 impl Reporter for Document {
     fn name(&self) -> String {
-        match &self.place {
-            Some(place) => place.display().to_string(),
-            None => "stdout".to_owned(),
-        }
+        let place = self.place.as_ref();
+        place.map_or_else(|| "stdout".to_owned(), |place| place.display().to_string())
     }
 
     fn end(&mut self, ending: &Ending<'_>) -> io::Result<()> {

@@ -123,29 +123,25 @@ pub(super) fn is_on() -> bool {
     env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true")
 }
 
+fn begins_command(line: &str) -> bool {
+    line.trim_start().starts_with("::")
+}
+
 /// `text` without workflow commands.
 pub(super) fn harmless(text: &str) -> Cow<'_, str> {
-    let is_command = |line: &str| line.trim_start().starts_with("::");
-    if !text.contains("##[") && !text.split(['\n', '\r']).any(is_command) {
+    if command_in(text).is_none() {
         return Cow::Borrowed(text);
     }
-    let lines = text
-        .split_inclusive(['\n', '\r'])
-        .map(|line| if is_command(line) { line.replacen("::", ": :", 1) } else { line.to_owned() });
+    let lines = text.split_inclusive(['\n', '\r']).map(|line| {
+        if begins_command(line) { line.replacen("::", ": :", 1) } else { line.to_owned() }
+    });
     lines.collect::<String>().replace("##[", "# #[").into()
 }
 
-/// Counted from 1.
-pub(super) fn command_in(bytes: &[u8]) -> Option<usize> {
-    let is_command = |line: &[u8]| {
-        let line = String::from_utf8_lossy(line);
-        line.contains("##[") || line.trim_start().starts_with("::")
-    };
-    let lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r'));
-    let found = lines.clone().position(is_command)?;
-    let feeds = lines.take(found + 1).map(<[u8]>::len).sum::<usize>() + found;
-    let before = &bytes[..feeds.min(bytes.len())];
-    Some(before.iter().filter(|byte| **byte == b'\n').count() + 1)
+/// The line of the first workflow command, counted from 1.
+pub(super) fn command_in(text: &str) -> Option<usize> {
+    let has_one = |line: &str| line.contains("##[") || line.split('\r').any(begins_command);
+    text.split('\n').position(has_one).map(|lines_before| lines_before + 1)
 }
 
 /// `level`: `error` or `warning`; `place`: a file, and a line of it.
@@ -200,8 +196,8 @@ mod tests {
             let is_command = |line: &str| line.trim_start().starts_with("::") || line.contains("##[");
             prop_assert!(!harmless(&text).split(['\n', '\r']).any(is_command));
             let first = text.split(['\n', '\r']).position(is_command);
-            prop_assert_eq!(command_in(text.as_bytes()).is_some(), first.is_some());
-            prop_assert_eq!(command_in(harmless(&text).as_bytes()), None);
+            prop_assert_eq!(command_in(&text).is_some(), first.is_some());
+            prop_assert_eq!(command_in(&harmless(&text)), None);
             let made = annotation("error", Some((&text, 1)), &text);
             prop_assert!(!made.contains(['\n', '\r']) && !made.contains("##["));
         }

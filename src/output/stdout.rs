@@ -103,7 +103,7 @@ pub fn print_csv(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> Re
     let mut table = Vec::new();
     write(&mut table)?;
     let table = String::from_utf8_lossy(&table);
-    match github::command_in(table.as_bytes()).filter(|_| github::is_on()) {
+    match github::command_in(&table).filter(|_| github::is_on()) {
         Some(line) => Err(CsvError::StartsCommand(line)),
         None => Ok(write_out(for_stream(&stdout, &table).as_bytes())?),
     }

@@ -56,7 +56,7 @@ impl Figures {
             sub_partners: partners.len(),
             rows: usize::try_from(of_files).unwrap_or(usize::MAX),
             by_status: CellStatus::ALL
-                .map(|status| cells.iter().filter(|cell| **cell == status).count()),
+                .map(|(status, ..)| cells.iter().filter(|cell| **cell == status).count()),
             server_failed: rows().filter(is_lost).count(),
             files_missing: found(sources, DifferenceKind::FileMissing),
         }
@@ -117,11 +117,11 @@ impl Figures {
     pub(super) fn bar(&self) -> Vec<BarSegment> {
         let mut x = 0.0;
         let mut parts = Vec::new();
-        for (status, n) in CellStatus::ALL.into_iter().zip(self.by_status) {
+        for ((_, class, name), n) in CellStatus::ALL.into_iter().zip(self.by_status) {
             if n > 0 {
                 let width = 1000.0 * n as f64 / self.requests as f64;
-                let title = format!("{} {}", grouped(n as u64), status.name());
-                parts.push(BarSegment { class: status.class(), x, width, title });
+                let title = format!("{} {name}", grouped(n as u64));
+                parts.push(BarSegment { class, x, width, title });
                 x += width;
             }
         }

@@ -28,14 +28,15 @@ pub(super) enum CellStatus {
 }
 
 impl CellStatus {
-    pub(super) const ALL: [CellStatus; 7] = [
-        CellStatus::Collected,
-        CellStatus::Empty,
-        CellStatus::Spoiled,
-        CellStatus::Created,
-        CellStatus::Failed,
-        CellStatus::Sending,
-        CellStatus::Pending,
+    /// Each with the class of its cells and its name for people.
+    pub(super) const ALL: [(CellStatus, &'static str, &'static str); 7] = [
+        (CellStatus::Collected, "ok", "collected"),
+        (CellStatus::Empty, "empty", "empty"),
+        (CellStatus::Spoiled, "failed", "file changed or missing"),
+        (CellStatus::Created, "made", "created, not collected"),
+        (CellStatus::Failed, "failed", "failed"),
+        (CellStatus::Sending, "sending", "in doubt"),
+        (CellStatus::Pending, "pending", "pending"),
     ];
 
     pub(super) fn of(row: &Row, file_trouble: Option<&str>) -> Self {
@@ -50,25 +51,12 @@ impl CellStatus {
         }
     }
 
-    /// The class of its cells, and its name for people.
-    fn shown(self) -> (&'static str, &'static str) {
-        match self {
-            CellStatus::Collected => ("ok", "collected"),
-            CellStatus::Empty => ("empty", "empty"),
-            CellStatus::Spoiled => ("failed", "file changed or missing"),
-            CellStatus::Created => ("made", "created, not collected"),
-            CellStatus::Failed => ("failed", "failed"),
-            CellStatus::Sending => ("sending", "in doubt"),
-            CellStatus::Pending => ("pending", "pending"),
-        }
-    }
-
     pub(super) fn class(self) -> &'static str {
-        self.shown().0
+        CellStatus::ALL[self as usize].1
     }
 
-    pub(super) fn name(self) -> &'static str {
-        self.shown().1
+    fn name(self) -> &'static str {
+        CellStatus::ALL[self as usize].2
     }
 }
 

@@ -76,7 +76,7 @@ struct ReportPage<'a> {
     sums: Option<SumTable<'a>>,
     matrix: Matrix<'a>,
     /// What the matrix can be searched for. Spoiled files have the colour of failures.
-    states: Vec<CellStatus>,
+    states: Vec<(CellStatus, &'static str, &'static str)>,
     /// Lines in a table; the others wait in a template for the script.
     shown: usize,
 }
@@ -105,7 +105,9 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
         earlier,
         sums,
         matrix,
-        states: CellStatus::ALL.into_iter().filter(|it| *it != CellStatus::Spoiled).collect(),
+        states: (CellStatus::ALL.into_iter())
+            .filter(|(status, ..)| *status != CellStatus::Spoiled)
+            .collect(),
         shown: SHOWN,
     }
     .render()
