@@ -225,12 +225,10 @@ impl<'a> LifeView<'a> {
         let runs: HashSet<&str> = about().map(|line| &*line.run).collect();
         let first = about().map(|line| line.at).min();
         let last = about().map(|line| line.at).max();
-        told.retain(|(line, fields)| match line.what {
-            HistoryEvent::Run(_) | HistoryEvent::End(_) => runs.contains(&*line.run),
-            HistoryEvent::Pause { .. } | HistoryEvent::Failing { .. } => {
-                runs.contains(&*line.run) && Some(line.at) >= first && Some(line.at) <= last
-            }
-            _ => is_about(fields),
+        told.retain(|(line, fields)| {
+            let is_between = (first..=last).contains(&Some(line.at));
+            let is_end = matches!(line.what, HistoryEvent::Run(_) | HistoryEvent::End(_));
+            is_about(fields) || (runs.contains(&*line.run) && (is_between || is_end))
         });
         told.sort_by_key(|(line, _)| line.at);
         LifeView { row, lines: told }

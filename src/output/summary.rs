@@ -3,7 +3,7 @@ use std::{fmt::Write as _, path::Path, time::Duration};
 use super::{
     causes::{CauseGroup, GroupBy, causes, failed, failed_or_uncollected, others},
     color::{self, Paint},
-    next::{Commands, Hint, hints},
+    next::{Commands, Hint},
     stdout::{self, ForPeople},
     words,
 };
@@ -46,25 +46,17 @@ impl Summary<'_> {
         let mut out = ForPeople::new(paint);
         self.lines(&mut out);
         let mut out = out.wrapped(width);
-        for hint in self.hints() {
+        let mut hints = self.hints();
+        if self.causes().len() > CAUSES {
+            hints.push(Hint::new("to see all causes", &self.commands.status));
+        }
+        for hint in hints {
             let why = words::wrapped(&format!("{}:", hint.why), width);
             let _ = write!(out, "\n{why}\n  ");
             out.painted(color::STRONG, &hint.command);
             let _ = writeln!(out);
         }
         out
-    }
-
-    /// With those that show what has no room here.
-    fn hints(&self) -> Vec<Hint> {
-        let mut all = hints(self.finished, &self.selected, self.commands, self.is_at_rest);
-        if self.is_at_rest && !self.outside.is_empty() {
-            all.push(Hint::new("to send what is left alone", &self.commands.retry_all));
-        }
-        if self.causes().len() > CAUSES {
-            all.push(Hint::new("to see all causes", &self.commands.status));
-        }
-        all
     }
 
     fn lines(&self, out: &mut ForPeople) {
