@@ -160,26 +160,18 @@ impl CauseGroup<'_> {
     }
 
     fn lines(&self, shown_as: impl Fn(&str) -> String) -> Vec<String> {
-        let shown = match self.messages.len() {
-            ..=MESSAGES => self.messages.len(),
-            _ => MESSAGES - 1,
-        };
+        let all = self.messages.len();
+        let shown = if all > MESSAGES { MESSAGES - 1 } else { all };
+        let (first, more) = self.messages.split_at(shown);
         let mut lines = Vec::new();
-        for (message, n) in &self.messages[..shown] {
+        for (message, n) in first {
+            let requests = words::count(*n, "request");
             let message = one_line(&shown_as(message));
-            lines.push(match self.messages.len() {
-                1 => message,
-                _ => format!("{}: {message}", words::count(*n, "request")),
-            });
+            lines.push(if all == 1 { message } else { format!("{requests}: {message}") });
         }
-        let more = &self.messages[shown..];
         if !more.is_empty() {
-            let requests: usize = more.iter().map(|(_, n)| n).sum();
-            lines.push(format!(
-                "{}: {}",
-                words::count(requests, "request"),
-                words::count(more.len(), "other message")
-            ));
+            let requests = words::count(more.iter().map(|(_, n)| n).sum(), "request");
+            lines.push(format!("{requests}: {}", words::count(more.len(), "other message")));
         }
         lines
     }

@@ -7,11 +7,12 @@ use chrono::{DateTime, NaiveDate, SecondsFormat, SubsecRound as _, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{CauseGroup, Ending, GroupBy, Reporter, console, ending::Collecting, rows, words};
+use super::{
+    CauseGroup, Ending, GroupBy, Reporter, console, ending::Collecting, filters, rows, words,
+};
 use crate::{
     files,
     ledger::{Row, State, StatusCounts},
-    sending::Stats,
     text::{harmless_json, one_line},
 };
 
@@ -54,28 +55,28 @@ impl Reporter for Document {
 /// (junit-10.xsd) has no properties there, and no `skipped` on `testsuites`.
 #[derive(Template)]
 #[template(path = "junit.xml")]
-struct Junit {
-    command: String,
-    manifest: String,
+struct Junit<'a> {
+    ending: &'a Ending<'a>,
     time: String,
     timestamp: String,
     failures: usize,
     skipped: usize,
-    cases: Vec<TestCase>,
+    cases: Vec<TestCase<'a>>,
 }
 
-/// Of one selected row. All texts are such that XML can hold them.
-struct TestCase {
+/// Of one selected row.
+struct TestCase<'a> {
     name: String,
-    job: String,
-    ids: String,
+    row: &'a Row,
     result: CaseResult,
 }
 
 enum CaseResult {
     Passed,
+    /// Why.
     Skipped(String),
-    Failed { code: String, why: String, all: String },
+    /// With what code, and why.
+    Failed(String, String),
 }
 
 pub(super) fn junit(ending: &Ending<'_>) -> askama::Result<String> {
@@ -85,25 +86,16 @@ pub(super) fn junit(ending: &Ending<'_>) -> askama::Result<String> {
         if !names.insert(name.clone()) {
             name = format!("{name} {}", row.id());
         }
-        let report = row.state.report_id();
-        let report =
-            report.map_or_else(String::new, |id| format!("\nreport_id {}", xml(id.as_str())));
-        TestCase {
-            name: xml(&name),
-            job: xml(&row.job),
-            ids: format!("request_id {}{report}", row.id()),
-            result: CaseResult::of(ending, row),
-        }
+        TestCase { name, row, result: CaseResult::of(ending, row) }
     });
-    let cases: Vec<TestCase> = cases.collect();
+    let cases: Vec<TestCase<'_>> = cases.collect();
     let count =
         |is_it: fn(&CaseResult) -> bool| cases.iter().filter(|it| is_it(&it.result)).count();
     Junit {
-        command: format!("monthend {}", ending.about.command),
-        manifest: xml(&ending.about.manifest),
+        ending,
         time: format!("{:.3}", ending.elapsed().as_secs_f64()),
         timestamp: ending.about.began_at.to_rfc3339_opts(SecondsFormat::Millis, false),
-        failures: count(|result| matches!(result, CaseResult::Failed { .. })),
+        failures: count(|result| matches!(result, CaseResult::Failed(..))),
         skipped: count(|result| matches!(result, CaseResult::Skipped(_))),
         cases,
     }
@@ -112,16 +104,10 @@ pub(super) fn junit(ending: &Ending<'_>) -> askama::Result<String> {
 
 impl CaseResult {
     fn of(ending: &Ending<'_>, row: &Row) -> Self {
-        let skipped = |why: &str| CaseResult::Skipped(xml(why));
-        let failed = |code: &str, why: &str| {
-            let tracking = row.last_answer.tracking_id.as_deref();
-            let tracking = tracking.map_or_else(String::new, |id| format!(" (tracking id {id})"));
-            let all = xml(&format!("{code}: {why}{tracking}"));
-            CaseResult::Failed { code: xml(code), why: xml(why), all }
-        };
+        let skipped = |why: &str| CaseResult::Skipped(why.to_owned());
         match &row.state {
             State::Failed { .. } | State::InDoubt { .. } => {
-                failed(row.state.error_code(), &row.state.text())
+                CaseResult::Failed(row.state.error_code().to_owned(), row.state.text())
             }
             State::Pending { .. } => skipped("pending: not sent yet"),
             State::Sending { .. } => skipped("sending: in doubt, a report may exist"),
@@ -131,42 +117,30 @@ impl CaseResult {
                     skipped("not collected yet")
                 }
                 Collecting::Waiting => skipped(&row.collected.error),
-                Collecting::Failed => failed("not_collected", &row.collected.error),
+                Collecting::Failed => {
+                    CaseResult::Failed("not_collected".to_owned(), row.collected.error.clone())
+                }
             },
         }
     }
-}
-
-/// Foreign text as XML 1.0 can hold it, on one line.
-fn xml(text: &str) -> String {
-    one_line(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
 }
 
 /// For Prometheus, by its node exporter's textfile collector. Every sample has the label `manifest`.
 #[derive(Template)]
 #[template(path = "metrics.txt")]
 struct Metrics<'a> {
+    ending: &'a Ending<'a>,
     /// As the value of a label.
     manifest: String,
     counts: StatusCounts,
-    pace: &'a Stats,
-    elapsed: f64,
     /// In seconds since 1970.
     ended_at: f64,
-    exit_code: u8,
 }
 
 pub(super) fn metrics(ending: &Ending<'_>) -> askama::Result<String> {
     let manifest = one_line(&ending.about.manifest).replace('\\', r"\\").replace('"', "\\\"");
-    Metrics {
-        manifest,
-        counts: ending.standing(),
-        pace: &ending.pace,
-        elapsed: ending.elapsed().as_secs_f64(),
-        ended_at: ending.ended_at.timestamp_millis() as f64 / 1000.0,
-        exit_code: ending.exit_code,
-    }
-    .render()
+    let ended_at = ending.ended_at.timestamp_millis() as f64 / 1000.0;
+    Metrics { ending, manifest, counts: ending.standing(), ended_at }.render()
 }
 
 /// How `run`, `retry` or `collect` ended.

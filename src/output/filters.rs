@@ -32,3 +32,10 @@ pub fn time<T: Borrow<DateTime<Utc>>>(at: T, _: &dyn Values) -> Result<String> {
 pub fn cell<T: Display>(of: T, _: &dyn Values) -> Result<String> {
     Ok(github::cell(&of.to_string()))
 }
+
+/// Foreign text as XML 1.0 can hold it, on one line.
+#[filter_fn]
+pub fn xml<T: Display>(of: T, _: &dyn Values) -> Result<String> {
+    let line = text::one_line(&of.to_string());
+    Ok(line.replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}"))
+}

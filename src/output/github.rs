@@ -51,8 +51,9 @@ impl Reporter for GithubActions {
             None => Ok(()),
             Some(path) => {
                 let mut summary = OpenOptions::new().append(true).create(true).open(path)?;
-                let table = table(ending, &causes).map_err(io::Error::other)?;
-                summary.write_all(table.as_bytes())
+                let (counts, causes) = (ending.standing(), &causes);
+                let table = StepSummary { ending, counts, causes }.render();
+                summary.write_all(table.map_err(io::Error::other)?.as_bytes())
             }
         }
     }
@@ -82,21 +83,7 @@ fn sentence(failure: &CauseGroup<'_>) -> String {
 struct StepSummary<'a> {
     ending: &'a Ending<'a>,
     counts: StatusCounts,
-    others: [(&'static str, usize); 5],
     causes: &'a [CauseGroup<'a>],
-}
-
-fn table(ending: &Ending<'_>, causes: &[CauseGroup<'_>]) -> askama::Result<String> {
-    let counts = ending.standing();
-    let StatusCounts { failed, pending, sending, collected, empty, .. } = counts;
-    let others = [
-        ("failed", failed),
-        ("pending", pending),
-        ("sending", sending),
-        ("collected", collected),
-        ("empty", empty),
-    ];
-    StepSummary { ending, counts, others, causes }.render()
 }
 
 /// A cell of a Markdown table, where nothing of a text marks anything.
