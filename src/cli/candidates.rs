@@ -252,7 +252,10 @@ fn candidates(
         return named.map(|id| report(id, recorded.knowledge(id))).collect();
     };
     let shown = shown.iter().map(|(id, found)| {
-        let seen = found.as_ref().map(SeenReport::from);
+        let seen = found.as_ref().map(|found| {
+            let by = found.created_by.as_ref();
+            SeenReport::new(&found.id, found.created, by, found.status.as_deref())
+        });
         report(id, seen.map_or(Knowledge::Gone, Knowledge::Shown))
     });
     shown.collect()

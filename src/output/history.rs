@@ -1,9 +1,6 @@
 //! The history of a ledger, `NAME.history.jsonl` ([`path_of`]): one JSON object a line ([`HistoryLine`]). It is for
 //! auditors, and no run depends on it. Lines that cannot be read are skipped; lines are only ever added.
 
-#[cfg(test)]
-mod tests;
-
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     fs::OpenOptions,
@@ -17,12 +14,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    api::Listed,
     files::{companion, open_regular, refuse_irregular, without_links},
     ledger::RecordedHashes,
     run::Attempt,
     text::{foreign, harmless_json, moment, read_moment},
 };
+use request::{PersonId, ReportId};
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -223,13 +220,18 @@ pub struct SeenReport {
     pub status: Option<String>,
 }
 
-impl From<&Listed> for SeenReport {
-    fn from(listed: &Listed) -> Self {
+impl SeenReport {
+    pub fn new(
+        id: &ReportId,
+        created: Option<DateTime<Utc>>,
+        created_by: Option<&PersonId>,
+        status: Option<&str>,
+    ) -> Self {
         SeenReport {
-            report_id: listed.id.to_string(),
-            created: listed.created,
-            created_by: listed.created_by.as_ref().map(|person| foreign(&person.to_string())),
-            status: listed.status.clone(),
+            report_id: id.to_string(),
+            created,
+            created_by: created_by.map(|person| foreign(&person.to_string())),
+            status: status.map(str::to_owned),
         }
     }
 }
@@ -394,3 +396,6 @@ pub fn merge(paths: &[PathBuf]) -> Result<Option<Vec<u8>>, (PathBuf, io::Error)>
     let lines: String = merged.iter().map(|(_, line)| format!("{line}\n")).collect();
     Ok((!lines.is_empty()).then(|| lines.into_bytes()))
 }
+
+#[cfg(test)]
+mod tests;

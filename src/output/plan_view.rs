@@ -284,18 +284,14 @@ impl Workload {
     pub fn line(&self, limits: &Limits) -> String {
         let Workload { to_send, to_look_up, created, adopted, undecided } = *self;
         let all = to_send + to_look_up + created + adopted + undecided;
-        let mut parts = Vec::new();
-        for (n, what) in [
+        let parts = [
             (to_send, "to send"),
             (to_look_up, "in doubt to look up first"),
             (created, "created before"),
             (adopted, "adopted"),
             (undecided, "to be decided by hand"),
-        ] {
-            if n > 0 {
-                parts.push(format!("{} {what}", words::grouped(n)));
-            }
-        }
+        ];
+        let parts: Vec<String> = words::numbers(&parts).collect();
         let mut line = words::count(all, "request");
         if !parts.is_empty() {
             let _ = write!(line, ": {}", parts.join(", "));

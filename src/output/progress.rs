@@ -3,9 +3,6 @@
 mod announcer;
 mod state;
 
-#[cfg(test)]
-mod tests;
-
 use std::{io, time::Duration};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -177,3 +174,6 @@ impl LogInterval {
 fn tenth(done: usize, total: usize) -> usize {
     (10 * done).checked_div(total).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -116,7 +116,12 @@ fn what(kind: &EventKind) -> Option<HistoryEvent> {
         }
         EventKind::Candidates(request, reports) => HistoryEvent::Candidates {
             request_id: request.to_string(),
-            reports: reports.iter().map(SeenReport::from).collect(),
+            reports: (reports.iter())
+                .map(|report| {
+                    let by = report.created_by.as_ref();
+                    SeenReport::new(&report.id, report.created, by, report.status.as_deref())
+                })
+                .collect(),
         },
         EventKind::Existing(row) => {
             HistoryEvent::Existing { request_id: request_id(row), report_id: report_id(row) }

@@ -41,15 +41,9 @@ impl fmt::Write for ForPeople {
     }
 }
 
-impl From<&str> for ForPeople {
-    fn from(text: &str) -> Self {
-        ForPeople { text: shown(text).into_owned(), paint: Paint::NONE }
-    }
-}
-
-impl From<String> for ForPeople {
-    fn from(text: String) -> Self {
-        text.as_str().into()
+impl<T: AsRef<str>> From<T> for ForPeople {
+    fn from(text: T) -> Self {
+        ForPeople { text: shown(text.as_ref()).into_owned(), paint: Paint::NONE }
     }
 }
 

@@ -72,6 +72,12 @@ pub(super) fn at_rate(limits: &Limits, creates: usize) -> String {
     }
 }
 
+/// `86 to send`, for each number that is not 0.
+pub(super) fn numbers<'a>(parts: &'a [(usize, &'a str)]) -> impl Iterator<Item = String> + 'a {
+    let there = parts.iter().filter(|(n, _)| *n > 0);
+    there.map(|(n, what)| format!("{} {what}", grouped(*n)))
+}
+
 /// How often each key comes.
 pub(super) fn tally<K: Ord>(keys: impl IntoIterator<Item = K>) -> BTreeMap<K, usize> {
     let mut counts = BTreeMap::new();

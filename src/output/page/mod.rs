@@ -7,9 +7,6 @@ mod link;
 mod matrix;
 mod sums;
 
-#[cfg(test)]
-mod tests;
-
 use std::path::Path;
 
 use askama::Template;
@@ -196,3 +193,6 @@ impl<'a> EarlierPart<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
