@@ -107,8 +107,8 @@ fn messages(told: &[(&Row, String)]) -> Vec<(String, usize)> {
 pub(super) fn others(causes: &[CauseGroup<'_>], shown: usize) -> Option<String> {
     let others = causes.get(shown..).filter(|others| !others.is_empty())?;
     let requests = others.iter().map(|cause| cause.rows.len()).sum();
-    let (causes, requests) = (others.len(), words::count(requests, "request"));
-    Some(format!("{} with {requests}", words::count(causes, "other cause")))
+    let (groups, requests) = (others.len(), words::count(requests, "request"));
+    Some(format!("{} with {requests}", words::count(groups, "other cause")))
 }
 
 impl CauseGroup<'_> {

@@ -377,9 +377,9 @@ pub fn read(path: &Path) -> io::Result<Read> {
 /// As they stand, without empty ones. What is not UTF-8 is shown as such.
 fn lines(path: &Path) -> io::Result<Vec<String>> {
     let bytes = beginning(path, u64::MAX)?;
-    let lines = bytes.split(|byte| *byte == b'\n');
-    let lines = lines.map(|line| String::from_utf8_lossy(line.trim_ascii()).into_owned());
-    Ok(lines.filter(|line| !line.is_empty()).collect())
+    let texts = (bytes.split(|byte| *byte == b'\n'))
+        .map(|line| String::from_utf8_lossy(line.trim_ascii()).into_owned());
+    Ok(texts.filter(|line| !line.is_empty()).collect())
 }
 
 /// The lines of all histories, each once, in order of time, without torn ones; `None` where there is none. Kinds of
@@ -393,8 +393,8 @@ pub fn merge(paths: &[PathBuf]) -> Result<Option<Vec<u8>>, (PathBuf, io::Error)>
             Some((moment(fields["at"].as_str()?)?, line))
         }));
     }
-    let lines: String = merged.iter().map(|(_, line)| format!("{line}\n")).collect();
-    Ok((!lines.is_empty()).then(|| lines.into_bytes()))
+    let text: String = merged.iter().map(|(_, line)| format!("{line}\n")).collect();
+    Ok((!text.is_empty()).then(|| text.into_bytes()))
 }
 
 #[cfg(test)]

@@ -37,18 +37,18 @@ impl<'a> SumTable<'a> {
         let mut lines: Vec<SumRow<'_>> = reviewed.totals.iter().map(SumRow::of).collect();
         lines.sort_by_key(|line| line.total.agreement != Agreement::Differ);
         // The same problem of many files is written once.
-        let mut unknown: IndexMap<String, Vec<String>> = IndexMap::new();
+        let mut of_cause: IndexMap<String, Vec<String>> = IndexMap::new();
         for (_, found) in &reviewed.differences {
             if found.kind == DifferenceKind::TotalsUnknown {
-                unknown.entry(found.advice()).or_default().push(found.subject.clone());
+                of_cause.entry(found.advice()).or_default().push(found.subject.clone());
             }
         }
-        let unknown = unknown.iter();
-        let unknown = unknown.map(|(why, subjects)| format!("{}: {why}", listed(subjects, NAMES)));
+        let sentence =
+            |(why, whose): (String, Vec<String>)| format!("{}: {why}", listed(&whose, NAMES));
         let columns = totals.by.iter().map(|name| one_line(name));
         Some(SumTable {
             column: &totals.column,
-            unknown: unknown.collect(),
+            unknown: of_cause.into_iter().map(sentence).collect(),
             columns: columns.chain(types.iter().map(ReportType::to_string)).collect(),
             types,
             differ: lines.partition_point(|line| line.total.agreement == Agreement::Differ),

@@ -70,8 +70,8 @@ impl Announcer {
                 self.about(row, "found on the server; its id is recorded", "found on the server");
             }
             EventKind::NotMade(row) => {
-                let line = "not on the server; it is sent again";
-                self.about(row, line, "not on the server and sent again");
+                let many = "not on the server and sent again";
+                self.about(row, "not on the server; it is sent again", many);
             }
             EventKind::NotLookedUp(row) => {
                 self.about(row, "could not be looked up; it stays in doubt", "not looked up");
