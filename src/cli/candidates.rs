@@ -1,6 +1,6 @@
 //! `monthend resolve` without `--request`: the rows that a person may decide, with their candidates.
 
-use std::{collections::HashMap, path::Path, time::Duration};
+use std::{collections::HashMap, io, path::Path, time::Duration};
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -72,7 +72,8 @@ pub(super) async fn list(args: &ResolveArgs, command_line: &CommandLine) -> Resu
         look_up: of_manifest("retry", args, &context, command_line),
     };
     let name = context.ledger.display().to_string();
-    results::table(&decisions(&name, &rows, &commands))?;
+    let text = decisions(&name, &rows, &commands).map_err(io::Error::other);
+    results::table(&text.map_err(CliError::Stdout)?)?;
     Ok(Exit::Success)
 }
 
@@ -251,15 +252,11 @@ fn candidates(
         return named.map(|id| report(id, recorded.knowledge(id))).collect();
     };
     let shown = shown.iter().map(|(id, found)| {
-        let knowledge = match found {
-            Some(found) => {
-                let by = found.created_by.as_ref();
-                let status = found.status.as_deref();
-                Knowledge::Shown(SeenReport::new(&found.id, found.created, by, status))
-            }
-            None => Knowledge::Gone,
-        };
-        report(id, knowledge)
+        let seen = found.as_ref().map(|found| {
+            let by = found.created_by.as_ref();
+            SeenReport::new(&found.id, found.created, by, found.status.as_deref())
+        });
+        report(id, seen.map_or(Knowledge::Gone, Knowledge::Shown))
     });
     shown.collect()
 }

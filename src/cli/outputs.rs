@@ -105,7 +105,7 @@ impl Outputs {
         ] {
             if let Some(path) = path {
                 let place = guard.document(option, path)?;
-                readers.push(Box::new(Document::file(kind, place)));
+                readers.push(Box::new(Document { kind, place: Some(place) }));
             }
         }
         let ledger = real_ledger(&context.ledger)?;
@@ -120,7 +120,7 @@ impl Outputs {
         }
         let format = told.format;
         if format == SummaryFormat::Json {
-            readers.push(Box::new(Document::stdout(DocumentKind::Summary)));
+            readers.push(Box::new(Document { kind: DocumentKind::Summary, place: None }));
         }
         if let Some(actions) = GithubActions::if_on() {
             guard.step_summary()?;

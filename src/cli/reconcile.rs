@@ -17,7 +17,7 @@ use crate::{
     audit::{AuditedList, EntrySides, ListError, ListOutcome, Reconciliation},
     files::{self, NewFile},
     manifest::{OtherSide, ReconcileEntry},
-    output::{CheckCase, ReconcileView, checks_junit},
+    output::{ReconcileView, TestCase, checks_junit},
     plan::{Planned, Selection},
     text::named,
 };
@@ -94,7 +94,7 @@ pub(super) fn reconcile(args: &ReconcileArgs) -> Result<Exit, CliError> {
         info!("{} has what differs of {}", place.display(), entry.name);
     }
     if let Some(place) = &outputs.junit {
-        let cases = outcomes.iter().map(CheckCase::from);
+        let cases = outcomes.iter().map(TestCase::from);
         let written = checks_junit("reconcile", &input.manifest.name, cases);
         written
             .and_then(|it| files::replace(place, it.as_bytes()))

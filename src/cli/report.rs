@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     audit::{FileChecks, Files, MaxDrop, Previous, Review},
-    files::folder_of,
+    files::{folder_of, replace},
     ledger::{Ledger, RecordedHashes, Row},
     manifest::{DateCheck, Discovered, LoadOptions, Manifest, RunSettings, Settings},
     output::{
@@ -100,7 +100,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
         now: Utc::now(),
     };
     let page = page::page(&sources).map_err(|e| failed(io::Error::other(e)))?;
-    page::put(&args.output, &page).map_err(failed)?;
+    replace(&args.output, page.as_bytes()).map_err(failed)?;
     console::say(format!("{}\n", args.output.display()));
     Ok(Exit::Success)
 }

@@ -169,7 +169,7 @@ impl Column {
     }
 
     /// The cell of `row`, as it is without guard and quotes.
-    pub(super) fn text(self, row: &Row) -> Cow<'_, str> {
+    pub fn text(self, row: &Row) -> Cow<'_, str> {
         (self.entry().write)(row)
     }
 

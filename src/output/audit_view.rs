@@ -1,8 +1,6 @@
-use std::{
-    collections::{BTreeMap, HashMap},
-    io,
-};
+use std::{collections::BTreeMap, io};
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -93,10 +91,7 @@ impl View for AuditView<'_> {
             out.push('\n');
         }
         out.push_str(&self.checked());
-        let mut counts: BTreeMap<DifferenceKind, usize> = BTreeMap::new();
-        for difference in &self.audit.differences {
-            *counts.entry(difference.kind).or_default() += 1;
-        }
+        let counts = words::tally(self.audit.differences.iter().map(|difference| difference.kind));
         let by_kind: Vec<String> = counts
             .iter()
             .map(|(kind, count)| format!("{} {}", words::grouped(*count), kind.word()))
@@ -136,22 +131,17 @@ impl View for AuditView<'_> {
 impl AuditView<'_> {
     /// A line for each difference; those with the same message share one.
     fn differences(&self) -> String {
-        let mut lines: Vec<(DifferenceKind, String, Vec<String>)> = Vec::new();
-        let mut places: HashMap<(DifferenceKind, String), usize> = HashMap::new();
+        let mut lines: IndexMap<(DifferenceKind, String), Vec<String>> = IndexMap::new();
         for difference in &self.audit.differences {
-            let key = (difference.kind, difference.advice());
-            let place = *places.entry(key).or_insert_with(|| {
-                lines.push((difference.kind, difference.advice(), Vec::new()));
-                lines.len() - 1
-            });
             let subject = one_line(&difference.subject);
-            let words = subject.split(' ').map(words::shortened);
-            lines[place].2.push(words.collect::<Vec<_>>().join(" "));
+            let words: Vec<String> = subject.split(' ').map(words::shortened).collect();
+            let alike = lines.entry((difference.kind, difference.advice()));
+            alike.or_default().push(words.join(" "));
         }
         let mut shown: BTreeMap<DifferenceKind, usize> = BTreeMap::new();
         let mut left: BTreeMap<DifferenceKind, usize> = BTreeMap::new();
         let mut rows = Vec::new();
-        for (kind, advice, subjects) in lines {
+        for ((kind, advice), subjects) in lines {
             let count = shown.entry(kind).or_default();
             *count += 1;
             if *count > SHOWN {

@@ -2,15 +2,17 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{HashMap, HashSet},
 };
+
+use indexmap::IndexMap;
 
 use super::words;
 use crate::{
     ledger::{Obstacle, Row, State},
     text::one_line,
 };
-use request::{OrgId, ReportStatus};
+use request::OrgId;
 
 #[derive(Debug)]
 pub struct CauseGroup<'a> {
@@ -83,51 +85,30 @@ pub fn causes<'a>(
     causes
 }
 
-/// The worst first. How long reports are waited for is said once: their times differ by seconds.
+/// The worst first, and those that only wait last. How long reports are waited for is said once: their times differ by
+/// seconds.
 fn messages(told: &[(&Row, String)]) -> Vec<(String, usize)> {
-    let mut messages: Vec<(Severity, &str, usize)> = Vec::new();
-    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut messages: IndexMap<&str, (bool, Obstacle, &str, usize)> = IndexMap::new();
     for (row, message) in told {
-        let severity = Severity::of(row);
-        let key = match severity {
-            Severity::Unknown | Severity::Waiting => row.collected.status.as_str(),
-            Severity::Lost | Severity::Other => message.as_str(),
-        };
-        let place = *places.entry(key).or_insert_with(|| {
-            messages.push((severity, message, 0));
-            messages.len() - 1
-        });
-        messages[place].2 += 1;
+        let obstacle = Obstacle::of(row).unwrap_or(Obstacle::Other);
+        let is_waiting = row.collected.is_waiting();
+        let is_of_status = is_waiting || obstacle == Obstacle::UnknownStatus;
+        let key = if is_of_status { row.collected.status.as_str() } else { message.as_str() };
+        messages.entry(key).or_insert((is_waiting, obstacle, message, 0)).3 += 1;
     }
-    messages.sort_by_key(|(severity, message, n)| (*severity, Reverse(*n), *message));
-    let messages = messages.into_iter();
-    messages.map(|(_, message, n)| (message.to_owned(), n)).collect()
+    messages.sort_by_key(|_, (is_waiting, obstacle, message, n)| {
+        (*is_waiting, *obstacle, Reverse(*n), *message)
+    });
+    let messages = messages.into_values();
+    messages.map(|(_, _, message, n)| (message.to_owned(), n)).collect()
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Severity {
-    /// The server could not generate the report: no waiting helps.
-    Lost,
-    /// A report status that we do not know, and that may be final.
-    Unknown,
-    Other,
-    Waiting,
-}
-
-impl Severity {
-    fn of(row: &Row) -> Self {
-        if !matches!(row.state, State::Created(_)) {
-            Severity::Other
-        } else if row.collected.status() == ReportStatus::Failed {
-            Severity::Lost
-        } else if row.collected.status() == ReportStatus::Unknown {
-            Severity::Unknown
-        } else if row.collected.is_waiting() {
-            Severity::Waiting
-        } else {
-            Severity::Other
-        }
-    }
+/// `3 other causes with 12 requests`, of those after the first `shown` ones.
+pub(super) fn others(causes: &[CauseGroup<'_>], shown: usize) -> Option<String> {
+    let others = causes.get(shown..).filter(|others| !others.is_empty())?;
+    let requests = others.iter().map(|cause| cause.rows.len()).sum();
+    let (groups, requests) = (others.len(), words::count(requests, "request"));
+    Some(format!("{} with {requests}", words::count(groups, "other cause")))
 }
 
 impl CauseGroup<'_> {
@@ -137,26 +118,26 @@ impl CauseGroup<'_> {
         partners.collect::<HashSet<_>>().len()
     }
 
-    /// `42 sub-partners, 420 requests: Gable Street (10), Acme (10), and 40 more`, in about `width` columns.
-    pub(super) fn whom(&self, width: usize) -> String {
-        let mut concerned: Vec<(Option<&OrgId>, String, usize)> = Vec::new();
-        let mut places: HashMap<Option<&OrgId>, usize> = HashMap::new();
-        for row in &self.rows {
-            let org = row.request().sub_partner.as_ref();
-            let place = *places.entry(org).or_insert_with(|| {
-                concerned.push((org, words::who(row), 0));
-                concerned.len() - 1
-            });
-            concerned[place].2 += 1;
-        }
-        concerned.sort_by_key(|(_, _, n)| Reverse(*n));
+    /// `42 sub-partners, 420 requests`
+    pub(super) fn numbers(&self) -> String {
         let requests = words::count(self.rows.len(), "request");
-        let numbers = match self.sub_partners() {
+        match self.sub_partners() {
             0 => requests,
             n => format!("{}, {requests}", words::count(n, "sub-partner")),
-        };
-        let named = concerned.into_iter().map(|(_, name, n)| format!("{name} ({n})"));
+        }
+    }
+
+    /// `42 sub-partners, 420 requests: Gable Street (10), Acme (10), and 40 more`, in about `width` columns.
+    pub(super) fn whom(&self, width: usize) -> String {
+        let mut concerned: IndexMap<Option<&OrgId>, (String, usize)> = IndexMap::new();
+        for row in &self.rows {
+            let org = row.request().sub_partner.as_ref();
+            concerned.entry(org).or_insert_with(|| (words::who(row), 0)).1 += 1;
+        }
+        concerned.sort_by(|_, (_, a), _, (_, b)| b.cmp(a));
+        let named = concerned.into_values().map(|(name, n)| format!("{name} ({n})"));
         let named: Vec<String> = named.collect();
+        let numbers = self.numbers();
         let room = width.saturating_sub(words::width(&numbers) + 2);
         format!("{numbers}: {}", words::listed(&named, room))
     }
@@ -179,57 +160,33 @@ impl CauseGroup<'_> {
     }
 
     fn lines(&self, shown_as: impl Fn(&str) -> String) -> Vec<String> {
-        let shown = match self.messages.len() {
-            ..=MESSAGES => self.messages.len(),
-            _ => MESSAGES - 1,
-        };
+        let all = self.messages.len();
+        let shown = if all > MESSAGES { MESSAGES - 1 } else { all };
+        let (first, more) = self.messages.split_at(shown);
         let mut lines = Vec::new();
-        for (message, n) in &self.messages[..shown] {
+        for (message, n) in first {
+            let requests = words::count(*n, "request");
             let message = one_line(&shown_as(message));
-            lines.push(match self.messages.len() {
-                1 => message,
-                _ => format!("{}: {message}", words::count(*n, "request")),
-            });
+            lines.push(if all == 1 { message } else { format!("{requests}: {message}") });
         }
-        let more = &self.messages[shown..];
         if !more.is_empty() {
-            let requests: usize = more.iter().map(|(_, n)| n).sum();
-            lines.push(format!(
-                "{}: {}",
-                words::count(requests, "request"),
-                words::count(more.len(), "other message")
-            ));
+            let requests = words::count(more.iter().map(|(_, n)| n).sum(), "request");
+            lines.push(format!("{requests}: {}", words::count(more.len(), "other message")));
         }
         lines
     }
 
+    /// What no command at the end of a summary says.
     pub(super) fn advice(&self) -> Option<&'static str> {
         Some(match self.code {
             "http_400" | "http_404" => "check the id and the period in the manifest, then retry",
             "http_401" => "check that the token may act for these sub-partners, then retry",
             "http_403" => "ask Cisco or the sub-partner's administrator for access, then retry",
-            "in_doubt" => "look at the candidates, then decide each row",
             "connect" | "timeout" | "reset" | "bad_response" | "http_423" | "http_429" => {
                 "retry later"
             }
             "tls" => "check the network, or name your certificate authority in api.ca_file",
             "redirect" => "check api.base_url",
-            NOT_COLLECTED => {
-                let obstacles = self.rows.iter().filter_map(|row| Obstacle::of(row));
-                let obstacles: BTreeSet<Obstacle> = obstacles.collect();
-                match obstacles.into_iter().collect::<Vec<_>>()[..] {
-                    [Obstacle::ServerFailed] => "recreate them: retry --recreate-failed",
-                    [Obstacle::Gone] => "recreate each of them by hand",
-                    [Obstacle::UnknownStatus] => {
-                        "look at them in Control Hub: collect again, or recreate each by hand"
-                    }
-                    [Obstacle::OtherFile] => "look at these files; collect --force replaces them",
-                    [] | [Obstacle::Other] => {
-                        "collect again, later where a report is still in progress"
-                    }
-                    _ => "the commands below say what each of them needs",
-                }
-            }
             code if code.starts_with("http_5") => "retry later",
             _ => return None,
         })

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt::Write as _,
     sync::Arc,
 };
 
@@ -12,7 +11,7 @@ use serde::Serialize;
 use super::{rows, words};
 use crate::{
     manifest::{Discover, Manifest, SubPartnerSource, SubPartners},
-    text::one_line,
+    text::{named, one_line},
 };
 use request::OrgId;
 
@@ -159,19 +158,18 @@ impl Coverage {
     pub fn new(manifest: &Manifest, active: &[OrgId], all: &[OrgId]) -> Self {
         let mut named: BTreeMap<&OrgId, Option<&Arc<str>>> = BTreeMap::new();
         let mut has_all_active = false;
-        for job in &manifest.jobs {
-            let SubPartners::Listed(sources) = &job.sub_partners else {
-                continue;
-            };
-            for source in sources {
-                match source {
-                    SubPartnerSource::Named(partner) => {
-                        let label = named.entry(&partner.id).or_default();
-                        *label = label.or(partner.label.as_ref());
-                    }
-                    SubPartnerSource::Discovered(which) => {
-                        has_all_active |= *which != Discover::Suspended;
-                    }
+        let listed_in_jobs = manifest.jobs.iter().filter_map(|job| match &job.sub_partners {
+            SubPartners::Listed(sources) => Some(sources),
+            _ => None,
+        });
+        for source in listed_in_jobs.flatten() {
+            match source {
+                SubPartnerSource::Named(partner) => {
+                    let label = named.entry(&partner.id).or_default();
+                    *label = label.or(partner.label.as_ref());
+                }
+                SubPartnerSource::Discovered(which) => {
+                    has_all_active |= *which != Discover::Suspended;
                 }
             }
         }
@@ -194,34 +192,26 @@ impl Coverage {
     }
 
     fn warnings(&self) -> String {
-        let mut out = String::new();
-        let mut warn = |who: Vec<&str>, what: &str| {
-            if who.is_empty() {
-                return;
-            }
-            let named: Vec<String> = who.iter().take(NAMED).map(|name| one_line(name)).collect();
-            let more = match who.len().saturating_sub(NAMED) {
-                0 => String::new(),
-                more => format!(" and {} more (--format json names all)", words::grouped(more)),
-            };
-            let (count, named) = (words::count(who.len(), "sub-partner"), named.join(", "));
-            let _ = writeln!(out, "warning: {count} {what}: {named}{more}");
+        let label =
+            |it: &'_ Unlisted| it.sub_partner.clone().unwrap_or(it.sub_partner_org_id.clone());
+        let not_listed: Vec<String> = self.not_listed.iter().map(label).collect();
+        let why = if not_listed.len() == self.named {
+            "in the manifest, and the API lists none of them: is this the right account's token?"
+        } else {
+            "in the manifest and not listed for this token: have they left, or are they another account's?"
         };
-        let in_no_job = self.in_no_job.iter().map(String::as_str).collect();
-        warn(in_no_job, "active at the API and in no job, so without a report");
-        let not_listed = self.not_listed.iter();
-        let names = not_listed.map(|it| it.sub_partner.as_ref().unwrap_or(&it.sub_partner_org_id));
-        let is_anothers = self.not_listed.len() == self.named;
-        warn(
-            names.map(String::as_str).collect(),
-            if is_anothers {
-                "in the manifest, and the API lists none of them: is this the right account's token?"
-            } else {
-                "in the manifest and not listed for this token: have they left, or are they another account's?"
-            },
-        );
-        out
+        warning(&self.in_no_job, "active at the API and in no job, so without a report")
+            + &warning(&not_listed, why)
     }
+}
+
+fn warning(whom: &[String], what: &str) -> String {
+    if whom.is_empty() {
+        return String::new();
+    }
+    let named = named(whom.iter().take(NAMED).map(|name| one_line(name)), whom.len());
+    let hint = if whom.len() > NAMED { " (--format json names all)" } else { "" };
+    format!("warning: {} {what}: {named}{hint}\n", words::count(whom.len(), "sub-partner"))
 }
 
 impl Checklist {

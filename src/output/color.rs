@@ -3,6 +3,13 @@
 use std::io;
 
 use anstream::{AutoStream, ColorChoice};
+use clap::builder::styling::{AnsiColor, Style};
+
+pub(super) const PLAIN: Style = Style::new();
+pub(super) const STRONG: Style = Style::new().bold();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(super) const WAITING: Style = AnsiColor::Yellow.on_default();
+pub(super) const BAD: Style = AnsiColor::Red.on_default();
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Color {
@@ -45,32 +52,7 @@ impl Paint {
         self.0
     }
 
-    pub(super) fn plain(self, text: &str) -> String {
-        text.to_owned()
-    }
-
-    pub(super) fn bad(self, text: &str) -> String {
-        self.with("31", text)
-    }
-
-    pub(super) fn good(self, text: &str) -> String {
-        self.with("32", text)
-    }
-
-    pub(super) fn waiting(self, text: &str) -> String {
-        self.with("33", text)
-    }
-
-    pub(super) fn strong(self, text: &str) -> String {
-        self.with("1", text)
-    }
-
-    /// `code`: an SGR parameter (ECMA-48, 8.3.117).
-    fn with(self, code: &str, text: &str) -> String {
-        if self.0 && !text.is_empty() {
-            format!("\u{1b}[{code}m{text}\u{1b}[0m")
-        } else {
-            text.to_owned()
-        }
+    pub(super) fn painted(self, style: Style, text: &str) -> String {
+        if self.0 && !text.is_empty() { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 }

@@ -1,6 +1,7 @@
 //! Stderr, which log lines and the progress bar share.
 
 use std::{
+    env,
     fmt::{self, Write as _},
     io::{self, IsTerminal, Write},
     sync::{
@@ -14,28 +15,87 @@ use indicatif::ProgressBar;
 use tracing::{Event, Level, Subscriber, error, field::Visit, info};
 use tracing_subscriber::{
     Layer,
-    filter::LevelFilter,
-    fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter, format::Writer},
+    filter::{LevelFilter, ParseError, Targets},
+    fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, format::Writer},
     layer::{Context, SubscriberExt as _},
     registry::LookupSpan,
     util::SubscriberInitExt as _,
 };
 
+pub use super::stdout::{CsvError, print, print_csv, print_json, say};
 use super::{
-    color::{Color, Paint},
+    color::{BAD, Color, Paint, WAITING},
     echo::Unechoed,
-    log_filter::ALWAYS,
+    github,
     stdout::for_stream,
-    workflow_command as github, wrap,
-};
-pub use super::{
-    log_filter::{LogFilter, LogFilterError, Verbosity},
-    stdout::{CsvError, print, print_csv, print_json, say},
+    words,
 };
 use crate::{
     manifest::Problem,
     text::{harmless_json, shown, without_users},
 };
+
+/// The target of all our events. Libraries may log signed addresses and tokens, so nothing opens them.
+const OURS: &str = "monthend";
+/// Said even where only warnings are.
+const ALWAYS: &str = "monthend::always";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    Quiet,
+    Verbose,
+    Everything,
+}
+
+impl Verbosity {
+    fn level(self) -> LevelFilter {
+        match self {
+            Verbosity::Quiet => LevelFilter::WARN,
+            Verbosity::Verbose => LevelFilter::DEBUG,
+            Verbosity::Everything => LevelFilter::TRACE,
+        }
+    }
+}
+
+/// A level, or levels of our modules, such as `info,monthend::session=trace`.
+#[derive(Debug, Clone, Default)]
+pub struct LogFilter(Targets);
+
+impl LogFilter {
+    /// Empty where `MONTHEND_LOG` is not set, or empty.
+    pub fn of_environment() -> Result<Self, LogFilterError> {
+        let text = env::var_os("MONTHEND_LOG").unwrap_or_default();
+        let text = text.to_string_lossy();
+        LogFilter::parse(text.trim())
+    }
+
+    fn parse(text: &str) -> Result<Self, LogFilterError> {
+        let targets = if text.is_empty() { Ok(Targets::default()) } else { text.parse() };
+        targets.map(LogFilter).map_err(|why| LogFilterError { text: text.to_owned(), why })
+    }
+
+    /// An option counts before a level without a module.
+    fn targets(&self, verbosity: Option<Verbosity>) -> Targets {
+        let general = match verbosity {
+            Some(verbosity) => verbosity.level(),
+            None => self.0.default_level().unwrap_or(LevelFilter::INFO),
+        };
+        let is_ours = |target: &str| target == OURS || target.starts_with("monthend::");
+        Targets::new()
+            .with_target(OURS, general)
+            .with_targets(self.0.iter().filter(|(target, _)| is_ours(target)))
+            .with_target(ALWAYS, LevelFilter::INFO)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "MONTHEND_LOG: {text:?} is not a valid filter ({why}); write a level (error, warn, info, debug, trace, off), or levels of modules: info,monthend::session=trace"
+)]
+pub struct LogFilterError {
+    text: String,
+    why: ParseError,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum LogFormat {
@@ -54,13 +114,15 @@ pub fn start(
 ) {
     color.choose();
     let _ = STARTED.set((format, verbosity));
-    let builder = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(Stderr);
+    let builder =
+        tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(|| Stderr);
     let targets = filter.targets(verbosity);
     let _ = match format {
         LogFormat::Text => builder
             .with_ansi(false)
-            .event_format(LineFormat { paint: Paint::for_stderr() })
+            .event_format(LineFormat)
             .finish()
+            .with(Annotations)
             .with(targets)
             .try_init(),
         LogFormat::Json => builder
@@ -69,7 +131,7 @@ pub fn start(
             .with_target(false)
             .with_span_list(false)
             .finish()
-            .with(github::is_on().then_some(Annotations))
+            .with(Annotations)
             .with(targets)
             .try_init(),
     };
@@ -85,7 +147,7 @@ pub fn is_colorful() -> bool {
 }
 
 pub(super) fn is_live() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 pub(super) fn width() -> usize {
@@ -114,7 +176,7 @@ pub fn end_log(exit_code: u8) {
 pub fn complain(text: &str) {
     let text = harmless(text);
     let text = match text.strip_prefix("error:") {
-        Some(rest) => format!("{}{rest}", Paint::for_stderr().bad("error:")),
+        Some(rest) => format!("{}{rest}", Paint::for_stderr().painted(BAD, "error:")),
         None => text,
     };
     let _ = Stderr.write(text.as_bytes());
@@ -160,7 +222,7 @@ fn colours_only(text: &str) -> String {
 }
 
 fn on_stderr(text: &str) -> String {
-    if io::stderr().is_terminal() { wrap::sentences(text, width()) } else { text.to_owned() }
+    if io::stderr().is_terminal() { words::sentences(text, width()) } else { text.to_owned() }
 }
 
 pub(super) fn annotate(annotation: &str) {
@@ -203,14 +265,6 @@ pub fn clear_bar() {
 /// Stderr, with the bar out of the way. It never fails: a full stderr must not end a run.
 struct Stderr;
 
-impl<'a> MakeWriter<'a> for Stderr {
-    type Writer = Stderr;
-
-    fn make_writer(&'a self) -> Stderr {
-        Stderr
-    }
-}
-
 impl Write for Stderr {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);
@@ -233,9 +287,7 @@ impl Write for Stderr {
     }
 }
 
-struct LineFormat {
-    paint: Paint,
-}
+struct LineFormat;
 
 impl<S, N> FormatEvent<S, N> for LineFormat
 where
@@ -248,66 +300,68 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut message = Message::default();
-        event.record(&mut message);
-        let level = *event.metadata().level();
-        if let Some(span) = context.lookup_current().filter(|_| level == Level::TRACE)
+        let mut message = Message::of(event);
+        if message.annotation().is_some() {
+            return Ok(()); // it stands in the place of the line
+        }
+        if let Some(span) = context.lookup_current().filter(|_| message.level == Level::TRACE)
             && let Some(fields) = span.extensions().get::<FormattedFields<N>>()
         {
             let about = format!("{} {}", span.name(), fields.fields);
             let _ = write!(message.text, " [{}]", about.trim_end());
         }
-        message.text = harmless(&message.text);
-        let text = if github::is_on() {
-            match annotated(level).filter(|_| !message.is_about_a_row) {
-                // Of rows that failed, each cause gets one in the end.
-                Some(level) => {
-                    return writeln!(writer, "{}", github::annotation(level, None, &message.text));
-                }
-                None => github::harmless(&message.text).into_owned(),
-            }
-        } else {
-            message.text
-        };
+        let mut text = harmless(&message.text);
+        if github::is_on() {
+            text = github::harmless(&text).into_owned();
+        }
         if IS_LOG.load(Ordering::Relaxed) {
             write!(writer, "{} ", Utc::now().format("%H:%M:%S"))?;
         }
-        let line = match level {
-            Level::ERROR => format!("{} {text}", self.paint.bad("error:")),
-            Level::WARN => format!("{} {text}", self.paint.waiting("warning:")),
+        let paint = Paint::for_stderr();
+        let line = match message.level {
+            Level::ERROR => format!("{} {text}", paint.painted(BAD, "error:")),
+            Level::WARN => format!("{} {text}", paint.painted(WAITING, "warning:")),
             _ => text,
         };
         writeln!(writer, "{}", on_stderr(&line))
     }
 }
 
-/// Next to a JSON log. A text log has annotations in place of its lines.
+/// Next to a JSON log, and in place of the lines of a text log.
 struct Annotations;
 
 impl<S: Subscriber> Layer<S> for Annotations {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
-        let mut message = Message::default();
-        event.record(&mut message);
-        if let Some(level) =
-            annotated(*event.metadata().level()).filter(|_| !message.is_about_a_row)
-        {
-            annotate(&github::annotation(level, None, &message.text));
+        if let Some(annotation) = Message::of(event).annotation() {
+            annotate(&annotation);
         }
     }
 }
 
-fn annotated(level: Level) -> Option<&'static str> {
-    match level {
-        Level::ERROR => Some("error"),
-        Level::WARN => Some("warning"),
-        _ => None,
-    }
-}
-
-#[derive(Default)]
 struct Message {
+    level: Level,
     text: String,
     is_about_a_row: bool,
+}
+
+impl Message {
+    fn of(event: &Event<'_>) -> Self {
+        let level = *event.metadata().level();
+        let mut message = Message { level, text: String::new(), is_about_a_row: false };
+        event.record(&mut message);
+        message
+    }
+
+    /// Of rows that failed, each cause gets one in the end.
+    fn annotation(&self) -> Option<String> {
+        let level = match self.level {
+            Level::ERROR => "error",
+            Level::WARN => "warning",
+            _ => return None,
+        };
+        let is_one = github::is_on() && !self.is_about_a_row;
+        is_one.then(|| github::annotation(level, None, &harmless(&self.text)))
+    }
 }
 
 impl Visit for Message {
@@ -316,6 +370,55 @@ impl Visit for Message {
             "message" => self.text = format!("{value:?}"),
             "request_id" => self.is_about_a_row = true,
             _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    /// Whether `filter` with `-v` and so on lets through what `target` says at `level`.
+    fn opens(filter: &str, verbosity: Option<Verbosity>, target: &str, level: Level) -> bool {
+        let filter = LogFilter::parse(filter).unwrap();
+        filter.targets(verbosity).would_enable(target, &level)
+    }
+
+    #[test]
+    fn levels_and_modules_count_and_no_library_is_opened() {
+        let session = "monthend::session::conversation";
+        for filter in ["trace", "monthend::session=trace", "5"] {
+            assert!(opens(filter, None, session, Level::TRACE), "{filter}");
+        }
+        assert!(!opens("info", None, session, Level::DEBUG));
+        assert!(!opens("warn", None, session, Level::INFO));
+        assert!(opens("off", None, ALWAYS, Level::INFO));
+        // An option counts before the environment; a module's level adds to it.
+        assert!(opens("warn", Some(Verbosity::Verbose), session, Level::DEBUG));
+        assert!(!opens("trace", Some(Verbosity::Quiet), session, Level::INFO));
+        assert!(opens(
+            "warn,monthend::session=debug",
+            Some(Verbosity::Quiet),
+            session,
+            Level::DEBUG
+        ));
+        for filter in ["trace", "hyper_util=trace,trace", "hyper_util::client=trace"] {
+            for library in ["hyper_util::client::legacy", "reqwest", "rustls"] {
+                assert!(
+                    !opens(filter, Some(Verbosity::Everything), library, Level::ERROR),
+                    "{filter}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_filter_is_refused() {
+        for filter in ["monthend=loud", "a=b=c"] {
+            let error = LogFilter::parse(filter).unwrap_err().to_string();
+            assert!(error.starts_with("MONTHEND_LOG: "), "{error}");
         }
     }
 }

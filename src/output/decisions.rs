@@ -1,14 +1,16 @@
 //! The rows that a person may decide, with their candidates.
 
-use std::fmt::Write as _;
-
+use askama::Template;
 use chrono::{DateTime, Utc};
 
-use super::words::{self, time};
+use super::{
+    filters,
+    words::{self, time},
+};
 use crate::{
     ledger::{Row, State},
     output::history::SeenReport,
-    text::{count, one_line, shell_word},
+    text::shell_word,
 };
 use request::ReportId;
 
@@ -42,63 +44,52 @@ pub struct DecisionCommands {
     pub look_up: String,
 }
 
-pub fn decisions(ledger: &str, rows: &[UndecidedRow<'_>], commands: &DecisionCommands) -> String {
-    if rows.is_empty() {
-        return format!("nothing to decide: no row of {ledger} is in doubt\n");
-    }
-    let mut out = format!("{} to decide in {ledger}\n", count(rows.len(), "row"));
-    for undecided in rows {
-        let _ = write!(out, "\n{}", about(undecided, commands));
-    }
-    out.push_str("\n--reason TEXT records in the history why\n");
-    out
+#[derive(Template)]
+#[template(path = "decisions.txt")]
+struct Decisions<'a> {
+    ledger: &'a str,
+    rows: &'a [UndecidedRow<'a>],
+    commands: &'a DecisionCommands,
 }
 
-fn about(undecided: &UndecidedRow<'_>, commands: &DecisionCommands) -> String {
-    let UndecidedRow { row, candidates } = undecided;
-    let decide = format!("{} --request {}", commands.resolve, row.id());
-    let mut out = format!("{}  ({})\n", one_line(&words::name(row)), row.id());
-    let is_sending = matches!(row.state, State::Sending { .. });
-    if is_sending {
-        out.push_str("  sending: no look-up has decided this row\n");
-    } else {
-        let _ = writeln!(out, "  {}", one_line(&row.state.why()));
+/// These values cannot fail; the error type is the template's.
+pub fn decisions(
+    ledger: &str,
+    rows: &[UndecidedRow<'_>],
+    commands: &DecisionCommands,
+) -> askama::Result<String> {
+    Decisions { ledger, rows, commands }.render()
+}
+
+impl UndecidedRow<'_> {
+    fn name(&self) -> String {
+        words::name(self.row)
     }
-    if let Some(intent) = row.state.intent() {
-        let _ = writeln!(out, "  sent {}", time(intent));
+
+    fn is_sending(&self) -> bool {
+        matches!(self.row.state, State::Sending { .. })
     }
-    if is_sending {
-        let _ = writeln!(out, "  to look it up on the server:\n    {}", commands.look_up);
+}
+
+impl CandidateReport {
+    fn is_gone(&self) -> bool {
+        matches!(self.knowledge, Knowledge::Gone)
     }
-    for candidate in candidates {
-        let CandidateReport { id, knowledge, taken_by } = candidate;
-        let known = match knowledge {
+
+    fn facts(&self) -> String {
+        match &self.knowledge {
             Knowledge::Shown(report) => facts(report),
-            Knowledge::Recorded(report, at) => {
-                format!("{} (as of {})", facts(report), time(*at))
-            }
+            Knowledge::Recorded(report, at) => format!("{} (as of {})", facts(report), time(*at)),
             Knowledge::Gone => "the server has no such report now".to_owned(),
             Knowledge::Nothing => "nothing is known of it".to_owned(),
-        };
-        let _ = writeln!(out, "  report {id}\n    {known}");
-        match (taken_by, knowledge) {
-            (Some(other), _) => {
-                let _ = writeln!(out, "    it belongs to {}", one_line(other));
-            }
-            (None, Knowledge::Gone) => {}
-            (None, _) => {
-                // An id may begin as an option does.
-                let equals = if id.as_str().starts_with('-') { "=" } else { " " };
-                let id = shell_word(id.as_str());
-                let _ =
-                    writeln!(out, "    if this is the one:\n      {decide} --adopt{equals}{id}");
-            }
         }
     }
-    let none =
-        if candidates.is_empty() { "if it has no report" } else { "if none of them is the one" };
-    let _ = writeln!(out, "  {none}, to send it again:\n    {decide} --resend");
-    out
+
+    /// What follows an option: an id may begin as an option does.
+    fn argument(&self) -> String {
+        let equals = if self.id.as_str().starts_with('-') { "=" } else { " " };
+        format!("{equals}{}", shell_word(self.id.as_str()))
+    }
 }
 
 /// `created 2026-11-02 03:04:06 UTC by Y2lz, COMPLETED`, as far as it was shown.
@@ -113,7 +104,7 @@ fn facts(report: &SeenReport) -> String {
     };
     let status = report.status.as_ref();
     let status = status.map_or_else(String::new, |status| format!(", {status}"));
-    one_line(&format!("{created} {by}{status}"))
+    format!("{created} {by}{status}")
 }
 
 #[cfg(test)]
@@ -139,7 +130,7 @@ mod tests {
         });
         let undecided = UndecidedRow { row: &row, candidates: candidates.collect() };
         let commands = DecisionCommands { resolve: "resolve".to_owned(), look_up: String::new() };
-        let text = decisions("l.csv", &[undecided], &commands);
+        let text = decisions("l.csv", &[undecided], &commands).unwrap();
         let typed = text.lines().filter_map(|line| line.split_once("--adopt"));
         let typed: Vec<&str> = typed.map(|(_, id)| id).collect();
         assert_eq!(typed, [" Y2lz", " '$(pwn)'", "=--resend", " \"a'b\""]);

@@ -1,6 +1,6 @@
 //! How a command ended, for all outputs.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -60,17 +60,15 @@ impl<'a> Ending<'a> {
     /// Empty unless files were asked for. By report status, else `not_collected`.
     pub(super) fn uncollected(&self, alike: GroupBy) -> Vec<CauseGroup<'a>> {
         causes(self.rows.iter().copied(), alike, |row| {
-            let code = match &*row.collected.status {
-                "" => "not_collected",
-                status => status,
-            };
-            match self.collecting(row) {
-                Collecting::Done => None,
-                Collecting::Waiting | Collecting::Failed => {
-                    Some((code, row.collected.error.clone()))
-                }
-            }
+            let status = &*row.collected.status;
+            let code = if status.is_empty() { "not_collected" } else { status };
+            let is_missing = self.collecting(row) != Collecting::Done;
+            is_missing.then(|| (code, row.collected.error.clone()))
         })
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        (self.ended_at - self.about.began_at).to_std().unwrap_or_default()
     }
 
     pub fn standing(&self) -> StatusCounts {

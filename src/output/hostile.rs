@@ -6,9 +6,13 @@ use chrono::DateTime;
 use proptest::prelude::*;
 
 use super::{
-    About, AuditView, Commands, Ending, ForPeople, LifeView, StatusView, Summary, SummaryJson,
-    View as _, causes::GroupBy, color::Paint, junit::junit, metrics::metrics, schema_of,
-    summary_json::summary_json,
+    About, AuditView, Commands, Ending, LifeView, StatusView, Summary, SummaryJson, View as _,
+    causes::GroupBy,
+    color::Paint,
+    document::{metrics, summary_json},
+    junit::junit,
+    schema_of,
+    stdout::ForPeople,
 };
 use crate::{
     audit::{Audit, Checked, Difference, DifferenceKind, Remedy},

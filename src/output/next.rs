@@ -1,3 +1,6 @@
+use std::collections::BTreeMap;
+
+use super::Summary;
 use crate::{
     files::remedy,
     ledger::{Obstacle, Row, State, Tampered},
@@ -46,40 +49,96 @@ impl Hint {
     }
 }
 
-/// The most important first; none where all is done. `is_at_rest`: the ledger on the disk needs no repair by hand.
-pub(super) fn hints(
-    finished: &Finished,
-    selected: &[&Row],
-    commands: &Commands,
-    is_at_rest: bool,
-) -> Vec<Hint> {
-    if !is_at_rest {
-        return Vec::new(); // what to do about it has been said
-    }
-    let counts = &finished.counts;
-    let mut hints = Vec::new();
-    if let Some(hint) = after_stop(finished, commands) {
-        hints.push(hint);
-    } else if counts.pending + counts.sending > 0 {
-        hints.push(commands.unfinished.clone());
-        if counts.sending > 0 {
-            hints.push(Hint::new("or, to decide them by hand", &commands.resolve));
+impl Summary<'_> {
+    /// The most important first; none where all is done.
+    pub(super) fn hints(&self) -> Vec<Hint> {
+        if !self.is_at_rest {
+            return Vec::new(); // what to do about it has been said
         }
-    } else if selected.iter().any(|row| is_failed(row)) {
-        hints.push(commands.once_fixed("to retry what failed", &commands.retry));
+        let (commands, counts) = (self.commands, &self.finished.counts);
+        let mut hints = Vec::new();
+        if let Some(hint) = after_stop(self.finished, commands) {
+            hints.push(hint);
+        } else if counts.pending + counts.sending > 0 {
+            hints.push(commands.unfinished.clone());
+            if counts.sending > 0 {
+                hints.push(Hint::new("or, to decide them by hand", &commands.resolve));
+            }
+        } else if self.selected.iter().any(|row| matches!(row.state, State::Failed { .. })) {
+            hints.push(commands.once_fixed("to retry what failed", &commands.retry));
+        }
+        let in_doubt = self.selected.iter().filter(|row| row.state.is_in_doubt()).count();
+        if in_doubt > 0 && counts.sending == 0 {
+            let rows = count(in_doubt, "row");
+            let why = format!("to see the {rows} in doubt with the candidates, and decide");
+            hints.push(Hint::new(why, &commands.resolve));
+        }
+        if self.finished.stop.is_none() {
+            hints.extend(self.to_collect(hints.is_empty()));
+        }
+        if hints.is_empty() {
+            hints.extend(commands.for_real.clone());
+        }
+        if !self.outside.is_empty() {
+            hints.push(Hint::new("to send what is left alone", &commands.retry_all));
+        }
+        hints
     }
-    let in_doubt = selected.iter().filter(|row| row.state.is_in_doubt());
-    if let n @ 1.. = in_doubt.count()
-        && counts.sending == 0
-    {
-        let rows = count(n, "row");
-        let why = format!("to see the {rows} in doubt with the candidates, and decide");
-        hints.push(Hint::new(why, &commands.resolve));
+
+    /// Each command once. `is_first`: nothing else has to be done before.
+    fn to_collect(&self, is_first: bool) -> Vec<Hint> {
+        let (commands, counts) = (self.commands, &self.finished.counts);
+        let mut obstacles: BTreeMap<Obstacle, Vec<&Row>> = BTreeMap::new();
+        for row in &self.selected {
+            if let Some(obstacle) = Obstacle::of(row) {
+                obstacles.entry(obstacle).or_default().push(row);
+            }
+        }
+        let is_lost = obstacles.contains_key(&Obstacle::ServerFailed);
+        let recreate = is_lost.then(|| Hint::new(NOT_GENERATED, &commands.recreate));
+        if counts.uncollected == 0 {
+            let is_missing = |row: &&Row| {
+                matches!(row.state, State::Created(_)) && row.collected.file.is_empty()
+            };
+            if !is_first || counts.collected > 0 || !self.selected.iter().any(is_missing) {
+                return Vec::new();
+            }
+            let collect = || Hint::new("to download the reports", &commands.collect);
+            return vec![recreate.unwrap_or_else(collect)];
+        }
+        let mut hints = Vec::from_iter(recreate);
+        if obstacles.contains_key(&Obstacle::OtherFile) {
+            hints.push(Hint::new(
+                "to replace the files that were changed, or are in the way, with the server's reports",
+                format!("{} --force", commands.collect),
+            ));
+        }
+        // Both of these collect all that can be had by now.
+        let is_covered = !hints.is_empty();
+        for (obstacle, why) in BY_HAND {
+            if let Some([first, others @ ..]) = obstacles.get(&obstacle).map(Vec::as_slice) {
+                let which = match others.len() {
+                    0 => String::new(),
+                    n => format!(" (the first of {})", n + 1),
+                };
+                let (resolve, id) = (&commands.resolve, first.id());
+                let command = format!("{resolve} --request {id} --resend --replace");
+                hints.push(Hint::new(format!("{why}{which}"), command));
+            }
+        }
+        let others = obstacles.get(&Obstacle::Other);
+        let may_come = others.is_some() || obstacles.contains_key(&Obstacle::UnknownStatus);
+        if is_first && !is_covered && (may_come || hints.is_empty()) {
+            let is_blocked = |row: &&Row| row.collected.error.contains(Obstacle::FOLDER);
+            let why = if others.is_some_and(|rows| rows.iter().any(is_blocked)) {
+                "to collect the rest, once the folder in the place of a file is moved away"
+            } else {
+                "to collect the rest"
+            };
+            hints.push(Hint::new(why, &commands.collect));
+        }
+        hints
     }
-    if finished.stop.is_none() {
-        hints.extend(to_collect(finished, selected, commands, hints.is_empty()));
-    }
-    if hints.is_empty() { commands.for_real.clone().into_iter().collect() } else { hints }
 }
 
 fn after_stop(finished: &Finished, commands: &Commands) -> Option<Hint> {
@@ -107,10 +166,6 @@ fn after_stop(finished: &Finished, commands: &Commands) -> Option<Hint> {
     })
 }
 
-fn is_failed(row: &Row) -> bool {
-    matches!(row.state, State::Failed { .. })
-}
-
 /// What a person has to do about one report at a time.
 const BY_HAND: [(Obstacle, &str); 2] = [
     (Obstacle::Gone, "to recreate the report that is gone from the server"),
@@ -118,65 +173,3 @@ const BY_HAND: [(Obstacle, &str); 2] = [
 ];
 
 const NOT_GENERATED: &str = "to recreate the reports that the server could not generate";
-
-/// Each command once. `is_first`: nothing else has to be done before.
-fn to_collect(
-    finished: &Finished,
-    selected: &[&Row],
-    commands: &Commands,
-    is_first: bool,
-) -> Vec<Hint> {
-    let counts = &finished.counts;
-    if counts.uncollected == 0 {
-        let is_missing =
-            |row: &&Row| matches!(row.state, State::Created(_)) && row.collected.file.is_empty();
-        let is_asked_for = is_first && counts.collected == 0;
-        let mut missing = selected.iter().copied().filter(|row| is_missing(row));
-        let is_lost = |row: &Row| Obstacle::of(row) == Some(Obstacle::ServerFailed);
-        return match missing.clone().next().filter(|_| is_asked_for) {
-            Some(_) if missing.any(is_lost) => vec![Hint::new(NOT_GENERATED, &commands.recreate)],
-            Some(_) => vec![Hint::new("to download the reports", &commands.collect)],
-            None => Vec::new(),
-        };
-    }
-    let of = |obstacle| {
-        let rows = selected.iter().copied();
-        rows.filter(move |row| Obstacle::of(row) == Some(obstacle))
-    };
-    let mut hints = Vec::new();
-    if of(Obstacle::ServerFailed).next().is_some() {
-        hints.push(Hint::new(NOT_GENERATED, &commands.recreate));
-    }
-    if of(Obstacle::OtherFile).next().is_some() {
-        hints.push(Hint::new(
-            "to replace the files that were changed, or are in the way, with the server's reports",
-            format!("{} --force", commands.collect),
-        ));
-    }
-    // Both of these collect all that can be had by now.
-    let is_covered = !hints.is_empty();
-    for (obstacle, why) in BY_HAND {
-        if let Some(first) = of(obstacle).next() {
-            let (resolve, id) = (&commands.resolve, first.id());
-            let which = match of(obstacle).count() {
-                1 => String::new(),
-                n => format!(" (the first of {n})"),
-            };
-            hints.push(Hint::new(
-                format!("{why}{which}"),
-                format!("{resolve} --request {id} --resend --replace"),
-            ));
-        }
-    }
-    let may_come = of(Obstacle::Other).next().or(of(Obstacle::UnknownStatus).next());
-    if is_first && !is_covered && (may_come.is_some() || hints.is_empty()) {
-        let is_blocked = |row: &Row| row.collected.error.contains(Obstacle::FOLDER);
-        let why = if of(Obstacle::Other).any(is_blocked) {
-            "to collect the rest, once the folder in the place of a file is moved away"
-        } else {
-            "to collect the rest"
-        };
-        hints.push(Hint::new(why, &commands.collect));
-    }
-    hints
-}

@@ -2,7 +2,6 @@ use std::{
     collections::{BTreeMap, HashMap},
     fmt::Write as _,
     io,
-    time::Duration,
 };
 
 use schemars::JsonSchema;
@@ -11,7 +10,7 @@ use serde::Serialize;
 use super::{View, rows, words};
 use crate::{
     ledger::{Ledger, Row, State},
-    manifest::Limits,
+    manifest::{BaseUrl, Limits},
     plan::{Plan, Planned, Warning, time_to_send},
     text::one_line,
 };
@@ -130,12 +129,14 @@ impl View for PlanView<'_> {
 
     fn json(&self) -> serde_json::Result<String> {
         let actions = self.actions();
+        let creates = actions.get(&Action::Send).copied().unwrap_or_default();
         rows::json(&PlanJson {
             manifest: self.name,
             ledger: &self.ledger_path,
             requests: self.selected.len(),
             folded: self.plan.folded(),
-            seconds_at_the_configured_rate: self.time(&actions).map(|t| t.as_secs_f64()),
+            seconds_at_the_configured_rate: time_to_send(self.limits, creates)
+                .map(|time| time.as_secs_f64()),
             actions,
             warnings: self.warnings,
             rows: self.rows().collect(),
@@ -171,23 +172,11 @@ impl PlanView<'_> {
     }
 
     fn actions(&self) -> BTreeMap<Action, usize> {
-        let mut actions = BTreeMap::new();
-        for planned in &self.selected {
-            *actions.entry(self.action(planned)).or_default() += 1;
-        }
-        actions
-    }
-
-    fn time(&self, actions: &BTreeMap<Action, usize>) -> Option<Duration> {
-        let creates = actions.get(&Action::Send).copied().unwrap_or_default();
-        time_to_send(self.limits, creates)
+        words::tally(self.selected.iter().map(|planned| self.action(planned)))
     }
 
     fn jobs(&self) -> String {
-        let mut selected: BTreeMap<&str, usize> = BTreeMap::new();
-        for planned in &self.selected {
-            *selected.entry(&planned.job).or_default() += 1;
-        }
+        let selected = words::tally(self.selected.iter().map(|planned| &*planned.job));
         let all = self.selected.len() == self.plan.requests().len();
         let jobs = self.plan.jobs().iter();
         let jobs = jobs.filter(|job| all || selected.contains_key(&*job.name)).map(|job| {
@@ -200,14 +189,12 @@ impl PlanView<'_> {
     }
 
     fn requests(&self) -> String {
-        let rows = self.rows().zip(&self.selected).take(SHOWN).map(|(row, planned)| {
+        let rows = self.rows().take(SHOWN).map(|row| {
             let who = row.sub_partner.or(row.sub_partner_org_id).unwrap_or("own");
             let internal = if row.internal { " internal" } else { "" };
             let mut would = rows::word(&row.action).replace('_', " ");
-            if let Some(State::Failed { reason, .. }) =
-                self.ledger.get(planned.id).map(|known| &known.state)
-            {
-                let _ = write!(would, " (failed before: {})", reason.code);
+            if let Some(code) = row.error_code {
+                let _ = write!(would, " (failed before: {code})");
             }
             vec![
                 words::shortened(who),
@@ -256,16 +243,10 @@ impl PlanView<'_> {
                 let _ = write!(out, ", {}", what.replace("{}", &words::grouped(n(action))));
             }
         }
-        let rate = self.limits.rate;
-        let _ = match self.time(&actions) {
-            _ if n(Action::Send) + n(Action::LookUp) == 0 => Ok(()),
-            Some(time) => write!(out, "; {} at {rate}", words::about(time)),
-            None => write!(out, "; as fast as the server lets it (rate: unlimited)"),
-        };
-        let mut before: BTreeMap<&str, usize> = BTreeMap::new();
-        for code in self.rows().filter_map(|row| row.error_code) {
-            *before.entry(code).or_default() += 1;
+        if n(Action::Send) + n(Action::LookUp) > 0 {
+            let _ = write!(out, "; {}", words::at_rate(self.limits, n(Action::Send)));
         }
+        let before = words::tally(self.rows().filter_map(|row| row.error_code));
         if !before.is_empty() {
             let failed = words::grouped(before.values().sum());
             let causes = before.iter();
@@ -277,5 +258,70 @@ impl PlanView<'_> {
         let exists = if self.ledger_exists { "" } else { " (not there yet)" };
         let _ = writeln!(out, "\nledger {}{exists}", self.ledger_path);
         out
+    }
+}
+
+/// Names the server, or says that this is a rehearsal, whatever the ledger is called.
+pub fn first_line(server: &BaseUrl, is_rehearsal: bool) -> String {
+    if is_rehearsal {
+        "SANDBOX: a rehearsal; no real reports are made".to_owned()
+    } else {
+        format!("server {server}")
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Workload {
+    pub to_send: usize,
+    pub to_look_up: usize,
+    pub created: usize,
+    pub adopted: usize,
+    pub undecided: usize,
+}
+
+impl Workload {
+    /// `110 requests: 86 to send, 24 created before; about 1m 26s at 60/min`
+    pub fn line(&self, limits: &Limits) -> String {
+        let Workload { to_send, to_look_up, created, adopted, undecided } = *self;
+        let all = to_send + to_look_up + created + adopted + undecided;
+        let parts = [
+            (to_send, "to send"),
+            (to_look_up, "in doubt to look up first"),
+            (created, "created before"),
+            (adopted, "adopted"),
+            (undecided, "to be decided by hand"),
+        ];
+        let parts: Vec<String> = words::numbers(&parts).collect();
+        let mut line = words::count(all, "request");
+        if !parts.is_empty() {
+            let _ = write!(line, ": {}", parts.join(", "));
+        }
+        if to_send > 0 {
+            let _ = write!(line, "; {}", words::at_rate(limits, to_send));
+        }
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_there_is_to_do_on_one_line() {
+        let limits = Limits {
+            rate: "60/min".parse().unwrap(),
+            burst: 1.try_into().unwrap(),
+            ..Limits::default()
+        };
+        let work = |to_send, created| Workload { to_send, created, ..Workload::default() };
+        for (work, line) in [
+            (work(87, 24), "111 requests: 87 to send, 24 created before; about 1m 26s at 60/min"),
+            (work(1, 0), "1 request: 1 to send; less than a second at 60/min"),
+            (work(0, 1200), "1,200 requests: 1,200 created before"),
+            (work(0, 0), "0 requests"),
+        ] {
+            assert_eq!(work.line(&limits), line);
+        }
     }
 }

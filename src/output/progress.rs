@@ -1,13 +1,9 @@
 //! How far a run is: a bar at the bottom of a terminal, else a line now and then; and what happens, as log lines.
 
 mod announcer;
-mod log_interval;
 mod state;
 
-#[cfg(test)]
-mod tests;
-
-use std::{fmt, io, time::Duration};
+use std::{io, time::Duration};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::Instant;
@@ -20,7 +16,6 @@ use crate::{
     sending::SessionEvent,
 };
 use announcer::Announcer;
-use log_interval::LogInterval;
 use state::ProgressState;
 
 /// A shorter pause is over before it is read.
@@ -28,7 +23,10 @@ const WORTH_SHOWING: Duration = Duration::from_secs(1);
 
 pub struct Progress {
     announcer: Announcer,
-    screen: Screen,
+    /// On a terminal.
+    bar: Option<ProgressBar>,
+    /// Of lines elsewhere.
+    interval: LogInterval,
     began: Option<Instant>,
     paused_until: Option<Instant>,
     pause_status: Option<u16>,
@@ -37,25 +35,19 @@ pub struct Progress {
     state: ProgressState,
 }
 
-enum Screen {
-    Terminal(ProgressBar),
-    Log(LogInterval),
-}
-
 impl Progress {
     pub fn new(quiet: bool, limits: &Limits, retry: &RetryPolicy, grace: Duration) -> Self {
-        let screen = if !quiet && console::is_live() {
+        let bar = (!quiet && console::is_live()).then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
             let style = ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len}{msg}");
             let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
             bar.set_style(style.progress_chars("█░"));
-            Screen::Terminal(bar)
-        } else {
-            Screen::Log(LogInterval::default())
-        };
+            bar
+        });
         Progress {
             announcer: Announcer::new(grace, retry.max_retry_after),
-            screen,
+            bar,
+            interval: LogInterval::default(),
             began: None,
             paused_until: None,
             pause_status: None,
@@ -66,15 +58,11 @@ impl Progress {
 
     fn begin(&mut self) {
         self.began = Some(Instant::now());
-        match &mut self.screen {
-            Screen::Terminal(bar) => {
-                bar.reset();
-                console::set_bar(Some(bar.clone()));
-            }
-            Screen::Log(interval) => {
-                let (done, total) = self.state.done();
-                *interval = LogInterval::new(done, total);
-            }
+        let (done, total) = self.state.done();
+        self.interval = LogInterval::new(done, total);
+        if let Some(bar) = &self.bar {
+            bar.reset();
+            console::set_bar(Some(bar.clone()));
         }
     }
 
@@ -84,35 +72,30 @@ impl Progress {
         let pause = pause.filter(|left| (WORTH_SHOWING..=self.longest_pause).contains(left));
         self.state.pause = pause.map(|left| (left, self.pause_status));
         let (done, total) = self.state.done();
-        match &mut self.screen {
-            Screen::Terminal(bar) => {
-                bar.update(|shown| {
-                    shown.set_pos(done as u64);
-                    shown.set_len(total as u64);
-                });
-                bar.set_message(self.state.on_a_terminal(console::width(), Paint::for_stderr()));
-            }
-            Screen::Log(interval) => {
-                if interval.is_due(began.elapsed(), done, total) {
-                    let counts = &self.state.counts;
-                    info!(
-                        created = counts.created,
-                        skipped = counts.skipped,
-                        failed = counts.failed,
-                        pending = counts.pending,
-                        sending = counts.sending,
-                        collected = counts.collected,
-                        "{}",
-                        self.state.in_a_log()
-                    );
-                }
-            }
+        if let Some(bar) = &self.bar {
+            bar.update(|shown| {
+                shown.set_pos(done as u64);
+                shown.set_len(total as u64);
+            });
+            bar.set_message(self.state.on_a_terminal(console::width(), Paint::for_stderr()));
+        } else if self.interval.is_due(began.elapsed(), done, total) {
+            let counts = &self.state.counts;
+            info!(
+                created = counts.created,
+                skipped = counts.skipped,
+                failed = counts.failed,
+                pending = counts.pending,
+                sending = counts.sending,
+                collected = counts.collected,
+                "{}",
+                self.state.in_a_log()
+            );
         }
     }
 
     fn clear(&mut self) {
         self.began = None;
-        if let Screen::Terminal(bar) = &self.screen {
+        if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
         console::set_bar(None);
@@ -156,8 +139,41 @@ impl Drop for Progress {
     }
 }
 
-impl fmt::Debug for Progress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Progress").field("state", &self.state).finish_non_exhaustive()
+/// A line at each tenth; after the first minute at least [`LogInterval::SPACING`] and at most [`LogInterval::LONGEST`]
+/// apart.
+#[derive(Debug, Default)]
+pub(super) struct LogInterval {
+    last: Duration,
+    tenth: usize,
+}
+
+impl LogInterval {
+    const SPACING: Duration = Duration::from_secs(30);
+    /// Some CI systems end a job that is silent for ten minutes, and people worry after five.
+    const LONGEST: Duration = Duration::from_secs(290);
+    const BEGINNING: Duration = Duration::from_secs(60);
+
+    pub(super) fn new(done: usize, total: usize) -> Self {
+        LogInterval { last: Duration::ZERO, tenth: tenth(done, total) }
+    }
+
+    /// If so, it counts as written. The last tenth is never due: the summary follows.
+    pub(super) fn is_due(&mut self, elapsed: Duration, done: usize, total: usize) -> bool {
+        let tenth = tenth(done, total);
+        let since = elapsed.saturating_sub(self.last);
+        let spaced = elapsed < LogInterval::BEGINNING || since >= LogInterval::SPACING;
+        let is_due = (tenth > self.tenth && tenth < 10 && spaced) || since >= LogInterval::LONGEST;
+        if is_due {
+            self.tenth = tenth.max(self.tenth);
+            self.last = elapsed;
+        }
+        is_due
     }
 }
+
+fn tenth(done: usize, total: usize) -> usize {
+    (10 * done).checked_div(total).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,23 @@
-use std::{cmp::Reverse, collections::BTreeMap, fmt::Write as _, io};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashSet},
+    fmt::Write as _,
+    io,
+};
 
-use foldhash::HashMap;
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::{
     View,
     causes::{CauseGroup, GroupBy, causes, failed, uncollected},
-    rows, words, wrap,
+    rows, words,
 };
 use crate::{
-    ledger::{Row, State, StatusCounts},
+    ledger::{Column, Row, StatusCounts},
+    output::history::{HistoryEvent, HistoryLine},
     text::one_line,
 };
 
@@ -104,31 +111,21 @@ impl<'a> StatusView<'a> {
             rows: rows.into_iter().collect(),
             resolve: None,
         };
-        let mut places: HashMap<_, usize> = HashMap::default();
-        let mut types: BTreeMap<_, StatusCounts> = BTreeMap::new();
-        let mut periods: BTreeMap<_, StatusCounts> = BTreeMap::new();
+        view.total = view.rows.len();
+        view.by_cause =
+            words::tally(view.rows.iter().filter_map(|row| Some(failed(row)?.0.to_owned())));
+        let mut partners: IndexMap<_, SubPartnerCounts> = IndexMap::new();
         for row in &view.rows {
-            let place = *places.entry(row.request().sub_partner.as_ref()).or_insert_with(|| {
-                view.sub_partners.push(SubPartnerCounts::of(row));
-                view.sub_partners.len() - 1
-            });
-            view.sub_partners[place].statuses.add(row);
-            view.total += 1;
-            view.by_status.add(row);
             let request = row.request();
-            let by_type = types.entry(request.report_type);
-            by_type.or_default().add(row);
-            let by_period = periods.entry(request.period);
-            by_period.or_default().add(row);
-            if matches!(row.state, State::Failed { .. } | State::InDoubt { .. }) {
-                let code = row.state.error_code().to_owned();
-                *view.by_cause.entry(code).or_default() += 1;
-            }
+            let partner = partners.entry(request.sub_partner.as_ref());
+            partner.or_insert_with(|| SubPartnerCounts::of(row)).statuses.add(row);
+            view.by_status.add(row);
+            view.by_type.entry(request.report_type.to_string()).or_default().add(row);
+            view.by_period.entry(request.period.to_string()).or_default().add(row);
         }
-        view.by_type = types.iter().map(|(t, s)| (t.to_string(), *s)).collect();
-        view.by_period = periods.iter().map(|(p, s)| (p.to_string(), *s)).collect();
         let undone = |s: &StatusCounts| (s.failed, s.sending, s.pending);
-        view.sub_partners.sort_by_key(|partner| Reverse(undone(&partner.statuses)));
+        partners.sort_by_key(|_, partner| Reverse(undone(&partner.statuses)));
+        view.sub_partners = partners.into_values().collect();
         view
     }
 
@@ -157,10 +154,7 @@ impl View for StatusView<'_> {
         out.push('\n');
         out.push_str(&block("SUB-PARTNER", of.collect()));
         let more = self.sub_partners.len().saturating_sub(SHOWN);
-        if more > 0 {
-            let more = words::count(more, "more sub-partner");
-            let _ = writeln!(out, "… and {more} (--sub-partner shows one of them)");
-        }
+        out.push_str(&words::more(more, "sub-partner", "--sub-partner shows one of them"));
         let failures = self.causes(failed);
         if !failures.is_empty() {
             out.push_str("\nFAILED\n");
@@ -207,6 +201,85 @@ impl View for StatusView<'_> {
 /// None is cut off: what to do stands at its end.
 fn indented(lines: &[String]) -> String {
     let lines = lines.iter();
-    let lines = lines.map(|line| wrap::wrapped(&format!("  {line}"), WIDTH));
+    let lines = lines.map(|line| words::wrapped(&format!("  {line}"), WIDTH));
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The life of one row: the lines of the history about it, and its state now.
+pub struct LifeView<'a> {
+    row: &'a Row,
+    /// Of this row, with its commands and the pauses between its attempts; each with its fields.
+    lines: Vec<(&'a HistoryLine, Value)>,
+}
+
+impl<'a> LifeView<'a> {
+    pub fn new(row: &'a Row, lines: &'a [HistoryLine]) -> Self {
+        let id = row.id().to_string();
+        let is_about = |fields: &Value| fields["request_id"] == *id;
+        let of_all_or_it = lines.iter().filter_map(|line| {
+            let fields = serde_json::to_value(&line.what).ok()?;
+            (fields["request_id"].is_null() || is_about(&fields)).then_some((line, fields))
+        });
+        let mut told: Vec<(&HistoryLine, Value)> = of_all_or_it.collect();
+        let about = || told.iter().filter(|(_, fields)| is_about(fields)).map(|(line, _)| line);
+        let runs: HashSet<&str> = about().map(|line| &*line.run).collect();
+        let first = about().map(|line| line.at).min();
+        let last = about().map(|line| line.at).max();
+        told.retain(|(line, fields)| {
+            let is_between = (first..=last).contains(&Some(line.at));
+            let is_end = matches!(line.what, HistoryEvent::Run(_) | HistoryEvent::End(_));
+            is_about(fields) || (runs.contains(&*line.run) && (is_between || is_end))
+        });
+        told.sort_by_key(|(line, _)| line.at);
+        LifeView { row, lines: told }
+    }
+
+    /// A line for each line of the history: time, kind and fields.
+    pub fn text(&self) -> String {
+        let mut out = format!("{}  {}\n", self.row.id(), one_line(&words::name(self.row)));
+        if self.lines.is_empty() {
+            out.push_str("the history says nothing of it\n");
+        }
+        for (line, event) in &self.lines {
+            let kind = event["kind"].as_str().unwrap_or_default();
+            out.push_str(&format!("{}  {kind:<13}  {}\n", words::time(line.at), fields(event)));
+        }
+        let columns = Column::ALL.into_iter().skip_while(|column| *column != Column::Status);
+        let cell = |column: Column| (column.name().to_owned(), column.text(self.row).into());
+        let now = Value::Object(columns.map(cell).collect());
+        out.push_str(&format!("now: {}\n", fields(&now)));
+        out
+    }
+
+    pub fn json(&self) -> serde_json::Result<String> {
+        let lines: Vec<&HistoryLine> = self.lines.iter().map(|(line, _)| *line).collect();
+        rows::json(&lines)
+    }
+}
+
+/// `outcome=created report_id=…`, without what is empty. On one line: anybody can write the file.
+fn fields(of: &Value) -> String {
+    let mut out = Vec::new();
+    for (name, value) in of.as_object().into_iter().flatten() {
+        let is_said = matches!(&**name, "kind" | "request_id") || is_empty(value);
+        match value {
+            _ if is_said => {}
+            Value::Object(_) => out.push(fields(value)),
+            Value::String(text) if !text.contains([' ', '"', '=']) => {
+                out.push(format!("{name}={text}"));
+            }
+            value => out.push(format!("{name}={value}")),
+        }
+    }
+    one_line(&out.join(" "))
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.values().all(is_empty),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
 }

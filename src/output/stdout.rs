@@ -1,14 +1,57 @@
-//! Stdout, for results.
+//! Stdout, for results. Text for people is harmless for a terminal; colours come from nowhere else.
 
 use std::{
     borrow::Cow,
+    fmt::{self, Display},
     io::{self, IsTerminal, Write as _},
 };
 
+use clap::builder::styling::Style;
 use tracing::warn;
 
-use super::{ForPeople, workflow_command as github};
+use super::{color::Paint, github, words};
 use crate::text::{harmless_json, shown, system_says};
+
+/// Text for stdout. The only way into it is [`shown`], so text from outside cannot act on the terminal.
+#[derive(Debug)]
+pub struct ForPeople {
+    text: String,
+    paint: Paint,
+}
+
+impl ForPeople {
+    pub(super) fn new(paint: Paint) -> Self {
+        ForPeople { text: String::new(), paint }
+    }
+
+    pub(super) fn painted(&mut self, style: Style, text: &str) {
+        self.text.push_str(&self.paint.painted(style, &shown(text)));
+    }
+
+    pub(super) fn wrapped(self, width: usize) -> Self {
+        let lines = self.text.lines();
+        ForPeople { text: lines.map(|line| words::wrapped(line, width) + "\n").collect(), ..self }
+    }
+}
+
+impl fmt::Write for ForPeople {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.text.push_str(&shown(text));
+        Ok(())
+    }
+}
+
+impl<T: AsRef<str>> From<T> for ForPeople {
+    fn from(text: T) -> Self {
+        ForPeople { text: shown(text.as_ref()).into_owned(), paint: Paint::NONE }
+    }
+}
+
+impl Display for ForPeople {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
 
 /// None where stdout is no terminal.
 pub(super) fn width() -> Option<usize> {
@@ -54,7 +97,7 @@ pub fn print_csv(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> Re
     let mut table = Vec::new();
     write(&mut table)?;
     let table = String::from_utf8_lossy(&table);
-    match github::command_in(table.as_bytes()).filter(|_| github::is_on()) {
+    match github::command_in(&table).filter(|_| github::is_on()) {
         Some(line) => Err(CsvError::StartsCommand(line)),
         None => Ok(write_out(for_stream(&stdout, &table).as_bytes())?),
     }

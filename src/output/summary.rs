@@ -1,11 +1,11 @@
 use std::{fmt::Write as _, path::Path, time::Duration};
 
 use super::{
-    causes::{CauseGroup, GroupBy, causes, failed, failed_or_uncollected},
-    color::Paint,
-    next::{Commands, Hint, hints},
-    people::ForPeople,
-    stdout, words, wrap,
+    causes::{CauseGroup, GroupBy, causes, failed, failed_or_uncollected, others},
+    color::{self, Paint},
+    next::{Commands, Hint},
+    stdout::{self, ForPeople},
+    words,
 };
 use crate::{
     ledger::Row,
@@ -46,25 +46,17 @@ impl Summary<'_> {
         let mut out = ForPeople::new(paint);
         self.lines(&mut out);
         let mut out = out.wrapped(width);
-        for hint in self.hints() {
-            let why = wrap::wrapped(&format!("{}:", hint.why), width);
+        let mut hints = self.hints();
+        if self.causes().len() > CAUSES {
+            hints.push(Hint::new("to see all causes", &self.commands.status));
+        }
+        for hint in hints {
+            let why = words::wrapped(&format!("{}:", hint.why), width);
             let _ = write!(out, "\n{why}\n  ");
-            out.painted(Paint::strong, &hint.command);
+            out.painted(color::STRONG, &hint.command);
             let _ = writeln!(out);
         }
         out
-    }
-
-    /// With those that show what has no room here.
-    fn hints(&self) -> Vec<Hint> {
-        let mut all = hints(self.finished, &self.selected, self.commands, self.is_at_rest);
-        if self.is_at_rest && !self.outside.is_empty() {
-            all.push(Hint::new("to send what is left alone", &self.commands.retry_all));
-        }
-        if self.causes().len() > CAUSES {
-            all.push(Hint::new("to see all causes", &self.commands.status));
-        }
-        all
     }
 
     fn lines(&self, out: &mut ForPeople) {
@@ -72,49 +64,44 @@ impl Summary<'_> {
         self.failures(out);
         let _ = write!(out, "{}{}", self.outside(), self.pace());
         let _ = writeln!(out, "ledger  {}", self.ledger.display());
-        if let Some(advice) = self.rate_advice() {
-            let _ = writeln!(out, "{advice}");
+        let now = self.limits.rate;
+        let advised = rate_advice(&self.finished.pace, now);
+        if let Some(rate) = advised.filter(|_| self.finished.stop.is_none()).map(words::rate) {
+            let of_429s = "most of the 429s would not have come";
+            let _ = writeln!(out, "limits.rate: with {rate} {of_429s} (it is {now} now)");
         }
         if self.is_rehearsal {
-            out.painted(Paint::strong, "SANDBOX: a rehearsal; no real reports were made");
+            out.painted(color::STRONG, "SANDBOX: a rehearsal; no real reports were made");
             let _ = writeln!(out);
         }
     }
 
     fn counts(&self, out: &mut ForPeople) {
         let counts = &self.finished.counts;
-        let mut is_idle = true;
-        let mut line = |name: &str, n: usize, note: &str| {
-            if n > 0 {
-                is_idle = false;
-                let how = match name {
-                    "created" | "collected" => Paint::good,
-                    "failed" | "missing" => Paint::bad,
-                    "pending" | "sending" => Paint::waiting,
-                    _ => Paint::plain,
-                };
-                out.painted(how, &format!("{name:<9}"));
-                let note = if note.is_empty() { String::new() } else { format!("  {note}") };
-                let _ = writeln!(out, "{:>7}{note}", words::grouped(n));
-            }
-        };
-        line("created", counts.created, "");
-        line("adopted", counts.adopted, "the server had them already");
-        line("failed", counts.failed, "");
-        line("pending", counts.pending, "not sent yet");
-        line("sending", counts.sending, "in doubt: a report may exist");
-        line("skipped", counts.skipped, "created before");
-        line("collected", counts.collected, &self.empty());
-        line("missing", counts.uncollected, "created and not collected");
-        if is_idle {
-            let _ = writeln!(out, "nothing to do");
-        }
-    }
-
-    fn empty(&self) -> String {
-        match self.finished.counts.empty {
+        let empty = match counts.empty {
             0 => String::new(),
             n => format!("{} without any row", words::count(n, "report")),
+        };
+        let mut is_idle = true;
+        for (name, style, n, note) in [
+            ("created", color::GOOD, counts.created, ""),
+            ("adopted", color::PLAIN, counts.adopted, "the server had them already"),
+            ("failed", color::BAD, counts.failed, ""),
+            ("pending", color::WAITING, counts.pending, "not sent yet"),
+            ("sending", color::WAITING, counts.sending, "in doubt: a report may exist"),
+            ("skipped", color::PLAIN, counts.skipped, "created before"),
+            ("collected", color::GOOD, counts.collected, &empty),
+            ("missing", color::BAD, counts.uncollected, "created and not collected"),
+        ] {
+            if n > 0 {
+                is_idle = false;
+                out.painted(style, &format!("{name:<9}"));
+                let line = format!("{:>7}  {note}", words::grouped(n));
+                let _ = writeln!(out, "{}", line.trim_end());
+            }
+        }
+        if is_idle {
+            let _ = writeln!(out, "nothing to do");
         }
     }
 
@@ -132,7 +119,7 @@ impl Summary<'_> {
             let code = one_line(cause.code);
             let room = WIDTH.saturating_sub(words::width(&code) + 4);
             let _ = write!(out, "  ");
-            out.painted(Paint::bad, &code);
+            out.painted(color::BAD, &code);
             let _ = writeln!(out, "  {}", cause.whom(room));
             for said in cause.said_briefly() {
                 let _ = writeln!(out, "    {said}");
@@ -141,15 +128,8 @@ impl Summary<'_> {
                 let _ = writeln!(out, "    to do: {advice}");
             }
         }
-        let more: &[CauseGroup<'_>] = causes.get(CAUSES..).unwrap_or_default();
-        if !more.is_empty() {
-            let requests: usize = more.iter().map(|cause| cause.rows.len()).sum();
-            let _ = writeln!(
-                out,
-                "  and {} with {}",
-                words::count(more.len(), "other cause"),
-                words::count(requests, "request"),
-            );
+        if let Some(others) = others(&causes, CAUSES) {
+            let _ = writeln!(out, "  and {others}");
         }
     }
 
@@ -193,18 +173,6 @@ impl Summary<'_> {
         }
         out.push('\n');
         out
-    }
-
-    fn rate_advice(&self) -> Option<String> {
-        let rate = rate_advice(&self.finished.pace, self.limits.rate)?;
-        let rate = words::rate(rate);
-        let is_whole = self.finished.stop.is_none();
-        is_whole.then(|| {
-            format!(
-                "limits.rate: with {rate} most of the 429s would not have come (it is {} now)",
-                self.limits.rate
-            )
-        })
     }
 }
 

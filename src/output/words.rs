@@ -1,11 +1,13 @@
-use std::{fmt::Display, time::Duration};
+use std::{collections::BTreeMap, fmt::Display, time::Duration};
 
 use chrono::{DateTime, Utc};
 use comfy_table::{Table, presets::NOTHING};
+use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 
 use crate::{
     ledger::Row,
-    manifest::RateUnit,
+    manifest::{Limits, RateUnit},
+    plan::time_to_send,
     text::{self, one_line},
 };
 
@@ -60,6 +62,27 @@ pub(super) fn about(d: Duration) -> String {
         0 => "less than a second".to_owned(),
         _ => format!("about {}", rounded(d)),
     }
+}
+
+/// `about 1m 26s at 60/min`, for `creates`.
+pub(super) fn at_rate(limits: &Limits, creates: usize) -> String {
+    match time_to_send(limits, creates) {
+        Some(time) => format!("{} at {}", about(time), limits.rate),
+        None => "as fast as the server lets it (rate: unlimited)".to_owned(),
+    }
+}
+
+/// `86 to send`, for each number that is not 0.
+pub(super) fn numbers<'a>(parts: &'a [(usize, &'a str)]) -> impl Iterator<Item = String> + 'a {
+    let there = parts.iter().filter(|(n, _)| *n > 0);
+    there.map(|(n, what)| format!("{} {what}", grouped(*n)))
+}
+
+/// How often each key comes.
+pub(super) fn tally<K: Ord>(keys: impl IntoIterator<Item = K>) -> BTreeMap<K, usize> {
+    let mut counts = BTreeMap::new();
+    keys.into_iter().for_each(|key| *counts.entry(key).or_default() += 1);
+    counts
 }
 
 pub(super) fn width(text: &str) -> usize {
@@ -127,8 +150,32 @@ pub(crate) fn name(row: &Row) -> String {
     row.request().named(&who(row))
 }
 
+/// Ends lines between words, where a terminal would break them anywhere. `width` in columns. A longer word, such as a path, stays whole: half of it cannot be copied.
+pub(super) fn wrapped(line: &str, width: usize) -> String {
+    const HANG: usize = 2;
+    let indent = line.len() - line.trim_start_matches(' ').len();
+    let rest = " ".repeat(indent + HANG);
+    let options = Options::new(width)
+        .subsequent_indent(&rest)
+        .break_words(false)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation)
+        .wrap_algorithm(WrapAlgorithm::FirstFit);
+    textwrap::fill(line, options)
+}
+
+/// Wraps sentences. Indented lines are to be copied as they stand, or show a place in a file.
+pub(super) fn sentences(text: &str, width: usize) -> String {
+    let lines = text
+        .split('\n')
+        .map(|line| if line.starts_with(' ') { line.to_owned() } else { wrapped(line, width) });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -157,6 +204,37 @@ mod tests {
             [(20.0, "20/s"), (3.8, "228/min"), (0.1, "360/h"), (0.0001, "1/h")]
         {
             assert_eq!(rate(per_second), text);
+        }
+    }
+
+    #[test]
+    fn lines_end_between_words_and_go_on_further_in() {
+        let text = "the server asks for a wait\n  monthend run october-of-2026.yaml";
+        assert_eq!(
+            sentences(text, 20),
+            "the server asks for\n  a wait\n  monthend run october-of-2026.yaml"
+        );
+        assert_eq!(wrapped("    out of order", 10), "    out of\n      order");
+        assert_eq!(
+            wrapped("at /a/path/of/many/parts now", 8),
+            "at\n  /a/path/of/many/parts\n  now"
+        );
+        assert_eq!(
+            wrapped("\u{1b}[33mwarning:\u{1b}[0m now", 12),
+            "\u{1b}[33mwarning:\u{1b}[0m now"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn every_word_stays_whole(text in "[a-z\u{e4}\u{65e5} ]{0,80}", width in 1usize..40) {
+            let wrapped = wrapped(&text, width);
+            let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            prop_assert_eq!(words(&wrapped), words(&text));
+            for line in wrapped.lines() {
+                let is_one_word = line.split_whitespace().count() <= 1;
+                prop_assert!(console::measure_text_width(line) <= width || is_one_word, "{:?}", line);
+            }
         }
     }
 }

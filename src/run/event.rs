@@ -1,6 +1,8 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::StopReason;
 use crate::{
@@ -88,22 +90,34 @@ pub enum NotCollected {
     Refused,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+/// A create, from when it left to its answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Attempt {
-    pub request: RequestId,
-    /// Among all attempts of this request, all runs together, from 1.
-    pub number: u32,
     /// By the local clock.
+    #[serde(skip)]
     pub left_at: DateTime<Utc>,
-    /// From then until the answer was read, or nothing more was expected.
-    pub latency: Duration,
+    /// Whose.
+    pub request_id: String,
+    /// Which one of this request, all runs together, from 1.
+    pub attempt: u32,
+    /// Until the answer was read, or nothing more was expected.
+    pub latency_ms: u64,
     /// `created`; `refused`: certainly not processed; `not_sent`: the server never saw it; `in_doubt`.
-    pub outcome: &'static str,
-    pub report_id: Option<ReportId>,
+    pub outcome: String,
+    /// The id that the answer gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report_id: Option<String>,
+    /// The status of the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http_status: Option<u16>,
-    /// The server's or ours, as in the ledger; `None` if a report was created.
+    /// The server's code, or our word, as in the ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_code: Option<String>,
+    /// What the answer said, one line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// The server's id for its support desk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracking_id: Option<String>,
 }
 
@@ -115,19 +129,19 @@ impl Attempt {
         answer: &Answer<ReportId>,
     ) -> Self {
         let (outcome, report_id, cause) = match &answer.outcome {
-            Outcome::Done(id) => ("created", Some(id.clone()), None),
+            Outcome::Done(id) => ("created", Some(id), None),
             Outcome::Refused(_, cause) => ("refused", None, Some(cause)),
             Outcome::NotSent(cause) => ("not_sent", None, Some(cause)),
-            Outcome::InDoubt(_, cause) => ("in_doubt", cause.report_id.clone(), Some(cause)),
+            Outcome::InDoubt(_, cause) => ("in_doubt", cause.report_id.as_ref(), Some(cause)),
         };
         let said = cause.and_then(|cause| cause.tracking_id.as_ref());
         Attempt {
-            request: row.id(),
-            number: row.attempts,
             left_at,
-            latency,
-            outcome,
-            report_id,
+            request_id: row.id().to_string(),
+            attempt: row.attempts,
+            latency_ms: u64::try_from(latency.as_millis()).unwrap_or(u64::MAX),
+            outcome: outcome.to_owned(),
+            report_id: report_id.map(ToString::to_string),
             http_status: answer.notice.status,
             error_code: cause.map(|cause| cause.code.clone()),
             error: cause.map(|cause| cause.text.clone()),
@@ -182,12 +196,12 @@ mod tests {
             assert_eq!(
                 Attempt::new(&row, DateTime::UNIX_EPOCH, latency, &answer),
                 Attempt {
-                    request: row.id(),
-                    number: 3,
                     left_at: DateTime::UNIX_EPOCH,
-                    latency,
-                    outcome: word,
-                    report_id: is_created.then(|| id.clone()),
+                    request_id: row.id().to_string(),
+                    attempt: 3,
+                    latency_ms: 70,
+                    outcome: word.to_owned(),
+                    report_id: is_created.then(|| id.to_string()),
                     http_status: is_created.then_some(200),
                     error_code: (!is_created).then(|| "timeout".to_owned()),
                     error: (!is_created).then(|| "text".to_owned()),

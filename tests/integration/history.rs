@@ -88,7 +88,7 @@ fn a_row_s_life_is_told_line_by_line() {
     desk.status().arg(format!("--history={failed}")).expect(0).shows([
         " outcome=refused http_status=404 ",
         " UTC  failed         error_code=",
-        "now: status=failed error_code=",
+        "now: status=failed http_status=404 error_code=",
     ]);
     let json =
         desk.status().arg(format!("--history={failed}")).arg("--format=json").expect(0).json();

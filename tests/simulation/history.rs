@@ -434,12 +434,13 @@ impl<'w> History<'w> {
                 self.world.trace(|| format!("  in doubt {}", row.request()));
             }
             EventKind::Attempted(attempt) => {
-                self.known.borrow_mut().extend(attempt.report_id.clone());
+                let id: Option<ReportId> = attempt.report_id.as_ref().map(|id| id.parse().unwrap());
+                self.known.borrow_mut().extend(id.clone());
                 // The event comes after the answer was written: what it says of durations does not say when.
-                let row = self.plan.iter().find(|row| row.id() == attempt.request);
+                let row = self.plan.iter().find(|row| row.id().to_string() == attempt.request_id);
                 let left = row.and_then(|row| self.server.last_left(row.request()));
                 // An id that contradicts the request is told, too; it is nobody's yet.
-                let created = attempt.report_id.clone().filter(|_| attempt.outcome == "created");
+                let created = id.filter(|_| attempt.outcome == "created");
                 if let Some((id, left)) = created.zip(left) {
                     self.process.borrow_mut().answered.insert(id, left);
                 }

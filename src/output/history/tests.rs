@@ -84,7 +84,8 @@ fn every_kind_of_line_keeps_its_schema() {
             sending: 4,
             collected: 5,
         }),
-        HistoryEvent::Attempt(AttemptRecord {
+        HistoryEvent::Attempt(Attempt {
+            left_at: DateTime::default(),
             request_id: request_id.clone(),
             attempt: 1,
             latency_ms: 70,

@@ -1,16 +1,15 @@
 //! The reports: a line for each sub-partner, a column for each period and type.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::{
-    comparison::Comparison,
-    link::link,
-    sources::Sources,
-    words::{count, who},
-};
+use indexmap::IndexMap;
+
+use super::{Sources, link::link};
 use crate::{
+    audit::{Before, DifferenceKind},
     ledger::{Row, State},
-    text::one_line,
+    manifest::Totals,
+    text::{count, one_line},
 };
 use request::{OrgId, Period, ReportType};
 
@@ -29,14 +28,15 @@ pub(super) enum CellStatus {
 }
 
 impl CellStatus {
-    pub(super) const ALL: [CellStatus; 7] = [
-        CellStatus::Collected,
-        CellStatus::Empty,
-        CellStatus::Spoiled,
-        CellStatus::Created,
-        CellStatus::Failed,
-        CellStatus::Sending,
-        CellStatus::Pending,
+    /// Each with the class of its cells and its name for people.
+    pub(super) const ALL: [(CellStatus, &'static str, &'static str); 7] = [
+        (CellStatus::Collected, "ok", "collected"),
+        (CellStatus::Empty, "empty", "empty"),
+        (CellStatus::Spoiled, "failed", "file changed or missing"),
+        (CellStatus::Created, "made", "created, not collected"),
+        (CellStatus::Failed, "failed", "failed"),
+        (CellStatus::Sending, "sending", "in doubt"),
+        (CellStatus::Pending, "pending", "pending"),
     ];
 
     pub(super) fn of(row: &Row, file_trouble: Option<&str>) -> Self {
@@ -51,41 +51,23 @@ impl CellStatus {
         }
     }
 
-    /// The class of its cells, and its name for people.
-    fn shown(self) -> (&'static str, &'static str) {
-        match self {
-            CellStatus::Collected => ("ok", "collected"),
-            CellStatus::Empty => ("empty", "empty"),
-            CellStatus::Spoiled => ("failed", "file changed or missing"),
-            CellStatus::Created => ("made", "created, not collected"),
-            CellStatus::Failed => ("failed", "failed"),
-            CellStatus::Sending => ("sending", "in doubt"),
-            CellStatus::Pending => ("pending", "pending"),
-        }
-    }
-
     pub(super) fn class(self) -> &'static str {
-        self.shown().0
+        CellStatus::ALL[self as usize].1
     }
 
-    pub(super) fn name(self) -> &'static str {
-        self.shown().1
+    fn name(self) -> &'static str {
+        CellStatus::ALL[self as usize].2
     }
 }
 
-pub(super) struct Matrix {
-    pub(super) columns: Vec<MatrixColumn>,
-    pub(super) lines: Vec<PartnerRow>,
+pub(super) struct Matrix<'a> {
+    pub(super) columns: BTreeSet<(Period, ReportType)>,
+    pub(super) lines: Vec<PartnerRow<'a>>,
 }
 
-pub(super) struct MatrixColumn {
-    pub(super) period: String,
-    pub(super) kind: &'static str,
-}
-
-pub(super) struct PartnerRow {
-    pub(super) name: String,
-    pub(super) more: String,
+pub(super) struct PartnerRow<'a> {
+    /// One of its rows.
+    pub(super) row: &'a Row,
     pub(super) cells: Vec<Option<Cell>>,
 }
 
@@ -93,74 +75,76 @@ pub(super) struct Cell {
     pub(super) status: CellStatus,
     pub(super) text: String,
     pub(super) link: Option<String>,
+    /// The earlier figure; empty where nothing is compared.
     pub(super) then: String,
     pub(super) fell: bool,
 }
 
-impl Matrix {
-    pub(super) fn of(sources: &Sources<'_>) -> Self {
-        let earlier = Comparison::of(sources);
-        let rows = || sources.ledger.rows();
+impl<'a> Matrix<'a> {
+    pub(super) fn of(sources: &Sources<'a>) -> Self {
+        let reviewed = sources.reviewed;
+        let found: HashSet<(usize, DifferenceKind)> =
+            reviewed.differences.iter().map(|(place, found)| (*place, found.kind)).collect();
+        let before: HashMap<usize, &Before> =
+            reviewed.before.iter().map(|(place, before)| (*place, before)).collect();
         let column = |row: &Row| (row.request().period, row.request().report_type);
-        let columns: BTreeSet<(Period, ReportType)> = rows().map(column).collect();
+        let columns: BTreeSet<_> = sources.ledger.rows().map(column).collect();
         let places: HashMap<_, usize> = columns.iter().enumerate().map(|(n, c)| (*c, n)).collect();
-        let mut of: HashMap<(Option<&OrgId>, bool), usize> = HashMap::new();
-        let mut lines: Vec<PartnerRow> = Vec::new();
-        for (place, row) in rows().enumerate() {
-            let request = row.request();
-            let key = (request.sub_partner.as_ref(), request.internal);
-            let line = *of.entry(key).or_insert_with(|| {
-                lines.push(PartnerRow {
-                    name: who(row),
-                    more: more(row),
-                    cells: columns.iter().map(|_| None).collect(),
-                });
-                lines.len() - 1
-            });
-            lines[line].cells[places[&column(row)]] = Some(cell(sources, &earlier, place, row));
+        let mut lines: IndexMap<(Option<&OrgId>, bool), PartnerRow<'_>> = IndexMap::new();
+        for (place, row) in sources.ledger.rows().enumerate() {
+            let key = (row.request().sub_partner.as_ref(), row.request().internal);
+            let cells = || columns.iter().map(|_| None).collect();
+            let line = lines.entry(key).or_insert_with(|| PartnerRow { row, cells: cells() });
+            let is_found = |kind| found.contains(&(place, kind));
+            let mut cell = Cell::of(sources, row, is_found);
+            if let Some(before) = before.get(&place) {
+                cell.fell = is_found(DifferenceKind::Dropped);
+                let mark = if cell.fell { "dropped, " } else { "" };
+                cell.then = format!("{mark}{}", then(before, sources.totals));
+            }
+            line.cells[places[&column(row)]] = Some(cell);
         }
-        let columns = columns
-            .iter()
-            .map(|(period, kind)| MatrixColumn { period: period.to_string(), kind: kind.as_str() });
-        Matrix { columns: columns.collect(), lines }
+        Matrix { columns, lines: lines.into_values().collect() }
     }
 }
 
-fn more(row: &Row) -> String {
-    let org = row.request().sub_partner.as_ref();
-    let org = org.filter(|_| row.label.is_some()).map(OrgId::to_string);
-    org.unwrap_or_default()
+fn then(before: &Before, totals: Option<&Totals>) -> String {
+    match (before, totals) {
+        (Before::Nothing, _) => "new".to_owned(),
+        (Before::Figure(figure), Some(totals)) => format!("{} {figure}", totals.column),
+        (Before::Figure(figure), None) => figure.clone(),
+        (Before::NoFigure(why), _) => format!("was: {}", why.word()),
+    }
 }
 
-fn cell(sources: &Sources<'_>, comparison: &Comparison, place: usize, row: &Row) -> Cell {
-    let trouble = comparison.file_trouble(place);
-    let status = CellStatus::of(row, trouble);
-    let text = match status {
-        CellStatus::Collected => match row.collected.rows.map(usize::try_from) {
-            Some(Ok(rows)) => count(rows, "row"),
-            _ => "collected".to_owned(),
-        },
-        CellStatus::Empty => "empty".to_owned(),
-        CellStatus::Spoiled => trouble.unwrap_or_default().to_owned(),
-        CellStatus::Created => match row.collected.status.as_str() {
-            "" => "created".to_owned(),
-            word => one_line(word),
-        },
-        CellStatus::Failed => match row.state.error_code() {
-            "" => "failed".to_owned(),
-            code => one_line(code),
-        },
-        CellStatus::Sending => "in doubt".to_owned(),
-        CellStatus::Pending => "pending".to_owned(),
-    };
-    let file = &row.collected.file;
-    let is_collected = matches!(status, CellStatus::Collected | CellStatus::Empty);
-    let then = comparison.then(place);
-    Cell {
-        status,
-        text,
-        link: is_collected.then(|| link(sources.page_folder, sources.folder, file)).flatten(),
-        then: then.map_or_else(String::new, |then| then.text.clone()),
-        fell: then.is_some_and(|then| then.fell),
+impl Cell {
+    fn of(sources: &Sources<'_>, row: &Row, is_found: impl Fn(DifferenceKind) -> bool) -> Self {
+        let trouble = if is_found(DifferenceKind::FileMissing) {
+            Some("file missing")
+        } else {
+            is_found(DifferenceKind::FileChanged).then_some("file changed")
+        };
+        let status = CellStatus::of(row, trouble);
+        let (text, otherwise) = match status {
+            CellStatus::Collected => {
+                let rows = row.collected.rows.and_then(|rows| usize::try_from(rows).ok());
+                (rows.map_or(String::new(), |rows| count(rows, "row")), "collected")
+            }
+            CellStatus::Created => (one_line(&row.collected.status), "created"),
+            CellStatus::Failed => (one_line(row.state.error_code()), "failed"),
+            CellStatus::Spoiled => (String::new(), trouble.unwrap_or_default()),
+            CellStatus::Empty | CellStatus::Sending | CellStatus::Pending => {
+                (String::new(), status.name())
+            }
+        };
+        let is_collected = matches!(status, CellStatus::Collected | CellStatus::Empty);
+        let file = &row.collected.file;
+        Cell {
+            status,
+            text: if text.is_empty() { otherwise.to_owned() } else { text },
+            link: is_collected.then(|| link(sources.page_folder, sources.folder, file)).flatten(),
+            then: String::new(),
+            fell: false,
+        }
     }
 }

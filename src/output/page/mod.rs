@@ -2,18 +2,197 @@
 //! words) stays text: the template escapes it, and the page's Content-Security-Policy allows our style and script by
 //! their hashes, and nothing else.
 
-mod causes;
-mod comparison;
 mod headline;
 mod link;
 mod matrix;
-mod render;
-mod sources;
 mod sums;
-mod words;
+
+use std::path::Path;
+
+use askama::Template;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use chrono::{DateTime, Utc};
+use sha2::{Digest as _, Sha256};
+
+use super::{CauseGroup, GroupBy, causes, causes::others, failed_or_uncollected, filters};
+use crate::{
+    audit::{Agreement, Before, Difference, DifferenceKind, MaxDrop, Reviewed},
+    ledger::{Ledger, Row, State},
+    manifest::Totals,
+};
+use headline::{BarSegment, Figures, Lead, periods};
+use matrix::{CellStatus, Matrix};
+use sums::SumTable;
+
+const STYLE: &str = include_str!("../../../templates/report/page.css");
+const SCRIPT: &str = include_str!("../../../templates/report/page.js");
+
+/// More lines make the page slow to open.
+const SHOWN: usize = 500;
+
+#[derive(Debug)]
+pub struct Sources<'a> {
+    pub name: String,
+    pub ledger: &'a Ledger,
+    pub sha256: String,
+    /// Absolute.
+    pub folder: &'a Path,
+    /// Absolute.
+    pub page_folder: &'a Path,
+    pub is_sandbox: bool,
+    pub manifest: Option<String>,
+    /// How many requests of its plan the ledger does not have, where that is known.
+    pub not_in_ledger: usize,
+    pub totals: Option<&'a Totals>,
+    pub reviewed: &'a Reviewed,
+    pub earlier: Option<Earlier<'a>>,
+    pub now: DateTime<Utc>,
+}
+
+#[derive(Debug)]
+pub struct Earlier<'a> {
+    pub name: String,
+    pub sha256: String,
+    pub max_drop: &'a MaxDrop,
+}
+
+/// `templates/report/page.html` escapes everything but style, script and policy, which are ours.
+#[derive(Template)]
+#[template(path = "report/page.html")]
+struct ReportPage<'a> {
+    sources: &'a Sources<'a>,
+    title: &'a str,
+    periods: String,
+    policy: String,
+    lead: Lead,
+    figures: Figures,
+    bar: Vec<BarSegment>,
+    causes: Vec<PageCause<'a>>,
+    other_causes: Option<String>,
+    earlier: Option<EarlierPart<'a>>,
+    sums: Option<SumTable<'a>>,
+    matrix: Matrix<'a>,
+    /// What the matrix can be searched for. Spoiled files have the colour of failures.
+    states: Vec<(CellStatus, &'static str, &'static str)>,
+    /// Lines in a table; the others wait in a template for the script.
+    shown: usize,
+}
+
+/// These values cannot fail; the error type is the template's.
+pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
+    let matrix = Matrix::of(sources);
+    let earlier = EarlierPart::of(sources);
+    let sums = SumTable::of(sources);
+    let figures = Figures::of(sources, &matrix);
+    let all_causes = causes(sources.ledger.rows(), GroupBy::Message, failed_or_uncollected);
+    ReportPage {
+        sources,
+        title: sources.name.strip_suffix(".csv").unwrap_or(&sources.name),
+        periods: periods(sources),
+        policy: format!(
+            "default-src 'none'; style-src '{}'; script-src '{}'; base-uri 'none'; form-action 'none'",
+            hash(STYLE),
+            hash(SCRIPT)
+        ),
+        lead: figures.lead(sources, earlier.as_ref(), sums.as_ref()),
+        bar: figures.bar(),
+        figures,
+        other_causes: others(&all_causes, CAUSES),
+        causes: shown_causes(all_causes),
+        earlier,
+        sums,
+        matrix,
+        states: (CellStatus::ALL.into_iter())
+            .filter(|(status, ..)| *status != CellStatus::Spoiled)
+            .collect(),
+        shown: SHOWN,
+    }
+    .render()
+}
+
+/// The form in a Content-Security-Policy (CSP Level 3, 2.3.1).
+fn hash(text: &str) -> String {
+    format!("sha256-{}", BASE64_STANDARD.encode(Sha256::digest(text)))
+}
+
+/// The most requests of one cause on the page,
+const OF_ONE: usize = 1_000;
+/// and of all causes together; after these only the first ones of each cause.
+const OF_ALL: usize = 5_000;
+const FIRST: usize = 20;
+/// The most causes: if each request has its own message, nobody reads them here.
+const CAUSES: usize = 100;
+
+struct PageCause<'a> {
+    group: CauseGroup<'a>,
+    shown: usize,
+}
+
+fn shown_causes(mut all: Vec<CauseGroup<'_>>) -> Vec<PageCause<'_>> {
+    all.truncate(CAUSES);
+    let mut room = OF_ALL;
+    let causes = all.into_iter().map(|group| {
+        let shown = group.rows.len().min(OF_ONE.min(room.max(FIRST)));
+        room = room.saturating_sub(shown);
+        PageCause { group, shown }
+    });
+    causes.collect()
+}
+
+impl PageCause<'_> {
+    fn text(&self) -> &str {
+        let is_in_doubt = |row: &&Row| matches!(row.state, State::InDoubt { .. });
+        if self.group.rows.first().is_some_and(is_in_doubt) {
+            // Each row names its own candidates.
+            "a person has to decide (monthend resolve)"
+        } else {
+            self.group.message()
+        }
+    }
+
+    fn has_tracking(&self) -> bool {
+        self.group.rows.iter().any(|row| row.last_answer.tracking_id.is_some())
+    }
+}
+
+/// The comparison with an earlier ledger.
+struct EarlierPart<'a> {
+    name: &'a str,
+    max_drop: &'a MaxDrop,
+    /// What has dropped or vanished.
+    marked: Vec<&'a Difference>,
+    vanished: usize,
+    dropped: usize,
+    new: usize,
+    compared: usize,
+    /// Without a figure then.
+    uncompared: usize,
+}
+
+impl<'a> EarlierPart<'a> {
+    fn of(sources: &'a Sources<'_>) -> Option<Self> {
+        let Earlier { name, max_drop, .. } = sources.earlier.as_ref()?;
+        let reviewed = sources.reviewed;
+        let found = reviewed.differences.iter().map(|(_, difference)| difference);
+        let mut marked: Vec<&Difference> =
+            found.filter(|difference| difference.kind == DifferenceKind::Dropped).collect();
+        let dropped = marked.len();
+        marked.extend(&reviewed.vanished);
+        let count = |is_it: fn(&Before) -> bool| {
+            reviewed.before.iter().filter(|(_, before)| is_it(before)).count()
+        };
+        Some(EarlierPart {
+            name,
+            max_drop,
+            marked,
+            vanished: reviewed.vanished.len(),
+            dropped,
+            new: count(|it| *it == Before::Nothing),
+            compared: count(|it| matches!(it, Before::Figure(_))),
+            uncompared: count(|it| matches!(it, Before::NoFigure(_))),
+        })
+    }
+}
 
 #[cfg(test)]
 mod tests;
-
-pub use render::{page, put};
-pub use sources::{Earlier, Sources};

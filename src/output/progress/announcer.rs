@@ -12,15 +12,12 @@ use crate::{
 
 /// A shorter pause is over before it is read.
 const WORTH_SAYING: Duration = Duration::from_secs(1);
-/// Answers that were in flight together announce one pause with slightly different ends.
-const SAME_PAUSE: chrono::Duration = chrono::Duration::milliseconds(500);
 const LONG: Duration = Duration::from_secs(60);
 
 /// Log lines about what happens to single rows and to the connection.
 #[derive(Debug)]
 pub(super) struct Announcer {
     repeats: RepeatLimiter,
-    paused_until: Option<DateTime<Utc>>,
     stopping: bool,
     grace: Duration,
     /// `retry.max_retry_after`: a longer pause ends the run.
@@ -53,13 +50,7 @@ impl RepeatLimiter {
 
 impl Announcer {
     pub(super) fn new(grace: Duration, longest: Duration) -> Self {
-        Announcer {
-            repeats: RepeatLimiter::default(),
-            paused_until: None,
-            stopping: false,
-            grace,
-            longest,
-        }
+        Announcer { repeats: RepeatLimiter::default(), stopping: false, grace, longest }
     }
 
     pub(super) fn tell(&mut self, event: &Event) {
@@ -71,28 +62,23 @@ impl Announcer {
                 self.retrying(row.state.error_code(), &text, *after);
             }
             EventKind::InDoubt(row) => {
-                let (code, text) = (row.state.error_code(), row.state.text());
+                let text = row.state.text();
                 let line = format!("{}; checking whether the report exists", without_stop(&text));
-                self.about(row, &line, &format!("in doubt after {code}"));
+                self.about(row, &line, &format!("in doubt after {}", row.state.error_code()));
             }
             EventKind::Adopted(row) => {
                 self.about(row, "found on the server; its id is recorded", "found on the server");
             }
             EventKind::NotMade(row) => {
-                self.about(
-                    row,
-                    "not on the server; it is sent again",
-                    "not on the server and sent again",
-                );
+                let many = "not on the server and sent again";
+                self.about(row, "not on the server; it is sent again", many);
             }
             EventKind::NotLookedUp(row) => {
                 self.about(row, "could not be looked up; it stays in doubt", "not looked up");
             }
             EventKind::Lagging { row, age } => {
-                let line = format!(
-                    "in progress for {}, much longer than others were",
-                    words::duration(*age)
-                );
+                let age = words::duration(*age);
+                let line = format!("in progress for {age}, much longer than others were");
                 self.about(row, &line, "in progress for much longer than others");
             }
             EventKind::Collected(row, _) => {
@@ -110,12 +96,7 @@ impl Announcer {
                     stopping(*signal, self.grace, &event.pace);
                 }
             }
-            EventKind::Existing(_)
-            | EventKind::Candidates(..)
-            | EventKind::GivenUp(_)
-            | EventKind::Started
-            | EventKind::Attempted(_)
-            | EventKind::Finished => {}
+            _ => {}
         }
     }
 
@@ -171,12 +152,11 @@ impl Announcer {
                 // A server that fails now and then comes here often.
                 if self.repeats.another("failing", "") != Repeat::Silent {
                     let text = without_stop(&cause.text);
-                    match failures {
-                        1 => warn!("a request failed ({text}); sending more slowly"),
-                        n => warn!(
-                            "{n} requests in a row failed (the last one: {text}); sending more slowly"
-                        ),
-                    }
+                    let what = match failures {
+                        1 => format!("a request failed ({text})"),
+                        n => format!("{n} requests in a row failed (the last one: {text})"),
+                    };
+                    warn!("{what}; sending more slowly");
                 }
             }
             SessionEvent::Renewed => info!("the access token was renewed"),
@@ -184,11 +164,9 @@ impl Announcer {
     }
 
     fn paused(&mut self, status: Option<u16>, wait: Duration, until: DateTime<Utc>) {
-        let is_known = self.paused_until.is_some_and(|known| until < known + SAME_PAUSE);
-        if self.stopping || is_known || !(WORTH_SAYING..=self.longest).contains(&wait) {
+        if self.stopping || !(WORTH_SAYING..=self.longest).contains(&wait) {
             return;
         }
-        self.paused_until = Some(until);
         let answered = status.map_or_else(String::new, |status| format!(" ({status})"));
         match self.repeats.another("paused", &answered) {
             Repeat::Count(all) if wait < LONG => {

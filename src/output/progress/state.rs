@@ -1,8 +1,13 @@
 use std::time::Duration;
 
+use clap::builder::styling::Style;
+
 use crate::{
     ledger::Counts,
-    output::{color::Paint, words},
+    output::{
+        color::{self, Paint},
+        words,
+    },
 };
 
 /// How far a run is.
@@ -20,7 +25,7 @@ pub(super) struct ProgressState {
 }
 
 /// Words, and their colour.
-type Part = (String, fn(Paint, &str) -> String);
+type Part = (String, Style);
 
 const SHORTEST_BAR: usize = 8;
 const LONGEST: f64 = 365.0 * 24.0 * 3600.0;
@@ -57,13 +62,13 @@ impl ProgressState {
         let numbers = format!("{}/{}", words::grouped(done), words::grouped(total));
         let mut room = width.saturating_sub(SHORTEST_BAR + 1 + numbers.len());
         let mut shown = String::new();
-        for (long, colored) in self.parts() {
+        for (long, style) in self.parts() {
             let short = long.split(" (").next().unwrap_or_default();
             let fits = |text: &&str| words::width(text) + 2 <= room;
             if let Some(text) = [long.as_str(), short].into_iter().find(fits) {
                 room -= words::width(text) + 2;
                 shown += "  ";
-                shown += &colored(paint, text);
+                shown += &paint.painted(style, text);
             }
         }
         shown
@@ -87,31 +92,31 @@ impl ProgressState {
         let counts = &self.counts;
         let mut parts: Vec<Part> = Vec::new();
         if self.stopping {
-            parts.push(("stopping".to_owned(), Paint::waiting));
+            parts.push(("stopping".to_owned(), color::WAITING));
         } else if let Some((left, status)) = self.pause {
-            parts.push((paused(left, status), Paint::waiting));
+            parts.push((paused(left, status), color::WAITING));
         }
         if let Some(left) = self.left().filter(|_| !self.stopping && self.to_create() > 0) {
             let until = if self.is_collecting() { "to the last create" } else { "left" };
-            parts.push((format!("{} {until}", words::rounded(left)), Paint::plain));
+            parts.push((format!("{} {until}", words::rounded(left)), color::PLAIN));
         }
         if self.is_collecting() && self.to_create() == 0 && counts.collected == 0 {
-            parts.push(("the server makes the reports".to_owned(), Paint::plain));
+            parts.push(("the server makes the reports".to_owned(), color::PLAIN));
         }
         // Of the rows that are `sending`, those that are not in flight wait for a look-up.
         let in_doubt = counts.sending.saturating_sub(self.in_flight);
-        let mut count = |n: usize, what: &str, colored| {
+        let mut count = |n: usize, what: &str, style| {
             if n > 0 {
-                parts.push((format!("{} {what}", words::grouped(n)), colored));
+                parts.push((format!("{} {what}", words::grouped(n)), style));
             }
         };
-        count(counts.failed, "failed", Paint::bad);
-        count(in_doubt, "in doubt", Paint::waiting);
-        count(self.in_flight, "in flight", Paint::plain);
-        count(counts.created, "created", Paint::plain);
-        count(counts.skipped + counts.adopted, "created before", Paint::plain);
+        count(counts.failed, "failed", color::BAD);
+        count(in_doubt, "in doubt", color::WAITING);
+        count(self.in_flight, "in flight", color::PLAIN);
+        count(counts.created, "created", color::PLAIN);
+        count(counts.skipped + counts.adopted, "created before", color::PLAIN);
         if let Some(learned) = self.learned.filter(|_| self.to_create() > 0) {
-            parts.push((format!("{} (the server's limit)", words::rate(learned)), Paint::plain));
+            parts.push((format!("{} (the server's limit)", words::rate(learned)), color::PLAIN));
         }
         parts
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::{
+    LogInterval,
     announcer::{Repeat, RepeatLimiter},
     state::ProgressState,
 };
@@ -135,4 +136,28 @@ proptest! {
         let painted = state.on_a_terminal(width, Paint::ALL);
         prop_assert_eq!(words::width(&painted), words::width(&message));
     }
+}
+
+/// When lines come in a run of `total` requests, `done(second)` of them done.
+fn lines(seconds: u64, total: usize, done: impl Fn(u64) -> usize) -> Vec<u64> {
+    let mut cadence = LogInterval::new(0, total);
+    let due = |second: &u64| cadence.is_due(Duration::from_secs(*second), done(*second), total);
+    (0..seconds).filter(due).collect()
+}
+
+#[test]
+fn a_line_at_each_tenth() {
+    let steady = |second: u64| second as usize;
+    assert_eq!(lines(50, 50, steady), (1..10).map(|n| 5 * n).collect::<Vec<_>>());
+    assert_eq!(lines(600, 600, steady), (1..10).map(|n| 60 * n).collect::<Vec<_>>());
+}
+
+#[test]
+fn never_dense_after_the_first_minute_and_never_silent() {
+    let late = |second: u64| 10 * second.saturating_sub(120).min(60) as usize;
+    let said = lines(3600, 600, late);
+    assert!(said.windows(2).all(|pair| pair[1] - pair[0] >= 30), "{said:?}");
+    let all = [&[0], &said[..], &[3600]].concat();
+    assert!(all.windows(2).all(|pair| pair[1] - pair[0] < 300), "{all:?}");
+    assert_eq!(lines(900, 10, |_| 0), [290, 580, 870]);
 }

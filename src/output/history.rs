@@ -1,14 +1,23 @@
-//! One line of the history.
+//! The history of a ledger, `NAME.history.jsonl` ([`path_of`]): one JSON object a line ([`HistoryLine`]). It is for
+//! auditors, and no run depends on it. Lines that cannot be read are skipped; lines are only ever added.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    fs::OpenOptions,
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    path::{Path, PathBuf},
+};
 
 use chrono::{DateTime, NaiveDate, SubsecRound as _, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
+    files::{companion, open_regular, refuse_irregular, without_links},
     ledger::RecordedHashes,
-    text::{foreign, harmless_json, read_moment},
+    run::Attempt,
+    text::{foreign, harmless_json, moment, read_moment},
 };
 use request::{PersonId, ReportId};
 
@@ -35,7 +44,7 @@ pub enum HistoryEvent {
     /// It ended. A command without such a line was killed.
     End(RunEnd),
     /// A create left and was answered, or its answer was lost.
-    Attempt(AttemptRecord),
+    Attempt(Attempt),
     /// The server asked for a pause: nothing left before its end.
     Pause {
         /// Why.
@@ -162,24 +171,19 @@ pub struct RunStart {
 
 /// Which rows were asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct Selected {
     /// `--job`
-    #[serde(default)]
     pub job: Vec<String>,
     /// `--sub-partner`
-    #[serde(default)]
     pub sub_partner: Vec<String>,
     /// `--type`
-    #[serde(default)]
     pub r#type: Vec<String>,
     /// `--period`
-    #[serde(default)]
     pub period: Vec<String>,
     /// `--cause`
-    #[serde(default)]
     pub cause: Vec<String>,
     /// `--partition`, as `K/N`; null: all shares.
-    #[serde(default)]
     pub partition: Option<String>,
 }
 
@@ -201,35 +205,6 @@ pub struct RunEnd {
     pub sending: usize,
     /// Those whose file is there.
     pub collected: usize,
-}
-
-/// A create, from when it left to its answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "Attempt")]
-pub struct AttemptRecord {
-    /// Whose.
-    pub request_id: String,
-    /// Which one of this request, all runs together, from 1.
-    pub attempt: u32,
-    /// Until the answer was read, or nothing more was expected.
-    pub latency_ms: u64,
-    /// `created`; `refused`: certainly not processed; `not_sent`: the server never saw it; `in_doubt`.
-    pub outcome: String,
-    /// The id that the answer gave.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub report_id: Option<String>,
-    /// The status of the answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub http_status: Option<u16>,
-    /// The server's code, or our word, as in the ledger.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error_code: Option<String>,
-    /// What the answer said, one line.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// The server's id for its support desk.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tracking_id: Option<String>,
 }
 
 /// What the server showed of a report.
@@ -290,7 +265,7 @@ pub fn recorded_hashes(lines: &[HistoryLine]) -> RecordedHashes {
 /// Requests with a create, a report or a collected file in the lines.
 pub fn requests_created(lines: &[HistoryLine]) -> HashSet<&str> {
     let shown = lines.iter().filter_map(|line| match &line.what {
-        HistoryEvent::Attempt(AttemptRecord { request_id, .. })
+        HistoryEvent::Attempt(Attempt { request_id, .. })
         | HistoryEvent::Adopted { request_id, .. }
         | HistoryEvent::Collected { request_id, .. }
         | HistoryEvent::Existing { request_id, report_id: Some(_) }
@@ -305,10 +280,8 @@ pub fn reports_by_request(lines: &[HistoryLine]) -> HashMap<&str, (&str, DateTim
     let mut reports = HashMap::new();
     for line in lines {
         let (request_id, report_id) = match &line.what {
-            HistoryEvent::Attempt(AttemptRecord {
-                request_id,
-                report_id: report_id @ Some(_),
-                ..
+            HistoryEvent::Attempt(Attempt {
+                request_id, report_id: report_id @ Some(_), ..
             })
             | HistoryEvent::Existing { request_id, report_id: report_id @ Some(_) }
             | HistoryEvent::Resolve { request_id, report_id, .. } => {
@@ -327,3 +300,102 @@ pub fn reports_by_request(lines: &[HistoryLine]) -> HashMap<&str, (&str, DateTim
     }
     reports
 }
+
+/// `ledger` is the ledger itself, not a link to it.
+pub fn path_of(ledger: &Path) -> PathBuf {
+    companion(ledger, "history.jsonl")
+}
+
+/// Appends whole `lines`, which begin on a line of their own behind one that a crash has torn. After an error a part of
+/// `lines` may be there.
+pub fn append(path: &Path, lines: &[u8]) -> io::Result<()> {
+    refuse_foreign(path)?;
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true);
+    without_links(&mut options);
+    let mut file = options.open(path)?;
+    refuse_irregular(&file.metadata()?)?;
+    if file.seek(SeekFrom::End(0))? > 0 {
+        file.seek(SeekFrom::End(-1))?;
+        let mut last = [0];
+        file.read_exact(&mut last)?;
+        if last != *b"\n" {
+            file.write_all(b"\n")?;
+        }
+    }
+    file.write_all(lines)
+}
+
+/// No other file is added to or replaced, and no link is followed; nothing at `path` is fine.
+pub fn refuse_foreign(path: &Path) -> io::Result<()> {
+    const BEGINS: &[u8] = b"{\"at\":";
+    let odd = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    if path.is_symlink() {
+        return odd("it is a link, and a history is a file of its own; move it away");
+    }
+    let start = beginning(path, 64 * 1024)?;
+    // A crash may have torn or zeroed lines.
+    let is_empty = |byte: &u8| *byte == 0 || byte.is_ascii_whitespace();
+    let mut lines = start.split(|byte| matches!(byte, 0 | b'\n'));
+    if start.iter().all(is_empty) || lines.any(|line| line.starts_with(BEGINS)) {
+        Ok(())
+    } else {
+        odd("it is no history of a ledger; move it away")
+    }
+}
+
+/// At most `most` bytes; none where there is no file.
+fn beginning(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    match open_regular(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        file => drop(file?.take(most).read_to_end(&mut bytes)?),
+    }
+    Ok(bytes)
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Read {
+    /// In the order of the file.
+    pub lines: Vec<HistoryLine>,
+    /// Torn, or of a kind that this version does not know.
+    pub unreadable: usize,
+}
+
+/// A missing file is empty.
+pub fn read(path: &Path) -> io::Result<Read> {
+    let mut history = Read::default();
+    for line in lines(path)? {
+        match serde_json::from_str(&line) {
+            Ok(line) => history.lines.push(line),
+            Err(_) => history.unreadable += 1,
+        }
+    }
+    Ok(history)
+}
+
+/// As they stand, without empty ones. What is not UTF-8 is shown as such.
+fn lines(path: &Path) -> io::Result<Vec<String>> {
+    let bytes = beginning(path, u64::MAX)?;
+    let texts = (bytes.split(|byte| *byte == b'\n'))
+        .map(|line| String::from_utf8_lossy(line.trim_ascii()).into_owned());
+    Ok(texts.filter(|line| !line.is_empty()).collect())
+}
+
+/// The lines of all histories, each once, in order of time, without torn ones; `None` where there is none. Kinds of
+/// later versions are kept as they are. Merging the result again changes nothing.
+pub fn merge(paths: &[PathBuf]) -> Result<Option<Vec<u8>>, (PathBuf, io::Error)> {
+    let mut merged = BTreeSet::new();
+    for path in paths {
+        let lines_of_one = lines(path).map_err(|e| (path.clone(), e))?;
+        merged.extend(lines_of_one.into_iter().filter_map(|line| {
+            let fields: Value = serde_json::from_str(&line).ok()?;
+            Some((moment(fields["at"].as_str()?)?, line))
+        }));
+    }
+    let text: String = merged.iter().map(|(_, line)| format!("{line}\n")).collect();
+    Ok((!text.is_empty()).then(|| text.into_bytes()))
+}
+
+#[cfg(test)]
+mod tests;
