@@ -1,35 +1,35 @@
-mod next;
-
 use std::{path::Path, sync::Arc};
 
 use tracing::{info, warn};
 
 use super::{
-    args::{AuditArgs, PlanFormat},
+    args::{AuditArgs, Format},
     command_line::CommandLine,
-    connection::{Connection, credentials},
-    context::{Context, RepairNote, real_ledger, tell_repairs},
+    connection::{Connection, ReadSession, credentials},
+    context::Context,
     error::CliError,
     exit::Exit,
-    gone::{TraceSearch, forgotten_of_history, trace_of},
-    opened_ledger::OpenedLedger,
-    plan::discovered,
-    planning::Planning,
-    read_session::ReadSession,
-    results,
+    gone::{find_trace, forgotten_of_history, trace_of},
+    hints::after_audit,
+    opened_ledger::{
+        OpenedLedger, RepairNote, history_of, tell_repairs, warn_of_run, warn_where_refused,
+    },
+    outputs::show,
+    planning::{Planning, discovered, named_rows, relabelled},
     signals::Signals,
-    status::{history_of, warn_of_run, warn_where_refused},
-    warnings::{named_rows, relabelled},
 };
 use crate::{
     api::HttpApi,
     audit::{Checked, Files, MaxDrop, Previous, Remedy, Scope},
     inventory::ServerReports,
-    ledger::{Ledger, LedgerError, RecordedHashes, Row, read_file, refuse_mixing, refuse_unmerged},
+    ledger::{
+        Ledger, LedgerError, RecordedHashes, Row, read_file, real_ledger, refuse_mixing,
+        refuse_unmerged,
+    },
     manifest::{Discovered, Manifest},
     output::{AuditView, history},
     plan::{Plan, Selection, take_known},
-    sending::{ReadError, Session},
+    sending::Session,
     text::count,
 };
 use request::RequestIds;
@@ -63,11 +63,11 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
         if args.offline { take_known(&mut manifest, ledger, &selection.jobs)? } else { Vec::new() };
 
     // What is wrong with the earlier ledger is said before the server is asked.
-    let earlier = (args.previous.previous.as_deref())
+    let earlier = (args.previous.as_deref())
         .map(|previous| OpenedLedger::to_compare_with(previous, context.is_rehearsal()))
         .transpose()?;
     let max_drop = match earlier {
-        Some(_) => args.previous.max_drop.value()?,
+        Some(_) => args.max_drop.value()?,
         None => MaxDrop::default(),
     };
 
@@ -116,15 +116,8 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
         previous.as_ref(),
     );
 
-    let search = TraceSearch {
-        context: &context,
-        plan: &plan,
-        selected: &selected,
-        reading: &reading,
-        share: selection.partition,
-        output: None,
-    };
-    let found = trace.is_none().then(|| search.run()).flatten();
+    let search = || find_trace(&context, &reading, (&plan, &selected), None);
+    let found = trace.is_none().then(search).flatten();
     if let Some(found) = &found {
         found.warn(&context.ledger);
     }
@@ -166,14 +159,14 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
         notes: &notes,
         next: match to_merge_first(&path, Some(ledger), command_line) {
             Some(command) => Some(("to merge the rescued ledger first", command)),
-            None => next::next(&audit, ledger_folder, &context, merge, command_line),
+            None => after_audit(&audit, ledger_folder, &context, merge, command_line),
         },
         exit_code: exit.code(),
     };
-    if args.format == PlanFormat::Csv {
+    if args.format == Format::Csv {
         notes.iter().for_each(|note| info!("{note}"));
     }
-    results::show(&view, args.format)?;
+    show(&view, args.format)?;
     Ok(exit)
 }
 
@@ -195,10 +188,8 @@ async fn ask(
     concurrency: usize,
     signals: &Signals,
 ) -> Result<Vec<ServerReports>, CliError> {
-    signals.or(scope.ask(session, concurrency)).await?.map_err(|e| match e {
-        ReadError::Halted(halt) => CliError::Stopped(halt.into()),
-        ReadError::Failed(cause) => CliError::Audit(cause),
-    })
+    let asked = signals.or(scope.ask(session, concurrency)).await?;
+    asked.map_err(|error| CliError::unread("the server for its reports", &error))
 }
 
 /// What an audit without a server leaves out, and which sub-partners it takes for discovered ones.

@@ -9,21 +9,21 @@ use tracing::{info, warn};
 use super::{
     args::{ResolveArgs, is_manifest},
     command_line::{CommandLine, LEDGER},
-    connection::{Connection, credentials, credentials_of_sandbox},
-    context::{Context, RepairNote, real_ledger, tell_repairs},
+    connection::{Connection, ReadSession, credentials, credentials_of_sandbox, limit_patience},
+    context::Context,
     environment::variable,
-    error::CliError,
+    error::{CliError, read_error_text},
     exit::Exit,
-    read_session::{ReadSession, limit_patience},
-    resolve_target::{of_manifest, target_of},
-    results,
+    hints::of_manifest,
+    opened_ledger::{history_of, read_ledger, warn_of_run},
+    outputs::table,
+    resolve::target_of,
     signals::Signals,
-    status::{history_of, warn_of_run, warn_where_refused},
 };
 use crate::{
     api::HttpApi,
     inventory::{ShownCandidate, show_candidates},
-    ledger::{Ledger, LedgerError, Row, State, read_file},
+    ledger::{Ledger, Row, State},
     manifest::BaseUrl,
     output::{
         CandidateReport, DecisionCommands, Knowledge, UndecidedRow, decisions,
@@ -41,11 +41,7 @@ pub(super) async fn list(args: &ResolveArgs, command_line: &CommandLine) -> Resu
     let signals = Signals::listen();
     let mut context = target_of(args)?;
     context.tell_rehearsal();
-    let path = real_ledger(&context.ledger)?;
-    let missing = || LedgerError::Missing(context.ledger.clone());
-    let reading = read_file(&path)?.ok_or_else(missing)?;
-    tell_repairs(&context.ledger, &reading, RepairNote::Left);
-    warn_where_refused(&context.ledger, Some(&reading.ledger));
+    let (path, reading) = read_ledger(&context.ledger)?;
     warn_of_run(&path);
     let ledger = &reading.ledger;
     let is_open = |row: &&Row| matches!(row.state, State::InDoubt { .. } | State::Sending { .. });
@@ -72,7 +68,7 @@ pub(super) async fn list(args: &ResolveArgs, command_line: &CommandLine) -> Resu
         look_up: of_manifest("retry", args, &context, command_line),
     };
     let name = context.ledger.display().to_string();
-    results::table(&decisions(&name, &rows, &commands))?;
+    table(&decisions(&name, &rows, &commands))?;
     Ok(Exit::Success)
 }
 
@@ -110,7 +106,7 @@ pub(super) async fn refuse_other_report(
         _ => return Ok(()),
     };
     let name = request_name(row);
-    Err(CliError::Unresolvable(format!("report {id} is not taken for {name}: {why}")))
+    Err(CliError::Usage(format!("report {id} is not taken for {name}: {why}")))
 }
 
 enum AskedServer {
@@ -174,7 +170,7 @@ impl Asked<'_> {
                 let reads = ReadSession::begin(&connection, settings, self.path, self.signals);
                 let shown =
                     self.signals.or(self.ask_about_all(&reads.session, concurrency)).await?;
-                shown.map_err(why)
+                shown.map_err(|error| read_error_text(&error))
             }
             Err(error) => Err(error.text()),
         };
@@ -196,13 +192,6 @@ impl Asked<'_> {
             Ok((row.id(), shown))
         });
         asked.buffer_unordered(concurrency).try_collect().await
-    }
-}
-
-fn why(error: ReadError) -> String {
-    match error {
-        ReadError::Failed(cause) => cause.text,
-        ReadError::Halted(halt) => super::error::stop_text(&halt.into()),
     }
 }
 

@@ -4,12 +4,12 @@ mod disk;
 mod server;
 
 use super::{
-    args::{CheckArgs, CheckFormat},
+    args::{CheckArgs, SummaryFormat},
     command_line::CommandLine,
     context::Context,
     error::CliError,
     exit::Exit,
-    results,
+    outputs::{json, table},
     signals::Signals,
 };
 use crate::{
@@ -20,7 +20,6 @@ use crate::{
 
 pub(super) async fn check(args: &CheckArgs, command_line: &CommandLine) -> Result<Exit, CliError> {
     let signals = Signals::listen();
-    let share = args.partition()?;
     let mut report = Checklist::default();
     if let Some((mut context, manifest)) = read(args, command_line, &mut report)? {
         context.tell_rehearsal();
@@ -30,12 +29,12 @@ pub(super) async fn check(args: &CheckArgs, command_line: &CommandLine) -> Resul
         let planned = plan.as_ref().map_or(0, |plan| plan.requests().len());
         disk::try_space(&context.ledger, reading.ledger.len().max(planned), &mut report);
         if let Some(plan) = &plan {
-            disk::try_known(&context, plan, (&reading, share), command_line, &mut report);
+            disk::try_known(&context, plan, &reading, command_line, &mut report);
         }
     }
     match args.format() {
-        CheckFormat::Table => results::table(&report.table())?,
-        CheckFormat::Json => results::json(report.json())?,
+        SummaryFormat::Table => table(&report.table())?,
+        SummaryFormat::Json => json(report.json())?,
     }
     Ok(match report.exit_code() {
         0 => Exit::Success,
@@ -51,7 +50,7 @@ fn read(
     command_line: &CommandLine,
     report: &mut Checklist,
 ) -> Result<Option<(Context, Option<Manifest>)>, CliError> {
-    let share = args.partition()?;
+    let share = args.share.partition()?;
     let error = match Context::with_manifest(&args.manifest, &args.calendar, share) {
         Ok((context, manifest)) => {
             let jobs = count(manifest.jobs.len(), "job");

@@ -9,8 +9,15 @@ use std::{
 use tracing::{info, warn};
 
 use super::{
-    args::CollectArgs, context::Context, error::CliError, locked_ledger::LockedLedger,
-    status::history_of,
+    args::CollectArgs,
+    context::Context,
+    dry_run::created_rows,
+    error::CliError,
+    locked_ledger::LockedLedger,
+    opened_ledger::history_of,
+    planning::{discovered, named_rows},
+    run_context::RunContext,
+    work::Asked,
 };
 use crate::{
     api::HttpApi,
@@ -20,6 +27,7 @@ use crate::{
     ledger::{Ledger, RecordedHashes, Row, State},
     manifest::Settings,
     output::history,
+    plan::Plan,
     run::{Finished, NewReports, Shared},
     text::count,
 };
@@ -50,7 +58,7 @@ impl Collection {
         locked: &LockedLedger,
     ) -> Result<Self, CliError> {
         let output = context.output(args.output.as_deref(), &locked.file.path);
-        let failed = |why| CliError::Output { path: output.clone(), why };
+        let failed = |why| CliError::unwritable(&output, &why);
         let absolute = |path: &Path| std::path::absolute(path);
         let ledger = absolute(&locked.file.path).map_err(failed)?;
         Ok(Collection {
@@ -65,7 +73,7 @@ impl Collection {
     }
 
     /// Collects the selected rows, as they are created.
-    async fn collect(
+    pub(super) async fn collect(
         &self,
         shared: &Shared<'_, HttpApi>,
         new_reports: NewReports,
@@ -97,8 +105,7 @@ impl Collection {
 
     /// A run that was interrupted has not looked at every row.
     pub(super) fn count_uncollected(&self, finished: &mut Finished, selected: &RequestIds) {
-        let rows = finished.ledger.rows().filter(|row| selected.contains(&row.key()));
-        let created = rows.filter(|row| matches!(row.state, State::Created(_)));
+        let created = created_rows(&finished.ledger, selected).into_iter();
         let left = created.filter(|row| !row.is_collected()).count();
         finished.counts.uncollected = finished.counts.uncollected.max(left);
     }
@@ -168,18 +175,26 @@ impl Collection {
     }
 }
 
-/// What a run does next to its creates: nothing, or it collects the selected rows.
-pub(super) async fn collecting(
-    collection: Option<&Collection>,
-    shared: &Shared<'_, HttpApi>,
-    new_reports: NewReports,
-    selected: &RequestIds,
-    settings: &Settings,
-) -> Vec<Row> {
-    match collection {
-        Some(it) => it.collect(shared, new_reports, selected, settings).await,
-        None => Vec::new(),
+/// The files that `retry` and `collect` combine: those of the requests that `run` would take. None without a manifest.
+pub(super) async fn requests_to_combine(
+    run: &RunContext<'_>,
+    (selection, manifest): Asked<'_>,
+    ledger: &Ledger,
+) -> Result<Option<RequestIds>, CliError> {
+    let Some(manifest) = manifest else {
+        return Ok(None);
+    };
+    let discovered = discovered(&run.session, manifest, run.signals).await?;
+    let plan = Plan::expand(manifest, &discovered)?;
+    let requests = selection.to_combine(&plan, manifest, &discovered, ledger);
+    let mut left_out = created_rows(ledger, &selection.of_ledger(ledger)?);
+    left_out.retain(|row| !requests.contains(&row.key()));
+    if !left_out.is_empty() {
+        let reports = count(left_out.len(), "report");
+        let names = named_rows(&left_out);
+        info!("--combine leaves out {reports} that the plan does not have: {names}");
     }
+    Ok(Some(requests))
 }
 
 /// Perhaps the ledger is of another month.

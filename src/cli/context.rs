@@ -2,28 +2,25 @@
 
 use std::path::{Path, PathBuf};
 
-use chrono::{NaiveDate, Utc};
-use tracing::{info, warn};
+use tracing::info;
 
 use super::{
-    args::{CalendarArgs, ManifestArgs, RehearsalArgs, StatusArgs, is_manifest},
+    args::{CalendarArgs, ManifestArgs, StatusArgs, is_manifest},
     environment::variable,
     error::CliError,
-    guard::{Guard, GuardError, sandbox_state_of},
+    guard::{Guard, sandbox_state_of},
 };
 use crate::{
     files::{companion, read_regular, with_end},
-    ledger::LedgerRead,
+    ledger::{LedgerError, real_ledger},
     manifest::{
-        BaseUrl, DateCheck, Limits, LoadOptions, Manifest, ManifestSource, PlanWarningSource,
-        RunSettings, Settings,
+        BaseUrl, BaseUrlError, Manifest, ManifestSource, PlanWarningSource, RunSettings, Settings,
     },
     output::{console, first_line},
     plan::{Partition, UnknownRequest},
+    text::named,
 };
 use sandbox::SandboxConfig;
-
-pub(super) use crate::ledger::real_ledger;
 
 #[derive(Debug)]
 pub(super) struct Context {
@@ -48,12 +45,8 @@ impl Context {
         calendar: &CalendarArgs,
         share: Option<Partition>,
     ) -> Result<(Context, Manifest), CliError> {
-        let today: NaiveDate = Utc::now().date_naive();
-        let options =
-            LoadOptions { as_of: calendar.as_of(), today, date_check: DateCheck::from(calendar) };
-        let mut manifest = Manifest::load(&args.manifest, &options)?;
-        let limits = &mut manifest.settings.limits;
-        *limits = limits_of(limits, share);
+        let mut manifest =
+            Manifest::load(&args.manifest, &calendar.load_options(calendar.as_of()))?;
         let read = RunSettings {
             origin: manifest.origin.clone(),
             name: manifest.name.clone(),
@@ -61,17 +54,21 @@ impl Context {
             ledger: manifest.ledger.clone(),
         };
         let context = Context::new(args, read, share)?;
+        manifest.settings.limits = context.settings.limits.clone();
         context.guard()?; // what a command keeps for the next one overwrites nothing either
-        if !context.is_rehearsal() {
-            let is_of_sandbox =
-                |oddity: &&PlanWarningSource| matches!(oddity, PlanWarningSource::OfSandbox { .. });
-            let found: Vec<PlanWarningSource> =
-                (manifest.oddities.iter().filter(is_of_sandbox)).cloned().collect();
-            if !found.is_empty() {
-                return Err(CliError::OfSandbox(found));
-            }
+        let is_of_sandbox =
+            |oddity: &&PlanWarningSource| matches!(oddity, PlanWarningSource::OfSandbox { .. });
+        let of_sandbox: Vec<_> = manifest.oddities.iter().filter(is_of_sandbox).collect();
+        if context.is_rehearsal() || of_sandbox.is_empty() {
+            return Ok((context, manifest));
         }
-        Ok((context, manifest))
+        let (these, them) =
+            if of_sandbox.len() == 1 { ("this id is", "it") } else { ("these ids are", "them") };
+        Err(CliError::OfSandbox(format!(
+            "{these} from the sandbox, and no real server knows {them}: {}; use the ids of your own sub-partners \
+             (`monthend init FILE --discover` asks the API for them), or rehearse with --sandbox",
+            named(of_sandbox.iter().take(3), of_sandbox.len())
+        )))
     }
 
     /// For a command that takes its requests from the ledger.
@@ -79,10 +76,7 @@ impl Context {
         args: &ManifestArgs,
         share: Option<Partition>,
     ) -> Result<Context, CliError> {
-        let mut read = RunSettings::load(&args.manifest)?;
-        let limits = &mut read.settings.limits;
-        *limits = limits_of(limits, share);
-        Context::new(args, read, share)
+        Context::new(args, RunSettings::load(&args.manifest)?, share)
     }
 
     /// For the command that writes the manifest: default settings.
@@ -107,7 +101,7 @@ impl Context {
 
     /// Guards what the command reads and what it keeps next to its ledger. A rehearsal and a share only read the
     /// manifest's ledger.
-    pub(super) fn guard(&self) -> Result<Guard, GuardError> {
+    pub(super) fn guard(&self) -> Result<Guard, CliError> {
         let mut guard = Guard::new();
         guard.manifest(&self.manifest.0, &self.origin, &self.settings);
         if let Some(config) = &self.sandbox_config {
@@ -155,8 +149,16 @@ impl Context {
     }
 
     /// Another run may be sending other shares of the plan meanwhile.
-    pub(super) fn is_a_share(&self) -> bool {
-        self.apart.share.is_some()
+    pub(super) fn share(&self) -> Option<Partition> {
+        self.apart.share
+    }
+
+    /// Where there is no ledger, not even a lock is made.
+    pub(super) fn require_ledger(&self) -> Result<(), LedgerError> {
+        if real_ledger(&self.ledger)?.exists() {
+            return Ok(());
+        }
+        Err(LedgerError::Missing(self.ledger.clone()))
     }
 
     /// The folder of collected files: `option`, else MONTHEND_OUTPUT or the manifest's `collect.output` with the suffix
@@ -199,8 +201,8 @@ impl Context {
     }
 
     /// A torn line about a request that nobody can name.
-    pub(super) fn torn_line(&self, source: UnknownRequest) -> CliError {
-        CliError::TornLine { path: self.ledger.clone(), source }
+    pub(super) fn torn_line(&self, request: &UnknownRequest) -> CliError {
+        CliError::BadLedger(format!("{}: {request}", self.ledger.display()))
     }
 
     fn new(
@@ -211,10 +213,18 @@ impl Context {
         let RunSettings { origin, name, mut settings, ledger: default } = read;
         let rehearsal = &args.sandbox;
         match &args.base_url {
-            Some(_) if rehearsal.sandbox => return Err(CliError::SandboxAndServer),
+            Some(_) if rehearsal.sandbox => {
+                return Err(CliError::Usage(
+                    "--sandbox (or MONTHEND_SANDBOX) asks for a rehearsal, and --base-url names a server: which is meant?"
+                        .to_owned(),
+                ));
+            }
             Some(url) => settings.api.base_url = url.clone(),
             // A wrong variable is an error in a rehearsal too, though that does not use it.
             None => settings.api.base_url = base_url_or(settings.api.base_url)?,
+        }
+        if let Some(share) = share {
+            settings.limits = settings.limits.share(share.count());
         }
         let apart = NameSuffix { sandbox: rehearsal.sandbox, share };
         let plain_ledger = variable("MONTHEND_LEDGER").unwrap_or(default);
@@ -249,14 +259,16 @@ pub(super) fn ledger_of(args: &StatusArgs, share: Option<Partition>) -> Result<P
     let (manifest, ledger) = match (args.ledger.clone(), args.named.clone()) {
         (Some(path), None) if !is_manifest(&path) => return Ok(path),
         (Some(path), Some(named)) if !is_manifest(&path) => {
-            return Err(CliError::TwoLedgers(path, named));
+            return Err(CliError::two_ledgers(&path, &named));
         }
         (None, Some(named)) => return Ok(named),
         (manifest, named) => (manifest.or_else(|| variable("MONTHEND_MANIFEST")), named),
     };
     let Some(manifest) = manifest else {
         let apart = NameSuffix { sandbox: args.sandbox, share };
-        let plain_ledger = variable("MONTHEND_LEDGER").ok_or(CliError::NoLedgerNamed)?;
+        let plain_ledger = variable("MONTHEND_LEDGER").ok_or_else(|| {
+            CliError::Usage("name the ledger or the manifest: monthend status m.yaml".to_owned())
+        })?;
         return Ok(apart.ledger(&plain_ledger));
     };
     ledger_of_manifest(&manifest, ledger, args.sandbox, share)
@@ -270,14 +282,8 @@ pub(super) fn ledger_of_manifest(
     share: Option<Partition>,
 ) -> Result<PathBuf, CliError> {
     let args = |is_rehearsal| ManifestArgs {
-        manifest: manifest.to_owned(),
         ledger: ledger.clone(),
-        base_url: None,
-        sandbox: RehearsalArgs {
-            sandbox: is_rehearsal,
-            sandbox_config: None,
-            sandbox_fixed: false,
-        },
+        ..ManifestArgs::of(manifest, is_rehearsal)
     };
     let context = Context::with_settings(&args(sandbox), share)?;
     if !sandbox && ledger.is_none() {
@@ -296,46 +302,6 @@ fn is_newer(one: &Path, other: &Path) -> bool {
     changed(one).is_some_and(|one| changed(other).is_none_or(|other| one > other))
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RepairNote {
-    Written,
-    /// For the next run to write.
-    Left,
-    /// An earlier ledger, which no run writes any more.
-    Past,
-}
-
-/// What a crash left of the ledger, and what a spreadsheet changed: a sentence for each.
-pub(super) fn repairs(ledger: &Path, reading: &LedgerRead, then: RepairNote) -> Vec<String> {
-    let ledger = ledger.display();
-    let (repaired, written) = match then {
-        RepairNote::Written => ("", ", and is written with commas and ISO dates again"),
-        RepairNote::Left => (
-            "; the next run repairs it",
-            ", and the next run writes it with commas and ISO dates again",
-        ),
-        RepairNote::Past => ("; the file is left as it is", ""),
-    };
-    let repairs = reading.repairs.iter();
-    let mut found: Vec<String> =
-        repairs.map(|repair| format!("{ledger}: {repair}{repaired}")).collect();
-    if !reading.spelling.is_own() {
-        let spelling = &reading.spelling;
-        found.push(format!("{ledger}: {spelling}; it is read all the same{written}"));
-    }
-    found
-}
-
-pub(super) fn tell(warnings: &[String]) {
-    for warning in warnings {
-        warn!("{warning}");
-    }
-}
-
-pub(super) fn tell_repairs(ledger: &Path, reading: &LedgerRead, then: RepairNote) {
-    tell(&repairs(ledger, reading, then));
-}
-
 /// In bytes.
 const LONGEST_CONFIG: u64 = 16 * 1024 * 1024;
 
@@ -343,22 +309,20 @@ pub(super) fn sandbox_config(path: Option<&Path>) -> Result<SandboxConfig, CliEr
     let Some(path) = path else {
         return Ok(SandboxConfig::default());
     };
-    let failed = |why: String| CliError::SandboxConfig { path: path.to_owned(), why };
-    let text = read_regular(path, LONGEST_CONFIG).map_err(|e| failed(e.to_string()))?;
-    serde_yaml::from_slice(&text).map_err(|e| failed(e.to_string()))
-}
-
-/// The ceilings of all requests, or of one share.
-fn limits_of(limits: &Limits, share: Option<Partition>) -> Limits {
-    match share {
-        Some(share) => limits.share(share.count()),
-        None => limits.clone(),
-    }
+    let text = read_regular(path, LONGEST_CONFIG).map_err(|e| e.to_string());
+    let config = text.and_then(|text| serde_yaml::from_slice(&text).map_err(|e| e.to_string()));
+    config.map_err(|why| {
+        let path = path.display();
+        CliError::Usage(format!("cannot read the sandbox configuration {path}: {why}"))
+    })
 }
 
 fn base_url_or(other: BaseUrl) -> Result<BaseUrl, CliError> {
     match std::env::var("MONTHEND_BASE_URL") {
-        Ok(text) if !text.is_empty() => Ok(text.parse()?),
+        Ok(text) if !text.is_empty() => {
+            let url = text.parse::<BaseUrl>();
+            url.map_err(|why: BaseUrlError| CliError::Usage(format!("MONTHEND_BASE_URL: {why}")))
+        }
         _ => Ok(other),
     }
 }

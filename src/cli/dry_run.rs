@@ -2,72 +2,92 @@
 
 use std::{collections::HashMap, path::Path};
 
+use chrono::{DateTime, Utc};
 use tracing::info;
 
 use super::{
-    args::{CollectCommandArgs, PlanFormat, RetryArgs, RunArgs},
-    context::{Context, RepairNote, real_ledger, tell_repairs},
+    context::Context,
     error::CliError,
     exit::Exit,
+    opened_ledger::{history_of, read_ledger},
+    outputs::show,
     plan::show_run,
-    results,
-    status::{history_of, warn_where_refused},
-    to_retry::to_retry,
+    signals::Signals,
+    work::{Asked, Mode, WorkCommand},
 };
 use crate::{
     collect::hash_of,
     files::folder_of,
-    ledger::{Ledger, LedgerError, LedgerRead, Row, State, read_file, refuse_mixing},
+    ledger::{Ledger, Row, RowIndex, State, refuse_mixing},
     output::{Action, PlanView, Would, history},
-    plan::{Plan, Selection},
+    plan::{Plan, WorkList},
+    text::count,
 };
-use request::RequestId;
+use request::{ReportStatus, RequestId, RequestIds};
 
-pub(super) async fn dry_run_of_run(args: &RunArgs) -> Result<Exit, CliError> {
-    let common = &args.common;
-    show_run(
-        &common.manifest,
-        &args.calendar,
-        &common.selection,
-        args.format.format(),
-        args.and_collect.if_wanted(),
-    )
-    .await?;
-    Ok(done())
+pub(super) async fn dry_run(
+    work: &WorkCommand<'_>,
+    context: Context,
+    (selection, manifest): Asked<'_>,
+    signals: &Signals,
+) -> Result<Exit, CliError> {
+    let (force, format) = (work.how.force, work.format.format());
+    match (work.mode, manifest) {
+        (Mode::Run { .. }, Some(manifest)) => {
+            let forced = work.collects.then_some(force);
+            let asked = (selection, manifest, work.calendar);
+            show_run(context, asked, (forced, format), signals).await?;
+        }
+        (mode, _) => {
+            context.tell_sandbox();
+            context.refuse_as_for_real()?;
+            let (path, reading) = read_ledger(&context.ledger)?;
+            refuse_mixing(&path, Some(&reading.ledger), context.is_rehearsal())?;
+            let mut would = Would { command: work.name(), collects: None };
+            let (ledger, shown): (Ledger, Vec<RowIndex>) = if mode == Mode::Collect {
+                let ledger = reading.into_ledger(&context.ledger)?;
+                let selected = selection.of_ledger(&ledger)?;
+                let created = created_rows(&ledger, &selected);
+                would.collects = Some(collecting(created.iter().copied(), &path, force));
+                let places = created.iter().filter_map(|row| ledger.place(row.key())).collect();
+                (ledger, places)
+            } else {
+                let mut reading = reading;
+                let selected = selection.of_ledger(&reading.ledger)?;
+                if mode == (Mode::Retry { recreate_failed: true }) {
+                    give_up_failed(&mut reading.ledger, &selected, |_, _| {});
+                }
+                let work_list = WorkList::to_retry(reading, &selected);
+                let work_list = work_list.map_err(|e| context.torn_line(&e))?;
+                tell_nothing_to_do(&work_list);
+                (work_list.ledger, work_list.work)
+            };
+            let plan = Plan::of_rows(shown.iter().map(|place| ledger.row(*place)));
+            let view = PlanView {
+                name: &context.manifest.1,
+                limits: &context.settings.limits,
+                would,
+                warnings: &[],
+                plan: &plan,
+                selected: plan.requests().iter().collect(),
+                ledger: &ledger,
+                ledger_path: context.ledger.display().to_string(),
+                ledger_exists: true,
+            };
+            show(&view, format)?;
+        }
+    }
+    info!("a dry run: nothing was sent or written");
+    Ok(Exit::Success)
 }
 
-pub(super) fn dry_run_of_retry(
-    args: &RetryArgs,
-    context: &Context,
-    selection: &Selection,
-) -> Result<Exit, CliError> {
-    let reading = read(context)?;
-    let selected = selection.of_ledger(&reading.ledger)?;
-    let work_list =
-        to_retry(reading, &selected, args, |_, _| {}).map_err(|e| context.torn_line(e))?;
-    let rows = work_list.work.iter().map(|place| work_list.ledger.row(*place));
-    let would = Would { command: "retry", collects: None };
-    show_rows(rows, would, &work_list.ledger, context, args.format.format())
-}
-
-pub(super) fn dry_run_of_collect(
-    args: &CollectCommandArgs,
-    context: &Context,
-    selection: &Selection,
-) -> Result<Exit, CliError> {
-    let reading = read(context)?;
-    let ledger = reading.into_ledger(&context.ledger)?;
-    let selected = selection.of_ledger(&ledger)?;
-    let is_wanted =
+pub(super) fn created_rows<'l>(ledger: &'l Ledger, selected: &RequestIds) -> Vec<&'l Row> {
+    let is_created =
         |row: &&Row| selected.contains(&row.key()) && matches!(row.state, State::Created(_));
-    let rows: Vec<&Row> = ledger.rows().filter(is_wanted).collect();
-    let path = real_ledger(&context.ledger)?;
-    let actions = collecting(rows.iter().copied(), &path, args.collect.force);
-    let format = args.format.format();
-    let would = Would { command: "collect", collects: Some(actions) };
-    show_rows(rows, would, &ledger, context, format)
+    ledger.rows().filter(is_created).collect()
 }
 
+/// What collecting would do with created rows.
 pub(super) fn collecting<'r>(
     rows: impl Iterator<Item = &'r Row>,
     path: &Path,
@@ -88,42 +108,39 @@ pub(super) fn collecting<'r>(
     rows.map(|row| (row.key(), action(row))).collect()
 }
 
-fn read(context: &Context) -> Result<LedgerRead, CliError> {
-    context.tell_sandbox();
-    context.refuse_as_for_real()?;
-    let path = real_ledger(&context.ledger)?;
-    let missing = || LedgerError::Missing(context.ledger.clone());
-    let reading = read_file(&path)?.ok_or_else(missing)?;
-    refuse_mixing(&path, Some(&reading.ledger), context.is_rehearsal())?;
-    tell_repairs(&context.ledger, &reading, RepairNote::Left);
-    warn_where_refused(&context.ledger, Some(&reading.ledger));
-    Ok(reading)
+/// Discards the reports of `selected` that the server could not generate, as `resolve --resend --replace` does.
+pub(super) fn give_up_failed(
+    ledger: &mut Ledger,
+    selected: &RequestIds,
+    on_given_up: impl Fn(&Row, DateTime<Utc>),
+) {
+    let failed = ledger.places().filter(|(_, row)| {
+        matches!(row.state, State::Created(_))
+            && selected.contains(&row.key())
+            && row.collected.status() == ReportStatus::Failed
+    });
+    let failed: Vec<RowIndex> = failed.map(|(place, _)| place).collect();
+    for place in &failed {
+        let mut row = ledger.row(*place).clone().given_up();
+        let now = Utc::now();
+        row.updated_at = Some(now);
+        on_given_up(&row, now);
+        ledger.replace(*place, row);
+    }
+    if !failed.is_empty() {
+        info!("reports that the server could not generate, to be recreated: {}", failed.len());
+    }
 }
 
-fn show_rows<'r>(
-    rows: impl IntoIterator<Item = &'r Row>,
-    would: Would,
-    ledger: &Ledger,
-    context: &Context,
-    format: PlanFormat,
-) -> Result<Exit, CliError> {
-    let plan = Plan::of_rows(rows);
-    let view = PlanView {
-        name: &context.manifest.1,
-        limits: &context.settings.limits,
-        would,
-        warnings: &[],
-        plan: &plan,
-        selected: plan.requests().iter().collect(),
-        ledger,
-        ledger_path: context.ledger.display().to_string(),
-        ledger_exists: true,
+pub(super) fn tell_nothing_to_do(work_list: &WorkList) {
+    if !work_list.work.is_empty() {
+        return;
+    }
+    let decide = match work_list.untouched.failed {
+        0 => String::new(),
+        n => format!(" ({} in doubt, for you to decide)", count(n, "row")),
     };
-    results::show(&view, format)?;
-    Ok(done())
-}
-
-fn done() -> Exit {
-    info!("a dry run: nothing was sent or written");
-    Exit::Success
+    info!(
+        "nothing to retry{decide}; requests that the ledger does not have are created by `monthend run`"
+    );
 }

@@ -4,14 +4,14 @@
 use std::{io, path::Path};
 
 use super::{
-    context::{Context, real_ledger},
+    context::Context,
     error::CliError,
     gone::trace_of,
     guard::Guard,
-    locked_ledger::missing_folder,
+    locked_ledger::{missing_folder, no_folder},
     room::existing,
 };
-use crate::ledger::{read_file, refuse_mixing, refuse_unmerged};
+use crate::ledger::{read_file, real_ledger, refuse_mixing, refuse_unmerged};
 
 impl Context {
     pub(super) fn refuse_as_for_real(&self) -> Result<(), CliError> {
@@ -27,10 +27,7 @@ impl Context {
         guard.keep_ledger(ledger)?;
         let path = real_ledger(ledger)?;
         if let Some(folder) = missing_folder(&path) {
-            return Err(CliError::NoFolder {
-                ledger: ledger.to_owned(),
-                folder: folder.to_owned(),
-            });
+            return Err(no_folder(ledger, folder));
         }
         let reading = read_file(&path)?;
         let rows = reading.as_ref().map(|reading| &reading.ledger);
@@ -55,8 +52,8 @@ impl Context {
         if existing(&path).is_dir() {
             return Ok(());
         }
-        let why = io::ErrorKind::NotADirectory.into();
-        Err(as_for_real(CliError::Output { path, why }))
+        let why = io::Error::from(io::ErrorKind::NotADirectory);
+        Err(as_for_real(CliError::unwritable(&path, &why)))
     }
 }
 

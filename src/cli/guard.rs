@@ -11,7 +11,7 @@ use std::{
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::environment::variable;
+use super::{environment::variable, error::CliError};
 use crate::{
     collect::is_collected_place,
     files::{NewFile, folder_of, is_device, make_folder, read_first_line, with_end},
@@ -31,33 +31,17 @@ const CREDENTIALS: [&str; 4] = [
 
 const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 
-/// Exit code 2; nothing was sent.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum GuardError {
-    /// It is used as something else.
-    #[error("{output} cannot be {}: it is {other}; nothing was done, name another file", path.display())]
-    Taken {
-        /// The option, or what it is for.
-        output: String,
-        path: PathBuf,
-        other: String,
-    },
-    #[error("{output} cannot write {}: {}; nothing was done", path.display(), refusal(why))]
-    Unwritable { output: String, path: PathBuf, why: io::Error },
+/// Exit code 2: `path` is used as something else. `output`: the option, or what it is for.
+fn taken(output: &str, path: &Path, other: &str) -> CliError {
+    let path = path.display();
+    CliError::Usage(format!(
+        "{output} cannot be {path}: it is {other}; nothing was done, name another file"
+    ))
 }
 
-impl GuardError {
-    fn taken(output: &str, path: &Path, other: &str) -> Self {
-        GuardError::Taken {
-            output: output.to_owned(),
-            path: path.to_owned(),
-            other: other.to_owned(),
-        }
-    }
-
-    fn unwritable(output: &str, path: &Path, why: io::Error) -> Self {
-        GuardError::Unwritable { output: output.to_owned(), path: path.to_owned(), why }
-    }
+fn unwritable(output: &str, path: &Path, why: &io::Error) -> CliError {
+    let (path, why) = (path.display(), refusal(why));
+    CliError::Usage(format!("{output} cannot write {path}: {why}; nothing was done"))
 }
 
 /// Without the temporary name under which it would have been written first.
@@ -124,13 +108,13 @@ impl Guard {
     }
 
     /// The ledger that the command writes, and what is kept next to it: none of these may be an input.
-    pub(super) fn keep_ledger(&mut self, ledger: &Path) -> Result<(), GuardError> {
+    pub(super) fn keep_ledger(&mut self, ledger: &Path) -> Result<(), CliError> {
         for (what, path) in files_of_ledger(ledger) {
             self.keep(what, &path)?;
             // What is no file at all is an error when it is to be written.
             if what == HISTORY && path.is_file() {
                 let foreign = history::refuse_foreign(&path);
-                foreign.map_err(|why| GuardError::unwritable(what, &path, why))?;
+                foreign.map_err(|why| unwritable(what, &path, &why))?;
             }
         }
         Ok(())
@@ -145,7 +129,7 @@ impl Guard {
         }
     }
 
-    pub(super) fn refuse(&self, option: &str, path: &Path) -> Result<(), GuardError> {
+    pub(super) fn refuse(&self, option: &str, path: &Path) -> Result<(), CliError> {
         match RealFile::at(path) {
             Ok(real) => self.refuse_taken(option, path, &real),
             Err(_) => Ok(()), // a link that leads nowhere is refused when it is opened
@@ -153,7 +137,7 @@ impl Guard {
     }
 
     /// A file that the command keeps for itself.
-    pub(super) fn keep(&mut self, what: &str, path: &Path) -> Result<(), GuardError> {
+    pub(super) fn keep(&mut self, what: &str, path: &Path) -> Result<(), CliError> {
         let Ok(real) = RealFile::at(path) else {
             return Ok(()); // a link that leads nowhere is refused when it is opened
         };
@@ -164,7 +148,7 @@ impl Guard {
     }
 
     /// For GitHub Actions. That it cannot be written is no reason to stop.
-    pub(super) fn step_summary(&mut self) -> Result<(), GuardError> {
+    pub(super) fn step_summary(&mut self) -> Result<(), CliError> {
         match variable(STEP_SUMMARY) {
             None => Ok(()),
             Some(path) => self.keep(STEP_SUMMARY, &path),
@@ -173,18 +157,18 @@ impl Guard {
 
     /// Takes `path` for the output that `option` names, and gives the place that it leads to. An existing file stays as
     /// it is for now.
-    pub(super) fn output(&mut self, option: &str, path: &Path) -> Result<PathBuf, GuardError> {
-        let unwritable = |why| GuardError::unwritable(option, path, why);
+    pub(super) fn output(&mut self, option: &str, path: &Path) -> Result<PathBuf, CliError> {
+        let failed = |why: io::Error| unwritable(option, path, &why);
         if path.as_os_str() == "-" {
             let why = "a file is needed (./- is one of that name)";
-            return Err(unwritable(io::Error::other(why)));
+            return Err(failed(io::Error::other(why)));
         }
-        let real = RealFile::at(path).map_err(unwritable)?;
+        let real = RealFile::at(path).map_err(failed)?;
         self.refuse_taken(option, path, &real)?;
         if let Some(owned) = owned_by_content(&real.path) {
-            return Err(GuardError::taken(option, path, owned));
+            return Err(taken(option, path, owned));
         }
-        try_file(&real.path).map_err(unwritable)?;
+        try_file(&real.path).map_err(failed)?;
         let place = real.path.clone();
         let what = format!("the file of {option}");
         let file = GuardedFile { what, real };
@@ -195,7 +179,7 @@ impl Guard {
     }
 
     /// As [`Guard::output`]; may be a device, where nothing is overwritten.
-    pub(super) fn document(&mut self, option: &str, path: &Path) -> Result<PathBuf, GuardError> {
+    pub(super) fn document(&mut self, option: &str, path: &Path) -> Result<PathBuf, CliError> {
         let device = path.canonicalize().ok().filter(|path| is_device(path));
         match device {
             Some(device) => Ok(device),
@@ -204,9 +188,9 @@ impl Guard {
     }
 
     /// Takes `folder` for collected files, and makes it: after all other outputs, so that it takes no place of theirs.
-    pub(super) fn folder(&self, option: &str, folder: &Path) -> Result<(), GuardError> {
-        let unwritable = |why| GuardError::unwritable(option, folder, why);
-        let real = RealFile::at(folder).map_err(unwritable)?;
+    pub(super) fn folder(&self, option: &str, folder: &Path) -> Result<(), CliError> {
+        let failed = |why: io::Error| unwritable(option, folder, &why);
+        let real = RealFile::at(folder).map_err(failed)?;
         if !real.path.is_dir() {
             self.refuse_taken(option, folder, &real)?;
         }
@@ -214,11 +198,11 @@ impl Guard {
         if let Some(file) = self.files.iter().find(in_the_way) {
             let (what, place) = (&file.what, file.real.path.display());
             let other = format!("a folder in which {what} ({place}) has the place of a report");
-            return Err(GuardError::taken(option, folder, &other));
+            return Err(taken(option, folder, &other));
         }
         let any_file = folder.join(".monthend");
         let tried = make_folder(folder).and_then(|()| NewFile::begin(&any_file).map(drop));
-        tried.map_err(unwritable)
+        tried.map_err(failed)
     }
 
     /// Whether an output may be a collected file: it exists, and has a second link or lies where collected files do.
@@ -236,7 +220,7 @@ impl Guard {
         &self,
         ledger: &Ledger,
         ledger_folder: &Path,
-    ) -> Result<(), GuardError> {
+    ) -> Result<(), CliError> {
         // Only a file that exists can be one of them. Without a second link its name tells.
         for (option, output) in self.outputs.iter().filter(|(_, it)| it.there.is_some()) {
             let name = folded_name(&output.path);
@@ -248,23 +232,22 @@ impl Guard {
             let mut collected = ledger.rows().filter(|row| !row.collected.file.is_empty());
             if let Some(row) = collected.find(is_it) {
                 let other = format!("the collected file of {}", row.id());
-                return Err(GuardError::taken(option, &output.path, &other));
+                return Err(taken(option, &output.path, &other));
             }
         }
         Ok(())
     }
 
-    fn refuse_taken(&self, option: &str, path: &Path, real: &RealFile) -> Result<(), GuardError> {
-        let taken = |other: &str| GuardError::taken(option, path, other);
+    fn refuse_taken(&self, option: &str, path: &Path, real: &RealFile) -> Result<(), CliError> {
         for file in &self.files {
             if file.real.is_same(real) {
-                return Err(taken(&file.what));
+                return Err(taken(option, path, &file.what));
             }
             if file.real.is_above(real) || (real.is_above(&file.real) && !real.path.is_dir()) {
-                return Err(taken(&format!("in the way of {}", file.what)));
+                return Err(taken(option, path, &format!("in the way of {}", file.what)));
             }
             if file.what == LEDGER && is_place_of_rescued(&file.real.path, &real.path) {
-                return Err(taken("a rescued ledger"));
+                return Err(taken(option, path, "a rescued ledger"));
             }
         }
         Ok(())

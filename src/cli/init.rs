@@ -4,11 +4,11 @@ use chrono::Utc;
 
 use super::{
     args::InitArgs,
-    connection::{Connection, credentials},
+    connection::{Connection, ReadSession, credentials},
     context::Context,
     error::CliError,
     exit::Exit,
-    read_session::ReadSession,
+    guard::refusal,
     signals::Signals,
 };
 use crate::{
@@ -22,7 +22,15 @@ use crate::{
 
 pub(super) async fn init(args: &InitArgs) -> Result<Exit, CliError> {
     let signals = Signals::listen();
-    let failed = |why| CliError::NewManifest { path: args.file.clone(), why };
+    let failed = |why: io::Error| {
+        let path = args.file.display();
+        CliError::Usage(match why.kind() {
+            io::ErrorKind::AlreadyExists => {
+                format!("cannot write {path}: the file exists; choose another name")
+            }
+            _ => format!("cannot write {path}: {}", refusal(&why)),
+        })
+    };
     if args.file.symlink_metadata().is_ok() {
         // Before anybody is asked; a file that appears later is noticed below.
         return Err(failed(io::ErrorKind::AlreadyExists.into()));
@@ -49,7 +57,10 @@ async fn find(args: &InitArgs, signals: &Signals) -> Result<Found, CliError> {
     let connection = Connection::open(&mut context, credentials).await?;
     let server = ReadSession::begin(&connection, &context.settings, &ledger, signals);
     let found = signals.or(ask(&server.session)).await?.map_err(DiscoveryError::Read)?;
-    if found.active.is_empty() { Err(CliError::Nobody(Discover::Active)) } else { Ok(found) }
+    if found.active.is_empty() {
+        return Err(DiscoveryError::Nobody(Discover::Active).into());
+    }
+    Ok(found)
 }
 
 async fn ask(session: &Session<'_, HttpApi>) -> Result<Found, ReadError> {

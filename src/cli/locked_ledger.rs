@@ -3,9 +3,9 @@ use std::{cell::RefCell, path::Path};
 use chrono::{DateTime, Utc};
 use tracing::{info, warn};
 
-use super::{context::real_ledger, error::CliError};
+use super::error::CliError;
 use crate::{
-    ledger::{Ledger, LedgerFile, Lock, Pause},
+    ledger::{Ledger, LedgerFile, Lock, Pause, real_ledger},
     output::duration,
     sending::SessionEvent,
     text::system_says,
@@ -23,10 +23,7 @@ impl LockedLedger {
     pub(super) fn take(ledger: &Path) -> Result<Self, CliError> {
         let path = real_ledger(ledger)?;
         if let Some(folder) = missing_folder(&path) {
-            return Err(CliError::NoFolder {
-                ledger: ledger.to_owned(),
-                folder: folder.to_owned(),
-            });
+            return Err(no_folder(ledger, folder));
         }
         let (file, lock) = LedgerFile::hold(&path, Utc::now())?;
         Ok(LockedLedger { file, lock: RefCell::new(Some(lock)) })
@@ -65,6 +62,13 @@ impl LockedLedger {
             remember(lock, pause);
         }
     }
+}
+
+pub(super) fn no_folder(ledger: &Path, folder: &Path) -> CliError {
+    let (ledger, folder) = (ledger.display(), folder.display());
+    CliError::BadLedger(format!(
+        "the folder {folder} does not exist; make it, or put the ledger {ledger} elsewhere"
+    ))
 }
 
 /// The folder of the ledger, where it is missing.

@@ -8,11 +8,11 @@ use tracing::warn;
 
 use super::{
     args::MergeArgs,
-    context::{RepairNote, tell_repairs},
-    error::{CliError, chain},
+    error::{CliError, chain, of_ledger},
     exit::Exit,
     guard::{Guard, sandbox_state_of},
     missing_shares::MissingShares,
+    opened_ledger::{RepairNote, tell_repairs},
 };
 use crate::{
     collect::{located, spelled},
@@ -43,9 +43,7 @@ pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
             let place = parts.iter().position(|part| part.real == real);
             Some(place.ok_or_else(|| {
                 let name = preferred.display();
-                CliError::Unresolvable(format!(
-                    "--prefer {name}: it is none of the ledgers to merge"
-                ))
+                CliError::Usage(format!("--prefer {name}: it is none of the ledgers to merge"))
             })?)
         }
     };
@@ -121,7 +119,11 @@ fn all<T>(results: Vec<Result<T, LedgerError>>) -> Result<Vec<T>, CliError> {
             Err(e) => bad.push(e),
         }
     }
-    if bad.is_empty() { Ok(good) } else { Err(CliError::Ledgers(bad)) }
+    if bad.is_empty() {
+        return Ok(good);
+    }
+    let lines: Vec<String> = bad.iter().map(of_ledger).collect();
+    Err(CliError::BadLedger(lines.join("\n")))
 }
 
 fn find<'a>(locked: &'a mut [LedgerFile], real: &Path) -> Result<&'a mut LedgerFile, LedgerError> {

@@ -4,23 +4,21 @@ mod args;
 mod audit;
 mod candidates;
 mod check;
-mod collect;
 mod collection;
 mod command_line;
 mod connection;
 mod context;
 mod documents;
-mod drive;
 mod dry_run;
 mod environment;
 mod error;
 mod existing;
 mod exit;
 mod fault;
-mod finish;
 mod for_real;
 mod gone;
 mod guard;
+mod hints;
 mod init;
 mod locked_ledger;
 mod merge;
@@ -29,23 +27,15 @@ mod opened_ledger;
 mod outputs;
 mod plan;
 mod planning;
-mod read_session;
 mod report;
 mod rescue;
 mod resolve;
-mod resolve_target;
-mod results;
-mod retry;
 mod room;
-mod run;
 mod run_context;
 mod sandbox;
-mod schema;
 mod signals;
 mod status;
-mod to_combine;
-mod to_retry;
-mod warnings;
+mod work;
 
 use std::process::ExitCode;
 
@@ -56,6 +46,7 @@ use args::{Cli, Command};
 use command_line::CommandLine;
 use error::CliError;
 use exit::Exit;
+use work::{WorkCommand, work};
 
 use crate::{
     manifest::YEAR,
@@ -105,9 +96,9 @@ fn dispatch(cli: Cli, command_line: &CommandLine) -> Result<Exit, CliError> {
     let quiet = cli.quiet;
     match cli.command {
         Command::Plan(args) => run_async(plan::plan(&args)),
-        Command::Run(args) => run_async(run::command(&args, quiet, command_line)),
-        Command::Retry(args) => run_async(retry::command(&args, quiet, command_line)),
-        Command::Collect(args) => run_async(collect::command(&args, quiet, command_line)),
+        Command::Run(args) => run_async(work(WorkCommand::from(&args), quiet, command_line)),
+        Command::Retry(args) => run_async(work(WorkCommand::from(&args), quiet, command_line)),
+        Command::Collect(args) => run_async(work(WorkCommand::from(&args), quiet, command_line)),
         Command::Resolve(args) => run_async(resolve::resolve(&args, command_line)),
         Command::Merge(args) => run_async(merge::merge(&args)),
         Command::Audit(args) => run_async(audit::audit(&args, command_line)),
@@ -117,7 +108,7 @@ fn dispatch(cli: Cli, command_line: &CommandLine) -> Result<Exit, CliError> {
         // These talk to nobody and start nothing.
         Command::Status(args) => status::status(&args, command_line),
         Command::Report(args) => report::report(&args),
-        Command::Schema(args) => schema::schema(&args),
+        Command::Schema(args) => documents::schema(&args),
         Command::Completions(args) => documents::completions(&args),
         Command::Man(args) => documents::man(&args),
     }

@@ -1,19 +1,32 @@
-//! A ledger that is only read: that of a page, or an earlier one to compare with.
+//! A ledger that is only read, without the lock; and what is said about any ledger that is read.
 
 use std::path::{Path, PathBuf};
 
-use super::{
-    context::{RepairNote, real_ledger, tell_repairs},
-    error::CliError,
-    status::warn_where_refused,
-};
+use chrono::Utc;
+use tracing::warn;
+
+use super::error::CliError;
 use crate::{
     files::folder_of,
-    ledger::{Ledger, LedgerError, read_file_with_hash},
+    ledger::{
+        Ledger, LedgerError, LedgerRead, Lock, read_file, read_file_with_hash, real_ledger,
+        real_path, refuse_second_name, refuse_unmerged,
+    },
+    output::history::{self, Read},
+    text::system_says,
 };
 use request::ReportId;
 
-/// Read without the lock.
+/// A ledger that has to be there; what is odd about it is said. Gives its real path, too.
+pub(super) fn read_ledger(path: &Path) -> Result<(PathBuf, LedgerRead), CliError> {
+    let real = real_ledger(path)?;
+    let reading = read_file(&real)?.ok_or_else(|| LedgerError::Missing(path.to_owned()))?;
+    tell_repairs(path, &reading, RepairNote::Left);
+    warn_where_refused(path, Some(&reading.ledger));
+    Ok((real, reading))
+}
+
+/// The ledger of a page, or an earlier one to compare with.
 #[derive(Debug)]
 pub(super) struct OpenedLedger {
     pub(super) ledger: Ledger,
@@ -37,27 +50,98 @@ impl OpenedLedger {
             path: path.to_owned(),
             source,
         })?;
-        Ok(OpenedLedger {
-            ledger: reading.ledger,
-            path: folder.join(real.file_name().unwrap_or_default()),
-            folder,
-            sha256,
-        })
+        let path = folder.join(real.file_name().unwrap_or_default());
+        Ok(OpenedLedger { ledger: reading.ledger, path, folder, sha256 })
     }
 
     /// Both are of rehearsals, or both are real.
     pub(super) fn to_compare_with(path: &Path, is_rehearsal: bool) -> Result<Self, CliError> {
+        let name = path.display();
         let earlier = OpenedLedger::read(path).map_err(|error| match error {
-            CliError::Ledger(LedgerError::Missing(missing)) => CliError::NoEarlier(missing),
+            // No run would make it.
+            CliError::Ledger(LedgerError::Missing(_)) => CliError::BadLedger(format!(
+                "there is no ledger at {name} to compare with; is the path right?"
+            )),
             other => other,
         })?;
         let is_other = |id: &ReportId| id.is_from_sandbox() != is_rehearsal;
         if earlier.ledger.report_ids().any(is_other) {
-            return Err(CliError::Incomparable {
-                path: path.to_owned(),
-                holds: if is_rehearsal { "a real server" } else { "the sandbox" },
-            });
+            let holds = if is_rehearsal { "a real server" } else { "the sandbox" };
+            return Err(CliError::BadLedger(format!(
+                "{name} holds reports of {holds}: a rehearsal and real reports are not compared"
+            )));
         }
         Ok(earlier)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RepairNote {
+    Written,
+    /// For the next run to write.
+    Left,
+    /// An earlier ledger, which no run writes any more.
+    Past,
+}
+
+/// What a crash left of the ledger, and what a spreadsheet changed: a sentence for each.
+pub(super) fn repairs(ledger: &Path, reading: &LedgerRead, then: RepairNote) -> Vec<String> {
+    let ledger = ledger.display();
+    let (repaired, written) = match then {
+        RepairNote::Written => ("", ", and is written with commas and ISO dates again"),
+        RepairNote::Left => (
+            "; the next run repairs it",
+            ", and the next run writes it with commas and ISO dates again",
+        ),
+        RepairNote::Past => ("; the file is left as it is", ""),
+    };
+    let repairs = reading.repairs.iter();
+    let mut found: Vec<String> =
+        repairs.map(|repair| format!("{ledger}: {repair}{repaired}")).collect();
+    if !reading.spelling.is_own() {
+        let spelling = &reading.spelling;
+        found.push(format!("{ledger}: {spelling}; it is read all the same{written}"));
+    }
+    found
+}
+
+pub(super) fn tell(warnings: &[String]) {
+    for warning in warnings {
+        warn!("{warning}");
+    }
+}
+
+pub(super) fn tell_repairs(ledger: &Path, reading: &LedgerRead, then: RepairNote) {
+    tell(&repairs(ledger, reading, then));
+}
+
+/// `ledger` is the real path. A history that cannot be read is a warning, and empty.
+pub(super) fn history_of(ledger: &Path) -> Read {
+    let path = history::path_of(ledger);
+    history::read(&path).unwrap_or_else(|e| {
+        warn!("the history {} cannot be read ({})", path.display(), system_says(&e));
+        Read::default()
+    })
+}
+
+/// A run goes on: counts are of this moment, and a row in doubt may be in flight.
+pub(super) fn warn_of_run(ledger: &Path) {
+    if let Some(holder) = Lock::peek_holder(ledger, Utc::now()) {
+        warn!(
+            "{} is in use by {holder}: rows that are `sending` may be in flight, and no command that writes works before it has ended",
+            ledger.display()
+        );
+    }
+}
+
+/// A run would refuse the ledger at `path`, which has a second name or lacks what a rescued ledger holds. A command
+/// that only reads goes on.
+pub(super) fn warn_where_refused(path: &Path, ledger: Option<&Ledger>) {
+    let known = real_path(path).and_then(|path| {
+        refuse_second_name(&path)?;
+        refuse_unmerged(&path, ledger)
+    });
+    if let Err(e) = known {
+        warn!("{e}");
     }
 }

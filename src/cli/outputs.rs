@@ -11,21 +11,22 @@ use chrono::{DateTime, NaiveDate, Utc};
 use tracing::warn;
 
 use super::{
-    args::{CollectArgs, SummaryFormat, WorkArgs},
+    args::{Format, SummaryFormat},
     command_line::CommandLine,
-    context::{Context, real_ledger},
+    context::Context,
     error::CliError,
     exit::Exit,
     locked_ledger::LockedLedger,
+    work::{Asked, WorkCommand},
 };
 use crate::{
     collect::combined_files,
     files::{folder_of, old_name},
-    ledger::{Ledger, Row, read_file},
+    ledger::{Ledger, Row, read_file, real_ledger},
     manifest::Settings,
     output::{
         About, Document, DocumentKind, Ending, GithubActions, HistoryReporter, Progress, Reporter,
-        Reporters,
+        Reporters, View, console,
         history::{self, HistoryEvent, HistoryLine, RunStart, Selected},
     },
     plan::Selection,
@@ -56,48 +57,41 @@ enum FinalRows {
     Worked(Box<Finished>, RequestIds),
 }
 
-pub(super) struct OutputOptions<'a> {
-    pub(super) command: &'static str,
-    pub(super) common: &'a WorkArgs,
-    pub(super) selection: &'a Selection,
-    pub(super) quiet: bool,
-    pub(super) command_line: &'a CommandLine,
-    pub(super) as_of: Option<NaiveDate>,
-    /// Whether the manifest has relative periods.
-    pub(super) is_relative: bool,
-    pub(super) format: SummaryFormat,
-    /// None: it does not collect.
-    pub(super) collects: Option<&'a CollectArgs>,
-}
-
 impl Outputs {
     /// Makes all reporters but that of the history, which comes last, once the ledger is held ([`Outputs::begin`]).
     /// Refuses files that would overwrite others: exit code 2, before anything is sent.
-    pub(super) fn prepare(told: &OutputOptions<'_>, context: &Context) -> Result<Self, CliError> {
+    pub(super) fn prepare(
+        work: &WorkCommand<'_>,
+        (selection, plan): Asked<'_>,
+        context: &Context,
+        (quiet, command_line): (bool, &CommandLine),
+    ) -> Result<Self, CliError> {
+        let format = work.format.summary_format()?;
         let (manifest_path, manifest) = context.manifest.clone();
+        let as_of = plan.map(|_| work.calendar.as_of());
         let about = About {
-            command: told.command,
+            command: work.name(),
             manifest,
             manifest_path,
             manifest_sha256: context.origin.sha256.clone(),
             ledger: context.ledger.clone(),
-            as_of: told.as_of,
-            selection: selected(told.selection),
+            as_of,
+            selection: selected(selection),
             rehearsal: context.is_rehearsal(),
-            collects: told.collects.is_some(),
+            collects: work.collects,
             job_lines: context.origin.job_lines.clone(),
             began_at: Utc::now(),
         };
         let Settings { limits, retry, .. } = &context.settings;
-        let progress = Progress::new(told.quiet, limits, retry, told.common.grace);
+        let progress = Progress::new(quiet, limits, retry, work.common.grace);
         let mut readers: Vec<Box<dyn Reporter>> = vec![Box::new(progress)];
         let mut guard = context.guard()?;
-        let combined = told.collects.and_then(|how| how.combine.as_deref());
+        let combined = work.how.combine.as_deref().filter(|_| work.collects);
         for file in combined.into_iter().flat_map(combined_files) {
             guard.output("--combine", &file)?;
             guard.refuse("--combine", &old_name(&file))?;
         }
-        let outputs = &told.common.outputs;
+        let outputs = &work.common.outputs;
         for (option, kind, path) in [
             ("--junit", DocumentKind::Junit, &outputs.junit),
             ("--summary-json", DocumentKind::Summary, &outputs.summary_json),
@@ -114,11 +108,11 @@ impl Outputs {
         {
             guard.spare_collected(&reading.ledger, folder_of(&ledger))?;
         }
-        if let Some(how) = told.collects {
-            context.refuse_output_as_for_real(how.output.as_deref())?;
-            guard.folder("--output", &context.output(how.output.as_deref(), &ledger))?;
+        if work.collects {
+            let output = work.how.output.as_deref();
+            context.refuse_output_as_for_real(output)?;
+            guard.folder("--output", &context.output(output, &ledger))?;
         }
-        let format = told.format;
         if format == SummaryFormat::Json {
             readers.push(Box::new(Document::stdout(DocumentKind::Summary)));
         }
@@ -128,12 +122,14 @@ impl Outputs {
         }
         Ok(Outputs {
             readers: Reporters::new(readers),
-            command_line: told.command_line.clone(),
-            day_to_combine: told.as_of.filter(|_| told.is_relative && combined.is_some()),
+            command_line: command_line.clone(),
+            day_to_combine: as_of.filter(|_| {
+                combined.is_some() && plan.is_some_and(|manifest| manifest.is_relative)
+            }),
             about,
             format,
-            max_failures: told.common.outputs.max_failures,
-            history: !told.common.outputs.history.no_history,
+            max_failures: outputs.max_failures,
+            history: !outputs.history.no_history,
             base_url: OnceCell::new(),
             rows: RefCell::new(FinalRows::Unknown),
         })
@@ -230,4 +226,21 @@ fn selected(selection: &Selection) -> Selected {
         cause: causes.clone(),
         partition: partition.map(|partition| partition.to_string()),
     }
+}
+
+pub(super) fn show(view: &impl View, format: Format) -> Result<(), CliError> {
+    match format {
+        Format::Table => table(&view.table()),
+        Format::Csv => Ok(console::print_csv(|out| view.csv(out))?),
+        Format::Json => json(view.json()),
+    }
+}
+
+pub(super) fn table(text: &str) -> Result<(), CliError> {
+    console::print(text).map_err(CliError::Stdout)
+}
+
+pub(super) fn json(json: serde_json::Result<String>) -> Result<(), CliError> {
+    let json = json.map_err(|e| CliError::Stdout(io::Error::from(e)))?;
+    console::print_json(&json).map_err(CliError::Stdout)
 }

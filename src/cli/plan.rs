@@ -1,33 +1,33 @@
 use tracing::{error, warn};
 
 use super::{
-    args::{CalendarArgs, CollectArgs, ManifestArgs, PlanArgs, PlanFormat, SelectionArgs},
-    connection::{Connection, credentials},
-    context::{Context, RepairNote, real_ledger, tell_repairs},
-    dry_run::collecting,
+    args::{CalendarArgs, Format, PlanArgs},
+    connection::{Connection, ReadSession, credentials},
+    context::Context,
+    dry_run::{collecting, created_rows},
     error::CliError,
     exit::Exit,
-    gone::{TraceSearch, trace_of},
+    gone::{find_trace, trace_of},
     locked_ledger::missing_folder,
-    planning::Planning,
-    read_session::ReadSession,
-    results,
+    opened_ledger::{RepairNote, tell_repairs, warn_where_refused},
+    outputs::show,
+    planning::{Planning, discovered, tell_leftovers, warn_of_plan},
     signals::Signals,
-    status::warn_where_refused,
-    warnings::{tell_leftovers, warn_of_plan},
 };
 use crate::{
-    api::Api,
-    ledger::{State, read_file},
+    ledger::{read_file, real_ledger},
     manifest::{Discovered, Manifest},
     output::{PlanView, Would},
-    plan::Planned,
-    sending::{Session, discover},
+    plan::{Planned, Selection},
 };
 
 pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
-    let shown = show_run(&args.manifest, &args.calendar, &args.selection, args.format, None);
-    let has_warnings = shown.await?;
+    let signals = Signals::listen();
+    let selection = args.selection.selection()?;
+    let (context, manifest) =
+        Context::with_manifest(&args.manifest, &args.calendar, selection.partition)?;
+    let asked = (&selection, &manifest, &args.calendar);
+    let has_warnings = show_run(context, asked, (None, args.format), &signals).await?;
     if args.strict && has_warnings {
         error!("the plan has warnings, and --strict takes them for errors");
         return Ok(Exit::Usage);
@@ -35,91 +35,62 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
     Ok(Exit::Success)
 }
 
-/// Says whether it warned of anything. Writes nothing; asks only what `discover` needs. `collects`: none where nothing
-/// is collected.
+/// Says whether it warned of anything. Writes nothing; asks only what `discover` needs. `forced`: whether collecting
+/// overwrites files; none where nothing is collected.
 pub(super) async fn show_run(
-    manifest: &ManifestArgs,
-    calendar: &CalendarArgs,
-    selection: &SelectionArgs,
-    format: PlanFormat,
-    collects: Option<&CollectArgs>,
+    context: Context,
+    (selection, manifest, calendar): (&Selection, &Manifest, &CalendarArgs),
+    (forced, format): (Option<bool>, Format),
+    signals: &Signals,
 ) -> Result<bool, CliError> {
-    let signals = Signals::listen();
-    let selection = selection.selection()?;
-    let (context, manifest) = Context::with_manifest(manifest, calendar, selection.partition)?;
     let mut context = context.forgetful();
     context.tell_sandbox();
     context.refuse_as_for_real()?;
-    let ledger = real_ledger(&context.ledger)?;
-    if let Some(folder) = missing_folder(&ledger) {
+    let path = real_ledger(&context.ledger)?;
+    if let Some(folder) = missing_folder(&path) {
         let folder = folder.display();
         warn!(
             "the folder {folder} does not exist; make it before the run, whose ledger goes there"
         );
     }
-    let reading = read_file(&ledger)?;
-    let discovered = if !manifest.discovers().is_empty() {
+    let reading = read_file(&path)?;
+    let discovered = if manifest.discovers().is_empty() {
+        Discovered::new()
+    } else {
         let credentials = credentials(&context)?;
         let connection = Connection::open(&mut context, credentials).await?;
-        let server = ReadSession::begin(&connection, &context.settings, &ledger, &signals);
-        discovered(&server.session, &manifest, &signals).await?
-    } else {
-        Discovered::new()
+        let server = ReadSession::begin(&connection, &context.settings, &path, signals);
+        discovered(&server.session, manifest, signals).await?
     };
     let ledger_exists = reading.is_some();
     warn_where_refused(&context.ledger, reading.as_ref().map(|reading| &reading.ledger));
     let reading = reading.unwrap_or_default();
     tell_repairs(&context.ledger, &reading, RepairNote::Left);
-    let planning = Planning {
-        manifest: &manifest,
-        calendar,
-        selection: &selection,
-        ledger: &reading.ledger,
-        is_offline: false,
-    };
+    let ledger = &reading.ledger;
+    let planning = Planning { manifest, calendar, selection, ledger, is_offline: false };
     let (plan, ids) = planning.plan(&discovered)?;
-    let search = TraceSearch {
-        context: &context,
-        plan: &plan,
-        selected: &ids,
-        reading: &reading,
-        share: selection.partition,
-        output: None,
-    };
-    let trace = trace_of(&context.ledger).or_else(|| search.run());
+    let trace =
+        trace_of(&context.ledger).or_else(|| find_trace(&context, &reading, (&plan, &ids), None));
     if let Some(trace) = trace {
         trace.warn(&context.ledger);
     }
     let planned = plan.requests().iter();
     let selected: Vec<&Planned> = planned.filter(|planned| ids.contains(&planned.id)).collect();
-    let warnings = warn_of_plan(&manifest, &plan, calendar);
-    tell_leftovers(&reading.ledger, &plan);
+    let warnings = warn_of_plan(manifest, &plan, calendar);
+    tell_leftovers(ledger, &plan);
+    let collects =
+        forced.map(|forced| collecting(created_rows(ledger, &ids).into_iter(), &path, forced));
     let view = PlanView {
         name: &manifest.name,
         limits: &manifest.settings.limits,
-        would: Would {
-            command: "run",
-            collects: collects.map(|how| {
-                let rows = reading.ledger.rows().filter(|row| ids.contains(&row.key()));
-                let created = rows.filter(|row| matches!(row.state, State::Created(_)));
-                collecting(created, &ledger, how.force)
-            }),
-        },
+        would: Would { command: "run", collects },
         warnings: &warnings,
         plan: &plan,
         selected,
-        ledger: &reading.ledger,
+        ledger,
         ledger_path: context.ledger.display().to_string(),
         ledger_exists,
     };
-    results::show(&view, format)?;
+    show(&view, format)?;
     Ok(!warnings.is_empty())
-}
-
-pub(super) async fn discovered<A: Api>(
-    session: &Session<'_, A>,
-    manifest: &Manifest,
-    signals: &Signals,
-) -> Result<Discovered, CliError> {
-    Ok(signals.or(discover(session, manifest.discovers())).await??)
 }

@@ -12,9 +12,8 @@ use super::{
     context::ledger_of_manifest,
     error::CliError,
     exit::Exit,
-    guard::Guard,
-    opened_ledger::OpenedLedger,
-    status::history_of,
+    guard::{Guard, refusal},
+    opened_ledger::{OpenedLedger, history_of},
 };
 use crate::{
     audit::{Files, MaxDrop, Previous, Review},
@@ -30,7 +29,10 @@ use crate::{
 
 /// Reads only, without the lock; asks no server.
 pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
-    let failed = |why| CliError::Page { path: args.output.clone(), why };
+    let failed = |why: io::Error| {
+        let (path, why) = (args.output.display(), refusal(&why));
+        CliError::Usage(format!("cannot write the page {path}: {why}"))
+    };
     let (ledger_path, manifest) = if is_manifest(&args.ledger) {
         (
             ledger_of_manifest(&args.ledger, None, args.sandbox, None)?,

@@ -4,15 +4,16 @@ use chrono::Utc;
 use tracing::warn;
 
 use super::{
-    args::ResolveArgs,
+    args::{ManifestArgs, RehearsalArgs, ResolveArgs, is_manifest},
     candidates::{self, refuse_other_report},
     command_line::{CommandLine, LEDGER},
-    context::{Context, RepairNote, real_ledger, tell_repairs},
+    context::Context,
     error::CliError,
     exit::Exit,
+    hints::of_manifest,
     locked_ledger::LockedLedger,
+    opened_ledger::{RepairNote, tell_repairs},
     outputs::add_to_history,
-    resolve_target::{of_manifest, target_of},
 };
 use crate::{
     ledger::{Ledger, LedgerError, Row, RowIndex, State},
@@ -38,18 +39,15 @@ async fn decide(
 ) -> Result<Exit, CliError> {
     let mut context = target_of(args)?;
     context.tell_rehearsal();
+    context.require_ledger()?;
     let missing = || LedgerError::Missing(context.ledger.clone());
-    // Where there is no ledger, not even a lock is made.
-    if !real_ledger(&context.ledger)?.exists() {
-        return Err(missing().into());
-    }
     let mut locked = LockedLedger::take(&context.ledger)?;
     let reading = locked.file.reading.take().ok_or_else(missing)?;
     tell_repairs(&context.ledger, &reading, RepairNote::Written);
     let mut ledger = reading.into_ledger(&context.ledger)?;
     let place = open_row(&ledger, request, args).map_err(|why| {
         let resolve = command_line.next("resolve", LEDGER);
-        CliError::Unresolvable(format!("{why}. All rows to decide are listed by\n  {resolve}"))
+        CliError::Usage(format!("{why}. All rows to decide are listed by\n  {resolve}"))
     })?;
     // What the row itself names was seen in its lists: the server may show it wrongly, and a person may know better.
     let is_candidate = |id: &&ReportId| ledger.row(place).error().contains(id.as_str());
@@ -71,6 +69,22 @@ async fn decide(
         console::say(format!("\n{}:\n  {}\n", hint.why, hint.command));
     }
     Ok(Exit::Success)
+}
+
+/// Without a manifest the settings are the defaults.
+pub(super) fn target_of(args: &ResolveArgs) -> Result<Context, CliError> {
+    let share = args.share.partition()?;
+    if is_manifest(&args.place) {
+        return Context::with_settings(&args.manifest(), share);
+    }
+    match &args.named {
+        Some(named) => Err(CliError::two_ledgers(&args.place, named)),
+        None => Context::without_manifest(&ManifestArgs {
+            ledger: Some(args.place.clone()),
+            sandbox: RehearsalArgs::default(),
+            ..args.manifest()
+        }),
+    }
 }
 
 fn note(path: &Path, row: &Row, args: &ResolveArgs) {

@@ -1,51 +1,224 @@
-//! What a command that holds its ledger works with.
+//! What `run`, `retry` and `collect` work with while they hold their ledger.
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Duration};
 
 use chrono::Utc;
+use tokio::time::interval;
+use tracing::{error, info, warn};
 
 use super::{
-    args::WorkArgs, connection::Connection, context::Context, locked_ledger::LockedLedger,
+    args::SummaryFormat,
+    collection::Collection,
+    connection::Connection,
+    context::Context,
+    error::{CliError, stop_text},
+    exit::Exit,
+    hints::commands_for,
+    locked_ledger::LockedLedger,
     outputs::Outputs,
+    rescue::rescue,
+    room::{Room, room_for},
+    signals::Signals,
+    work::WorkCommand,
 };
 use crate::{
     api::HttpApi,
-    run::Event,
+    ledger::{Ledger, Row, RowIndex, State, real_ledger},
+    output::{Reporters, Summary, Workload, console},
+    plan::WorkList,
+    run::{Creates, Finished, Interrupt, OtherRuns, Run, RunInput},
     sending::{Session, SessionEvent},
+    text::count,
 };
+use request::RequestIds;
 
 pub(super) struct RunContext<'a> {
+    pub(super) work: &'a WorkCommand<'a>,
     pub(super) context: &'a Context,
     pub(super) locked: &'a LockedLedger,
-    pub(super) session: Session<'a, HttpApi>,
     pub(super) outputs: &'a Outputs,
+    pub(super) session: Session<'a, HttpApi>,
+    pub(super) signals: &'a Signals,
+    pub(super) interrupt: Interrupt,
 }
 
-impl<'a> RunContext<'a> {
-    /// Events go to the reporters, and announced pauses are kept next to the ledger at once.
-    pub(super) fn begin(
-        context: &'a Context,
-        connection: &'a Connection,
-        locked: &'a LockedLedger,
-        outputs: &'a Outputs,
-        common: &WorkArgs,
-    ) -> Self {
-        let server = &connection.server;
-        outputs.begin(context, locked);
-        if common.forget_pause {
-            locked.forget_pause(server);
-        }
-        let session = connection.session(&context.settings, locked.pause(server));
-        let session = session.telling(move |event: &SessionEvent| {
-            locked.note_pause(server, event);
-            outputs.readers.on_news(event, Utc::now());
-        });
-        RunContext { context, locked, session, outputs }
+/// How a command ended, for the summary and for `--combine`.
+pub(super) struct Ended {
+    pub(super) finished: Finished,
+    pub(super) exit: Exit,
+    pub(super) selected: RequestIds,
+    /// None: the selected ones.
+    pub(super) to_combine: Option<RequestIds>,
+    /// Rows that were left unfinished when the run began, and that the plan does not have.
+    pub(super) outside: RequestIds,
+}
+
+/// A session whose news go to the reporters. Announced pauses are kept next to the ledger at once.
+pub(super) fn session<'a>(
+    work: &WorkCommand<'_>,
+    context: &'a Context,
+    connection: &'a Connection,
+    locked: &'a LockedLedger,
+    outputs: &'a Outputs,
+) -> Session<'a, HttpApi> {
+    let server = &connection.server;
+    outputs.begin(context, locked);
+    if work.common.forget_pause {
+        locked.forget_pause(server);
+    }
+    let session = connection.session(&context.settings, locked.pause(server));
+    session.telling(move |event: &SessionEvent| {
+        locked.note_pause(server, event);
+        outputs.readers.on_news(event, Utc::now());
+    })
+}
+
+impl RunContext<'_> {
+    pub(super) fn tell_work(&self, work_list: &WorkList) {
+        let is_in_doubt = |place: &&RowIndex| {
+            let row = work_list.ledger.row(**place);
+            matches!(row.state, State::Sending { .. })
+        };
+        let to_look_up = work_list.work.iter().filter(is_in_doubt).count();
+        let workload = Workload {
+            to_send: work_list.work.len() - to_look_up,
+            to_look_up,
+            created: work_list.untouched.skipped,
+            adopted: work_list.untouched.adopted,
+            undecided: work_list.untouched.failed,
+        };
+        info!("{}", workload.line(&self.context.settings.limits));
     }
 
-    /// Where a run's events go.
-    pub(super) fn on_event(&self) -> Rc<dyn Fn(&Event) + 'a> {
-        let readers = &self.outputs.readers;
-        Rc::new(|event| readers.on_event(event))
+    pub(super) fn require_room(
+        &self,
+        ledger: &Ledger,
+        selected: &RequestIds,
+    ) -> Result<(), CliError> {
+        match room_for(&real_ledger(&self.context.ledger)?, ledger.len()) {
+            Room::Short(shortage) => {
+                self.outputs.waiting(ledger, selected);
+                Err(CliError::NoRoom(shortage))
+            }
+            Room::Enough { .. } | Room::Unknown => Ok(()),
+        }
+    }
+
+    /// Repairs the ledger on the disk, and drives a run of its rows to the end. `all`: the number of requests, selected
+    /// or not. `collection` collects the selected rows as they are created.
+    pub(super) async fn drive(
+        &self,
+        work_list: WorkList,
+        creates: Creates,
+        (all, selected): (usize, &RequestIds),
+        collection: Option<&Collection>,
+    ) -> Result<Finished, CliError> {
+        let WorkList { ledger, work, doubts, untouched: idle } = work_list;
+        let (locked, outputs, settings) = (self.locked, self.outputs, &self.context.settings);
+        if !work.is_empty() {
+            self.require_room(&ledger, selected)?;
+        }
+        let written = locked.write(&ledger).await;
+        let tried = written
+            .and_then(|()| if work.is_empty() { Ok(()) } else { Ok(locked.file.try_folder()?) });
+        tried.inspect_err(|_| outputs.waiting(&ledger, selected))?;
+        let input = RunInput {
+            session: &self.session,
+            disk: &locked.file.disk,
+            work,
+            doubts,
+            creates,
+            other_runs: if self.context.share().is_some() {
+                OtherRuns::Shares
+            } else {
+                OtherRuns::None
+            },
+            all,
+            idle,
+            max_failures: outputs.max_failures.map(|most| most.rows(selected.len())),
+            concurrency: settings.limits.concurrency.get(),
+            interrupt: self.interrupt.clone(),
+            on_event: Rc::new(|event| outputs.readers.on_event(event)),
+        };
+        let (run, new_reports) = Run::begin(ledger, input);
+        let collecting = async {
+            match collection {
+                Some(it) => it.collect(run.shared(), new_reports, selected, settings).await,
+                None => Vec::new(),
+            }
+        };
+        let mut finished = ticking(&outputs.readers, run.drive(collecting)).await;
+        if let Some(collection) = collection {
+            collection.count_uncollected(&mut finished, selected);
+        }
+        Ok(finished)
+    }
+
+    /// The summary, the combined files, and what the reporters are told at the end.
+    pub(super) fn finish(
+        &self,
+        ended: Ended,
+        collection: Option<&Collection>,
+    ) -> Result<Exit, CliError> {
+        let Ended { finished, exit, selected, to_combine, outside } = ended;
+        if let Some(collection) = collection {
+            collection.tell_elsewhere(&finished.ledger, &selected);
+        }
+        self.tell_end(&finished, &selected, &outside);
+        let to_combine = to_combine.as_ref().unwrap_or(&selected);
+        let combined = collection.map_or(Ok(()), |it| it.combine(&finished, to_combine));
+        self.outputs.worked(finished, selected);
+        combined.map(|()| exit)
+    }
+
+    fn tell_end(&self, finished: &Finished, selected: &RequestIds, outside: &RequestIds) {
+        let rows = || finished.ledger.rows();
+        let told: Vec<&Row> = rows().filter(|row| selected.contains(&row.key())).collect();
+        let is_left =
+            |row: &&Row| outside.contains(&row.key()) && !matches!(row.state, State::Created(_));
+        let commands = commands_for(self, &told);
+        let is_at_rest = (finished.unsaved.as_ref()).is_none_or(|unsaved| {
+            rescue(&self.locked.file.path, &finished.ledger, unsaved, Utc::now())
+        });
+        let summary = Summary {
+            finished,
+            selected: told,
+            outside: rows().filter(is_left).collect(),
+            ledger: &self.context.ledger,
+            limits: &self.context.settings.limits,
+            is_rehearsal: self.context.is_rehearsal(),
+            elapsed: self.outputs.elapsed(),
+            commands: &commands,
+            is_at_rest,
+        };
+        if let Some(cause) = finished.not_looked_up.first() {
+            warn!(
+                "{} in doubt could not be looked up ({}), and may have a report or not",
+                count(finished.not_looked_up.len(), "row"),
+                cause.text
+            );
+        }
+        if let Some(reason) = &finished.stop {
+            error!("{}", stop_text(reason));
+        }
+        if self.outputs.format == SummaryFormat::Table {
+            console::say(summary.text());
+        }
+    }
+}
+
+/// Does `work` while the reporters are told of the time.
+async fn ticking<T>(readers: &Reporters, work: impl Future<Output = T>) -> T {
+    let ticks = async {
+        let mut every = interval(Duration::from_millis(500));
+        loop {
+            every.tick().await;
+            readers.tick();
+        }
+    };
+    tokio::select! {
+        biased;
+        done = work => done,
+        () = ticks => unreachable!("ticks never end"),
     }
 }

@@ -1,27 +1,21 @@
 use std::path::Path;
 
-use chrono::Utc;
 use tracing::warn;
 
 use super::{
     args::{StatusArgs, SummaryFormat},
     command_line::{CommandLine, LEDGER},
-    context::{RepairNote, ledger_of, real_ledger, tell_repairs},
+    context::ledger_of,
     environment::variable,
     error::CliError,
     exit::Exit,
     gone::forgotten_of_history,
-    results,
+    opened_ledger::{history_of, read_ledger},
+    outputs::{json, show, table},
 };
 use crate::{
-    ledger::{
-        Ledger, LedgerError, Lock, Row, read_file, real_path, refuse_second_name, refuse_unmerged,
-    },
-    output::{
-        LifeView, StatusView,
-        history::{self, Read},
-    },
-    text::system_says,
+    ledger::{Ledger, Row},
+    output::{LifeView, StatusView},
 };
 use request::RequestId;
 
@@ -29,15 +23,12 @@ use request::RequestId;
 pub(super) fn status(args: &StatusArgs, command_line: &CommandLine) -> Result<Exit, CliError> {
     let selection = args.selection()?;
     let path = ledger_of(args, selection.partition)?;
-    let missing = || LedgerError::Missing(path.clone());
-    let reading = read_file(&real_ledger(&path)?)?.ok_or_else(missing)?;
-    tell_repairs(&path, &reading, RepairNote::Left);
-    warn_where_refused(&path, Some(&reading.ledger));
+    let (real, reading) = read_ledger(&path)?;
     if let Some(trace) = forgotten_of_history(&path, &reading) {
         trace.warn(&path);
     }
     if let Some(request_id) = args.history {
-        return history(args, &path, request_id, &reading.ledger);
+        return history(args, (&path, &real), request_id, &reading.ledger);
     }
     let rows: Vec<&Row> = selection.rows_of(&reading.ledger)?;
     let has_doubts = rows.iter().any(|row| row.state.is_in_doubt());
@@ -50,63 +41,32 @@ pub(super) fn status(args: &StatusArgs, command_line: &CommandLine) -> Result<Ex
             command_line.with("resolve", [path.display().to_string()])
         }
     });
-    results::show(&view, args.format())?;
+    show(&view, args.format())?;
     Ok(Exit::Success)
 }
 
 fn history(
     args: &StatusArgs,
-    path: &Path,
+    (path, real): (&Path, &Path),
     request_id: RequestId,
     ledger: &Ledger,
 ) -> Result<Exit, CliError> {
-    let format = args.life_format().ok_or(CliError::CsvOfLife)?;
+    let format = args.life_format()?;
     let Some(place) = ledger.place(request_id) else {
-        return Err(CliError::Unresolvable(format!(
+        return Err(CliError::Usage(format!(
             "{request_id}: no such request in {}",
             path.display()
         )));
     };
-    let known = history_of(&real_ledger(path)?);
+    let known = history_of(real);
     if known.unreadable > 0 {
         let (path, n) = (path.display(), known.unreadable);
         warn!("the history of {path}: lines that cannot be read and are left out: {n}");
     }
     let life = LifeView::new(ledger.row(place), &known.lines);
     match format {
-        SummaryFormat::Table => results::table(&life.text())?,
-        SummaryFormat::Json => results::json(life.json())?,
+        SummaryFormat::Table => table(&life.text())?,
+        SummaryFormat::Json => json(life.json())?,
     }
     Ok(Exit::Success)
-}
-
-/// `ledger` is the real path. A history that cannot be read is a warning, and empty.
-pub(super) fn history_of(ledger: &Path) -> Read {
-    let path = history::path_of(ledger);
-    history::read(&path).unwrap_or_else(|e| {
-        warn!("the history {} cannot be read ({})", path.display(), system_says(&e));
-        Read::default()
-    })
-}
-
-/// A run goes on: counts are of this moment, and a row in doubt may be in flight.
-pub(super) fn warn_of_run(ledger: &Path) {
-    if let Some(holder) = Lock::peek_holder(ledger, Utc::now()) {
-        warn!(
-            "{} is in use by {holder}: rows that are `sending` may be in flight, and no command that writes works before it has ended",
-            ledger.display()
-        );
-    }
-}
-
-/// A run would refuse the ledger at `path`, which has a second name or lacks what a rescued ledger holds. A command
-/// that only reads goes on.
-pub(super) fn warn_where_refused(path: &Path, ledger: Option<&Ledger>) {
-    let known = real_path(path).and_then(|path| {
-        refuse_second_name(&path)?;
-        refuse_unmerged(&path, ledger)
-    });
-    if let Err(e) = known {
-        warn!("{e}");
-    }
 }

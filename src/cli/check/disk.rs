@@ -11,17 +11,20 @@ use chrono::Utc;
 use crate::{
     cli::{
         command_line::CommandLine,
-        context::{Context, real_ledger},
+        context::Context,
         error::CliError,
         exit::Exit,
-        gone::{TraceSearch, trace_of},
+        gone::{find_trace, trace_of},
         guard::refusal,
         room::{Room, existing, room_for, size},
     },
     files::{folder_of, refuse_mounted, remedy, try_folder},
-    ledger::{LedgerRead, Lock, read_file, refuse_mixing, refuse_second_name, refuse_unmerged},
+    ledger::{
+        LedgerRead, Lock, read_file, real_ledger, refuse_mixing, refuse_second_name,
+        refuse_unmerged,
+    },
     output::{CheckItem, Checklist},
-    plan::{Partition, Plan},
+    plan::{Plan, Planned},
     text::system_says,
 };
 
@@ -105,24 +108,16 @@ fn usable(context: &Context, path: &Path, rows: Option<usize>) -> Result<String,
 pub(super) fn try_known(
     context: &Context,
     plan: &Plan,
-    (reading, share): (&LedgerRead, Option<Partition>),
+    reading: &LedgerRead,
     command_line: &CommandLine,
     report: &mut Checklist,
 ) {
     if trace_of(&context.ledger).is_some() {
         return; // it is said already
     }
-    let own =
-        plan.requests().iter().filter(|it| share.is_none_or(|share| share.holds(&it.request)));
-    let search = TraceSearch {
-        context,
-        plan,
-        selected: &own.map(|planned| planned.id).collect(),
-        reading,
-        share,
-        output: None,
-    };
-    let Some(trace) = search.run() else { return };
+    let is_own = |it: &&Planned| context.share().is_none_or(|share| share.holds(&it.request));
+    let own = plan.requests().iter().filter(is_own).map(|planned| planned.id).collect();
+    let Some(trace) = find_trace(context, reading, (plan, &own), None) else { return };
     let advice = match trace.merge(&context.ledger, command_line) {
         Some(merge) => format!("take them over: {merge}"),
         None => {

@@ -7,12 +7,12 @@ use hyper_util::client::proxy::matcher::Matcher;
 use crate::{
     api::{Api, Cause, ListQuery},
     cli::{
-        connection::{Connection, credentials},
-        context::{Context, real_ledger},
-        error::{CliError, chain, is_proxy, stop_text},
-        read_session::{ReadSession, limit_patience},
+        connection::{Connection, ReadSession, credentials, limit_patience},
+        context::Context,
+        error::{CliError, chain, is_proxy, nobody, read_error_text as text},
         signals::Signals,
     },
+    ledger::real_ledger,
     manifest::{BaseUrl, Discover, Discovered, Manifest},
     output::{CheckItem, Checklist, Coverage},
     plan::Plan,
@@ -248,7 +248,7 @@ fn plan(
             return None;
         };
         if listed.is_empty() {
-            report.not_ok(CheckItem::Plan, CliError::Nobody(which).to_string(), "");
+            report.not_ok(CheckItem::Plan, nobody(which), "");
             return None;
         }
         discovered.insert(which, listed.clone());
@@ -271,13 +271,6 @@ fn cause_of(error: &ReadError) -> Option<&Cause> {
 /// Not the API's answer: a page with a status of success, or a redirect.
 fn is_anothers(cause: &Cause) -> bool {
     matches!(cause.http_status, Some(200..=399)) && cause.code != "bad_response"
-}
-
-fn text(error: &ReadError) -> String {
-    match error {
-        ReadError::Failed(cause) => cause.text.clone(),
-        ReadError::Halted(halt) => stop_text(&halt.clone().into()),
-    }
 }
 
 fn advice(error: &ReadError, scope: &str) -> String {

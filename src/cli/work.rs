@@ -1,0 +1,328 @@
+//! `run`, `retry` and `collect`: from the ledger to the end of its rows, with a work list of their own each.
+
+use std::ops::ControlFlow;
+
+use tracing::info;
+
+use super::{
+    args::{
+        CalendarArgs, CollectArgs, CollectCommandArgs, OnExisting, RetryArgs, RunArgs, WorkArgs,
+        WorkFormatArgs,
+    },
+    collection::{Collection, requests_to_combine},
+    command_line::CommandLine,
+    connection::{Connection, credentials},
+    context::Context,
+    dry_run::{dry_run, give_up_failed, tell_nothing_to_do},
+    error::CliError,
+    existing::take_existing,
+    exit::Exit,
+    gone::{find_trace, trace_of},
+    locked_ledger::LockedLedger,
+    opened_ledger::{RepairNote, repairs, tell},
+    outputs::Outputs,
+    planning::{Planning, discovered, tell_leftovers, warn_of_plan},
+    run_context::{Ended, RunContext, session},
+    signals::Signals,
+};
+use crate::{
+    ledger::{Ledger, LedgerError, LedgerRead, Row, State},
+    manifest::Manifest,
+    plan::{Plan, Selection, WorkList},
+    run::{Creates, EventKind},
+};
+use request::{RequestId, RequestIds};
+
+/// One of the three commands, as it was typed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WorkCommand<'a> {
+    pub(super) mode: Mode,
+    pub(super) common: &'a WorkArgs,
+    pub(super) calendar: &'a CalendarArgs,
+    pub(super) format: &'a WorkFormatArgs,
+    pub(super) collects: bool,
+    pub(super) how: &'a CollectArgs,
+    causes: &'a [String],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Run { existing: Option<OnExisting> },
+    Retry { recreate_failed: bool },
+    Collect,
+}
+
+impl<'a> From<&'a RunArgs> for WorkCommand<'a> {
+    fn from(args: &'a RunArgs) -> Self {
+        WorkCommand {
+            mode: Mode::Run { existing: args.existing },
+            common: &args.common,
+            calendar: &args.calendar,
+            format: &args.format,
+            collects: args.and_collect.collect,
+            how: &args.and_collect.how,
+            causes: &[],
+        }
+    }
+}
+
+impl<'a> From<&'a RetryArgs> for WorkCommand<'a> {
+    fn from(args: &'a RetryArgs) -> Self {
+        WorkCommand {
+            mode: Mode::Retry { recreate_failed: args.recreate_failed },
+            common: &args.common,
+            calendar: &args.calendar,
+            format: &args.format,
+            collects: args.and_collect.collect,
+            how: &args.and_collect.how,
+            causes: &args.cause.cause,
+        }
+    }
+}
+
+impl<'a> From<&'a CollectCommandArgs> for WorkCommand<'a> {
+    fn from(args: &'a CollectCommandArgs) -> Self {
+        WorkCommand {
+            mode: Mode::Collect,
+            common: &args.common,
+            calendar: &args.calendar,
+            format: &args.format,
+            collects: true,
+            how: &args.collect,
+            causes: &[],
+        }
+    }
+}
+
+impl WorkCommand<'_> {
+    pub(super) fn name(&self) -> &'static str {
+        match self.mode {
+            Mode::Run { .. } => "run",
+            Mode::Retry { .. } => "retry",
+            Mode::Collect => "collect",
+        }
+    }
+
+    fn selection(&self) -> Result<Selection, CliError> {
+        let selection = self.common.selection.selection()?;
+        Ok(Selection { causes: self.causes.to_vec(), ..selection })
+    }
+
+    /// With the whole manifest for `run`, and where files are combined: those of the requests that `run` would take.
+    fn context(&self, selection: &Selection) -> Result<(Context, Option<Manifest>), CliError> {
+        let (args, share) = (&self.common.manifest, selection.partition);
+        let combines = self.collects && self.how.combine.is_some();
+        if combines || matches!(self.mode, Mode::Run { .. }) {
+            let (context, manifest) = Context::with_manifest(args, self.calendar, share)?;
+            Ok((context, Some(manifest)))
+        } else {
+            Ok((Context::with_settings(args, share)?, None))
+        }
+    }
+}
+
+/// What the command is about: the selection, and the manifest where it was read.
+pub(super) type Asked<'a> = (&'a Selection, Option<&'a Manifest>);
+
+/// The rows to drive, and what is said at the end.
+struct Prepared {
+    work_list: WorkList,
+    creates: Creates,
+    /// The number of requests, selected or not.
+    all: usize,
+    selected: RequestIds,
+    to_combine: Option<RequestIds>,
+    outside: RequestIds,
+}
+
+pub(super) async fn work(
+    work: WorkCommand<'_>,
+    quiet: bool,
+    command_line: &CommandLine,
+) -> Result<Exit, CliError> {
+    // Whatever is wrong with settings and credentials is found before the ledger is touched.
+    let signals = Signals::listen();
+    let selection = work.selection()?;
+    let (context, manifest) = work.context(&selection)?;
+    let asked = (&selection, manifest.as_ref());
+    if work.format.dry_run {
+        return dry_run(&work, context, asked, &signals).await;
+    }
+    let outputs = Outputs::prepare(&work, asked, &context, (quiet, command_line))?;
+    let result = execute(&work, asked, context, &signals, &outputs).await;
+    outputs.end(result)
+}
+
+async fn execute(
+    work: &WorkCommand<'_>,
+    asked: Asked<'_>,
+    mut context: Context,
+    signals: &Signals,
+    outputs: &Outputs,
+) -> Result<Exit, CliError> {
+    let credentials = credentials(&context)?;
+    context.refuse_as_for_real()?;
+    if work.mode == Mode::Collect {
+        context.require_ledger()?;
+    }
+    let mut locked = LockedLedger::take(&context.ledger)?;
+    locked.file.refuse_mixing(context.is_rehearsal())?;
+    let reading = locked.file.reading.take();
+    let is_new = reading.is_none();
+    match work.mode {
+        Mode::Run { existing: None } => refuse_gone(&context)?,
+        Mode::Run { existing: Some(_) } => {}
+        Mode::Retry { .. } | Mode::Collect if is_new => {
+            return Err(LedgerError::Missing(context.ledger.clone()).into());
+        }
+        Mode::Retry { .. } | Mode::Collect => {}
+    }
+    let mut reading = reading.unwrap_or_default();
+    let repairs = repairs(&context.ledger, &reading, RepairNote::Written);
+    if work.mode == Mode::Collect {
+        asked.0.of_ledger(&reading.ledger)?;
+        let ledger = reading.into_ledger(&context.ledger)?;
+        reading = LedgerRead { ledger, ..LedgerRead::default() };
+    }
+    let collection =
+        work.collects.then(|| Collection::prepare(work.how, &context, &locked)).transpose()?;
+
+    context.tell_server();
+    let connection = Connection::open(&mut context, credentials).await?;
+    let run = RunContext {
+        work,
+        context: &context,
+        locked: &locked,
+        outputs,
+        session: session(work, &context, &connection, &locked, outputs),
+        signals,
+        interrupt: signals.interrupt_in_order(work.common.grace),
+    };
+    let prepared = match work.mode {
+        Mode::Run { existing } => {
+            match to_run(&run, asked, (reading, is_new, &repairs), existing).await? {
+                ControlFlow::Continue(prepared) => prepared,
+                ControlFlow::Break(exit) => return Ok(exit),
+            }
+        }
+        Mode::Retry { recreate_failed } => {
+            to_retry(&run, asked, (reading, &repairs), recreate_failed).await?
+        }
+        Mode::Collect => {
+            tell(&repairs);
+            let to_combine = requests_to_combine(&run, asked, &reading.ledger).await?;
+            let (all, selected) = (reading.ledger.len(), asked.0.of_ledger(&reading.ledger)?);
+            let work_list = WorkList::to_collect(reading.ledger, &selected);
+            let outside = RequestIds::default();
+            Prepared { work_list, creates: Creates::None, all, selected, to_combine, outside }
+        }
+    };
+    let Prepared { work_list, creates, all, selected, to_combine, outside } = prepared;
+    let finished = run.drive(work_list, creates, (all, &selected), collection.as_ref()).await?;
+
+    // For `collect`, a planned request that the ledger lacks is not collected either.
+    let is_in_ledger = |id: &RequestId| finished.ledger.get(*id).is_some();
+    let lacks = to_combine.iter().flatten().any(|id| !is_in_ledger(id));
+    let exit = match work.mode {
+        Mode::Run { .. } | Mode::Retry { .. } => Exit::of_run(&finished),
+        Mode::Collect => match Exit::of_collecting(&finished) {
+            Exit::Success if lacks => Exit::Failures,
+            exit => exit,
+        },
+    };
+    run.finish(Ended { finished, exit, selected, to_combine, outside }, collection.as_ref())
+}
+
+/// Refuses to begin where a ledger was before, and nobody said what to do about its reports.
+fn refuse_gone(context: &Context) -> Result<(), CliError> {
+    context.refuse_gone_for_real()?;
+    match trace_of(&context.ledger) {
+        Some(trace) => Err(CliError::Gone { ledger: context.ledger.clone(), trace }),
+        None => Ok(()),
+    }
+}
+
+/// Every selected request of the plan that is not created; of rows that are there on the server already, what
+/// `--existing` says.
+async fn to_run(
+    run: &RunContext<'_>,
+    (selection, manifest): Asked<'_>,
+    (reading, is_new, repairs): (LedgerRead, bool, &[String]),
+    existing: Option<OnExisting>,
+) -> Result<ControlFlow<Exit, Prepared>, CliError> {
+    let Some(manifest) = manifest else { unreachable!("`run` reads the manifest") };
+    let (context, calendar) = (run.context, run.work.calendar);
+    let discovered = discovered(&run.session, manifest, run.signals).await?;
+    let ledger = &reading.ledger;
+    let planning = Planning { manifest, calendar, selection, ledger, is_offline: false };
+    let (plan, selected) = planning.plan(&discovered)?;
+    if existing.is_none() {
+        let output = run.work.how.output.as_deref();
+        if let Some(trace) = find_trace(context, &reading, (&plan, &selected), output) {
+            trace.refuse(&context.ledger)?;
+        }
+    }
+    let work_list = WorkList::to_run(reading, &plan, &selected);
+    if let Ok(work_list) = &work_list {
+        run.tell_work(work_list);
+    }
+    if is_new {
+        let path = context.ledger.display();
+        info!("no ledger at {path}: this run starts a new one");
+    }
+    tell(repairs);
+    let mut work_list = work_list.map_err(|e| context.torn_line(&e))?;
+    warn_of_plan(manifest, &plan, calendar);
+    tell_leftovers(&work_list.ledger, &plan);
+    let all = plan.requests().len();
+    if let Some(on_existing @ (OnExisting::Adopt | OnExisting::Stop)) = existing {
+        let settled = take_existing(run, work_list, (&plan, &selected), on_existing).await?;
+        work_list = match settled {
+            ControlFlow::Continue(work_list) => work_list,
+            ControlFlow::Break(exit) => return Ok(ControlFlow::Break(exit)),
+        };
+    }
+    let outside = left_outside(&work_list.ledger, &plan);
+    let (creates, to_combine) = (Creates::All, None);
+    Ok(ControlFlow::Continue(Prepared { work_list, creates, all, selected, to_combine, outside }))
+}
+
+/// Unfinished rows that the plan does not have: planned rows stand before all others.
+fn left_outside(ledger: &Ledger, plan: &Plan) -> RequestIds {
+    let planned = plan.requests().iter().map(|planned| planned.id);
+    let others = ledger.rows().skip(planned.filter(|id| ledger.place(*id).is_some()).count());
+    let unfinished = others.filter(|row| !matches!(row.state, State::Created(_)));
+    unfinished.map(Row::key).collect()
+}
+
+/// The ledger's selected rows that are not created; the manifest's jobs are not looked at.
+async fn to_retry(
+    run: &RunContext<'_>,
+    asked: Asked<'_>,
+    (mut reading, repairs): (LedgerRead, &[String]),
+    recreate_failed: bool,
+) -> Result<Prepared, CliError> {
+    let context = run.context;
+    let selected = asked.0.of_ledger(&reading.ledger)?;
+    let plan = Plan::of_rows(reading.ledger.rows());
+    if let Some(trace) = find_trace(context, &reading, (&plan, &selected), None) {
+        trace.refuse(&context.ledger)?;
+    }
+    drop(plan);
+    if recreate_failed {
+        give_up_failed(&mut reading.ledger, &selected, |row, now| {
+            run.outputs.readers.tell(EventKind::GivenUp(row.clone()), now);
+        });
+    }
+    let work_list = WorkList::to_retry(reading, &selected);
+    if let Ok(work_list) = &work_list {
+        tell_nothing_to_do(work_list);
+        run.tell_work(work_list);
+    }
+    tell(repairs);
+    let work_list = work_list.map_err(|e| context.torn_line(&e))?;
+    let to_combine = requests_to_combine(run, asked, &work_list.ledger).await?;
+    let (creates, outside) = (Creates::All, RequestIds::default());
+    let all = work_list.ledger.len();
+    Ok(Prepared { work_list, creates, all, selected, to_combine, outside })
+}
