@@ -9,7 +9,7 @@ use clap_complete::Shell;
 
 pub(super) use common::*;
 
-use super::error::CliError;
+use super::CliError;
 use crate::{
     manifest::BaseUrl,
     output::{

@@ -3,20 +3,10 @@ use std::{path::Path, sync::Arc};
 use tracing::{info, warn};
 
 use super::{
-    args::{AuditArgs, Format},
-    command_line::CommandLine,
-    connection::{Connection, ReadSession, credentials},
-    context::Context,
-    error::CliError,
-    exit::Exit,
-    gone::{find_trace, forgotten_of_history, trace_of},
-    hints::after_audit,
-    opened_ledger::{
-        OpenedLedger, RepairNote, history_of, tell_repairs, warn_of_run, warn_where_refused,
-    },
-    outputs::show,
-    planning::{Planning, discovered, named_rows, relabelled},
-    signals::Signals,
+    AuditArgs, CliError, CommandLine, Connection, Context, Exit, Format, OpenedLedger, Planning,
+    ReadSession, RepairNote, Signals, after_audit, credentials, discovered, find_trace,
+    forgotten_of_history, history_of, named_rows, print_view, relabelled, tell_repairs, trace_of,
+    warn_of_run, warn_where_refused,
 };
 use crate::{
     api::HttpApi,
@@ -166,7 +156,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
     if args.format == Format::Csv {
         notes.iter().for_each(|note| info!("{note}"));
     }
-    show(&view, args.format)?;
+    print_view(&view, args.format)?;
     Ok(exit)
 }
 

@@ -7,18 +7,9 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tracing::{info, warn};
 
 use super::{
-    args::{ResolveArgs, is_manifest},
-    command_line::{CommandLine, LEDGER},
-    connection::{Connection, ReadSession, credentials, credentials_of_sandbox, limit_patience},
-    context::Context,
-    environment::variable,
-    error::{CliError, read_error_text},
-    exit::Exit,
-    hints::of_manifest,
-    opened_ledger::{history_of, read_ledger, warn_of_run},
-    outputs::table,
-    resolve::target_of,
-    signals::Signals,
+    CliError, CommandLine, Connection, Context, Exit, LEDGER, ReadSession, ResolveArgs, Signals,
+    credentials, credentials_of_sandbox, history_of, is_manifest, limit_patience, of_manifest,
+    print_table, read_error_text, read_ledger, target_of, variable, warn_of_run,
 };
 use crate::{
     api::HttpApi,
@@ -68,7 +59,7 @@ pub(super) async fn list(args: &ResolveArgs, command_line: &CommandLine) -> Resu
         look_up: of_manifest("retry", args, &context, command_line),
     };
     let name = context.ledger.display().to_string();
-    table(&decisions(&name, &rows, &commands))?;
+    print_table(&decisions(&name, &rows, &commands))?;
     Ok(Exit::Success)
 }
 

@@ -4,13 +4,8 @@ mod disk;
 mod server;
 
 use super::{
-    args::{CheckArgs, SummaryFormat},
-    command_line::CommandLine,
-    context::Context,
-    error::CliError,
-    exit::Exit,
-    outputs::{json, table},
-    signals::Signals,
+    CheckArgs, CliError, CommandLine, Context, Exit, Signals, SummaryFormat, print_json,
+    print_table,
 };
 use crate::{
     manifest::Manifest,
@@ -33,8 +28,8 @@ pub(super) async fn check(args: &CheckArgs, command_line: &CommandLine) -> Resul
         }
     }
     match args.format() {
-        SummaryFormat::Table => table(&report.table())?,
-        SummaryFormat::Json => json(report.json())?,
+        SummaryFormat::Table => print_table(&report.table())?,
+        SummaryFormat::Json => print_json(report.json())?,
     }
     Ok(match report.exit_code() {
         0 => Exit::Success,

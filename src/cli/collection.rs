@@ -9,15 +9,8 @@ use std::{
 use tracing::{info, warn};
 
 use super::{
-    args::CollectArgs,
-    context::Context,
-    dry_run::created_rows,
-    error::CliError,
-    locked_ledger::LockedLedger,
-    opened_ledger::history_of,
-    planning::{discovered, named_rows},
-    run_context::RunContext,
-    work::Asked,
+    Asked, CliError, CollectArgs, Context, LockedLedger, RunContext, created_rows, discovered,
+    history_of, named_rows,
 };
 use crate::{
     api::HttpApi,

@@ -50,7 +50,7 @@ pub(super) const LEDGER: &[&str] = WHERE.split_at(7).0;
 
 impl CommandLine {
     pub(super) fn new(matches: ArgMatches) -> Self {
-        let mut words = env::args_os().map(|word| quoted(&word));
+        let mut words = env::args_os().map(|word| quoted_word(&word));
         CommandLine {
             program: words.next().unwrap_or_else(|| "monthend".to_owned()),
             arguments: words.collect(),
@@ -132,7 +132,8 @@ impl CommandLine {
         let narrow = arguments.filter(|argument| is_narrow(argument.get_id().as_str()));
         let variables = narrow.filter_map(|argument| argument.get_env());
         let set = variables.filter_map(|name| Some((name, env::var_os(name)?)));
-        set.map(|(name, value)| format!("{}={}", name.to_string_lossy(), quoted(&value))).collect()
+        set.map(|(name, value)| format!("{}={}", name.to_string_lossy(), quoted_word(&value)))
+            .collect()
     }
 
     /// The run that makes the missing ledger; none where it is no manifest's ledger.
@@ -178,12 +179,12 @@ impl CommandLine {
         arguments: impl IntoIterator<Item = String>,
     ) -> String {
         let words = [self.program.clone(), command.to_owned()];
-        let arguments = arguments.into_iter().map(|word| quoted(OsStr::new(&word)));
+        let arguments = arguments.into_iter().map(|word| quoted_word(OsStr::new(&word)));
         words.into_iter().chain(arguments).collect::<Vec<_>>().join(" ")
     }
 
     pub(super) fn word(path: &std::path::Path) -> String {
-        quoted(path.as_os_str())
+        quoted_word(path.as_os_str())
     }
 
     /// Another command on the same, with those of the options `kept` that were typed.
@@ -215,12 +216,12 @@ impl CommandLine {
 
 /// With `=`, since a value may begin as an option does.
 fn option(long: &str, value: &OsStr) -> String {
-    let value = quoted(value);
+    let value = quoted_word(value);
     let between = if value.starts_with('-') { "=" } else { " " };
     format!("--{long}{between}{value}")
 }
 
-pub(super) fn quoted(word: &OsStr) -> String {
+pub(super) fn quoted_word(word: &OsStr) -> String {
     let word = word.to_string_lossy();
     match word.split_once('=') {
         Some((option, value)) if option.starts_with("--") => {
@@ -238,7 +239,7 @@ mod tests {
         let all = [&["monthend"], arguments].concat();
         CommandLine {
             program: "monthend".to_owned(),
-            arguments: arguments.iter().map(|word| quoted(OsStr::new(word))).collect(),
+            arguments: arguments.iter().map(|word| quoted_word(OsStr::new(word))).collect(),
             matches: Cli::command().try_get_matches_from(all).unwrap(),
         }
     }

@@ -5,12 +5,7 @@ use std::{cell::RefCell, env, ffi::OsString, num::NonZeroU32, path::Path, rc::Rc
 use chrono::{DateTime, Utc};
 use tracing::info;
 
-use super::{
-    context::Context,
-    error::CliError,
-    locked_ledger::{announced, remember},
-    signals::Signals,
-};
+use super::{CliError, Context, Signals, announced_pause, remember_pause};
 use crate::{
     api::{Credentials, HttpApi, Token},
     ledger::{Lock, Pause},
@@ -135,7 +130,7 @@ impl<'a> ReadSession<'a> {
         let latest = Rc::clone(&pause);
         let known = Lock::peek_pause(ledger, server, Utc::now());
         let session = connection.session(settings, known).telling(move |event| {
-            if let Some(new) = announced(server, event) {
+            if let Some(new) = announced_pause(server, event) {
                 latest.replace(Some(new));
             }
         });
@@ -150,7 +145,7 @@ impl Drop for ReadSession<'_> {
         if let Some(pause) = self.pause.take()
             && let Ok(mut lock) = Lock::take(self.ledger, Utc::now())
         {
-            remember(&mut lock, pause);
+            remember_pause(&mut lock, pause);
             lock.release(Utc::now());
         }
     }

@@ -5,10 +5,8 @@ use std::path::{Path, PathBuf};
 use tracing::info;
 
 use super::{
-    args::{CalendarArgs, ManifestArgs, StatusArgs, is_manifest},
-    environment::variable,
-    error::CliError,
-    guard::{Guard, sandbox_state_of},
+    CalendarArgs, CliError, Guard, ManifestArgs, StatusArgs, is_manifest, sandbox_state_of,
+    variable,
 };
 use crate::{
     files::{companion, read_regular, with_end},

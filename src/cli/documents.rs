@@ -3,12 +3,7 @@
 use clap::CommandFactory as _;
 use serde_json::Value;
 
-use super::{
-    args::{Cli, CompletionsArgs, ManArgs, SchemaArgs, SchemaKind},
-    error::CliError,
-    exit::Exit,
-    outputs,
-};
+use super::{Cli, CliError, CompletionsArgs, Exit, ManArgs, SchemaArgs, SchemaKind, print_json};
 use crate::{
     ledger, manifest,
     output::{
@@ -33,7 +28,7 @@ pub(super) fn man(args: &ManArgs) -> Result<Exit, CliError> {
 
 pub(super) fn schema(args: &SchemaArgs) -> Result<Exit, CliError> {
     let text = serde_json::to_string_pretty(&schema_named(args.which));
-    outputs::json(text.map(|text| text + "\n"))?;
+    print_json(text.map(|text| text + "\n"))?;
     Ok(Exit::Success)
 }
 

@@ -6,14 +6,8 @@ use chrono::{DateTime, Utc};
 use tracing::info;
 
 use super::{
-    context::Context,
-    error::CliError,
-    exit::Exit,
-    opened_ledger::{history_of, read_ledger},
-    outputs::show,
-    plan::show_run,
-    signals::Signals,
-    work::{Asked, Mode, WorkCommand},
+    Asked, CliError, Context, Exit, Mode, Signals, WorkCommand, history_of, print_view,
+    read_ledger, show_run,
 };
 use crate::{
     collect::hash_of,
@@ -74,7 +68,7 @@ pub(super) async fn dry_run(
                 ledger_path: context.ledger.display().to_string(),
                 ledger_exists: true,
             };
-            show(&view, format)?;
+            print_view(&view, format)?;
         }
     }
     info!("a dry run: nothing was sent or written");

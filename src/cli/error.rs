@@ -8,12 +8,7 @@ use chrono::NaiveDate;
 use tracing::error;
 
 use super::{
-    args::is_manifest,
-    command_line::CommandLine,
-    exit::Exit,
-    gone::{LedgerTrace, files_of, shares_of, trace_of},
-    guard::refusal,
-    room::Shortage,
+    CommandLine, Exit, LedgerTrace, Shortage, files_of, is_manifest, refusal, shares_of, trace_of,
 };
 use crate::{
     api::{Cause, CredentialsError, HttpApiError},

@@ -5,13 +5,7 @@ use std::{collections::HashSet, ops::ControlFlow};
 use chrono::Utc;
 use tracing::info;
 
-use super::{
-    args::{OnExisting, SummaryFormat},
-    command_line::{CALENDAR, WHERE},
-    error::CliError,
-    exit::Exit,
-    run_context::{Ended, RunContext},
-};
+use super::{CALENDAR, CliError, Ended, Exit, OnExisting, RunContext, SummaryFormat, WHERE};
 use crate::{
     api::Listed,
     inventory::{Evidence, Existing, Inventory},

@@ -8,7 +8,7 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use super::{args::Cli, environment};
+use super::{Cli, environment};
 use crate::run::{Finished, Signal, StopReason};
 use crate::{output::console, text::without_user};
 

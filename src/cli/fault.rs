@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use super::exit::Exit;
+use super::Exit;
 use crate::{output::console, text::one_line};
 
 /// Pipes for files, connections and what waits for them, on top of what is open at the start.

@@ -3,14 +3,7 @@
 
 use std::{io, path::Path};
 
-use super::{
-    context::Context,
-    error::CliError,
-    gone::trace_of,
-    guard::Guard,
-    locked_ledger::{missing_folder, no_folder},
-    room::existing,
-};
+use super::{CliError, Context, Guard, missing_folder, nearest_folder, no_folder, trace_of};
 use crate::ledger::{read_file, real_ledger, refuse_mixing, refuse_unmerged};
 
 impl Context {
@@ -49,7 +42,7 @@ impl Context {
         let Some(path) = self.output_for_real(option) else {
             return Ok(());
         };
-        if existing(&path).is_dir() {
+        if nearest_folder(&path).is_dir() {
             return Ok(());
         }
         let why = io::Error::from(io::ErrorKind::NotADirectory);

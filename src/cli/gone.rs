@@ -10,12 +10,7 @@ use std::{
 
 use tracing::warn;
 
-use super::{
-    command_line::CommandLine,
-    context::{Context, reports_of},
-    error::CliError,
-    hints::manifest_next_to,
-};
+use super::{CliError, CommandLine, Context, manifest_next_to, reports_of};
 use crate::{
     collect::Names,
     files::{folder_of, read_first_line},

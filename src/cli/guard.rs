@@ -11,7 +11,7 @@ use std::{
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::{environment::variable, error::CliError};
+use super::{CliError, variable};
 use crate::{
     collect::is_collected_place,
     files::{NewFile, folder_of, is_device, make_folder, read_first_line, with_end},

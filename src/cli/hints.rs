@@ -5,10 +5,8 @@ use std::{collections::BTreeSet, fs, path::Path};
 use chrono::NaiveDate;
 
 use super::{
-    args::{ManifestArgs, ResolveArgs, is_manifest},
-    command_line::{CALENDAR, CommandLine, LEDGER, WHERE, quoted},
-    context::Context,
-    run_context::RunContext,
+    CALENDAR, CommandLine, Context, LEDGER, ManifestArgs, ResolveArgs, RunContext, WHERE,
+    is_manifest, quoted_word,
 };
 use crate::{
     audit::{Audit, Difference, Remedy},
@@ -131,7 +129,7 @@ pub(super) fn after_audit(
             let file = folder.join(first.file.as_deref().unwrap_or_default());
             let mut away = file.clone().into_os_string();
             away.push(".moved");
-            let moved = [quoted(file.as_os_str()), quoted(&away)];
+            let moved = [quoted_word(file.as_os_str()), quoted_word(&away)];
             (
                 "to keep the first of these files apart and download it again",
                 format!("mv {} && {}", moved.join(" "), commands.collect),

@@ -3,13 +3,7 @@ use std::io;
 use chrono::Utc;
 
 use super::{
-    args::InitArgs,
-    connection::{Connection, ReadSession, credentials},
-    context::Context,
-    error::CliError,
-    exit::Exit,
-    guard::refusal,
-    signals::Signals,
+    CliError, Connection, Context, Exit, InitArgs, ReadSession, Signals, credentials, refusal,
 };
 use crate::{
     api::HttpApi,

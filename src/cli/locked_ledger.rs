@@ -3,7 +3,7 @@ use std::{cell::RefCell, path::Path};
 use chrono::{DateTime, Utc};
 use tracing::{info, warn};
 
-use super::error::CliError;
+use super::CliError;
 use crate::{
     ledger::{Ledger, LedgerFile, Lock, Pause, real_ledger},
     output::duration,
@@ -57,9 +57,9 @@ impl LockedLedger {
 
     pub(super) fn note_pause(&self, server: &str, news: &SessionEvent) {
         if let (Some(pause), Some(lock)) =
-            (announced(server, news), self.lock.borrow_mut().as_mut())
+            (announced_pause(server, news), self.lock.borrow_mut().as_mut())
         {
-            remember(lock, pause);
+            remember_pause(lock, pause);
         }
     }
 }
@@ -86,14 +86,14 @@ impl Drop for LockedLedger {
 }
 
 /// The pause of `server`, if `event` announces one.
-pub(super) fn announced(server: &str, event: &SessionEvent) -> Option<Pause> {
+pub(super) fn announced_pause(server: &str, event: &SessionEvent) -> Option<Pause> {
     let SessionEvent::Paused { until, wait, .. } = event else {
         return None;
     };
     Some(Pause { server: server.to_owned(), since: *until - *wait, until: *until })
 }
 
-pub(super) fn remember(lock: &mut Lock, pause: Pause) {
+pub(super) fn remember_pause(lock: &mut Lock, pause: Pause) {
     if let Err(e) = lock.remember(pause) {
         warn!("the pause could not be noted for the next run: {}", system_says(&e));
     }

@@ -7,12 +7,8 @@ use chrono::Utc;
 use tracing::warn;
 
 use super::{
-    args::MergeArgs,
-    error::{CliError, chain, of_ledger},
-    exit::Exit,
-    guard::{Guard, sandbox_state_of},
-    missing_shares::MissingShares,
-    opened_ledger::{RepairNote, tell_repairs},
+    CliError, Exit, Guard, MergeArgs, MissingShares, RepairNote, chain, of_ledger,
+    sandbox_state_of, tell_repairs,
 };
 use crate::{
     collect::{located, spelled},

@@ -42,12 +42,43 @@ use std::process::ExitCode;
 use clap::CommandFactory as _;
 use tracing::info;
 
-use args::{Cli, Command};
-use command_line::CommandLine;
-use error::CliError;
-use exit::Exit;
-use work::{WorkCommand, work};
-
+// What the commands are built from.
+use self::{
+    args::{
+        AuditArgs, CalendarArgs, CheckArgs, Cli, CollectArgs, CollectCommandArgs, Command,
+        CompletionsArgs, Format, InitArgs, ManArgs, ManifestArgs, MergeArgs, OnExisting, PlanArgs,
+        RehearsalArgs, ReportArgs, ResolveArgs, RetryArgs, RunArgs, SandboxArgs, SchemaArgs,
+        SchemaKind, StatusArgs, SummaryFormat, WorkArgs, WorkFormatArgs, is_manifest,
+    },
+    candidates::refuse_other_report,
+    collection::{Collection, requests_to_combine},
+    command_line::{CALENDAR, CommandLine, LEDGER, WHERE, quoted_word},
+    connection::{Connection, ReadSession, credentials, credentials_of_sandbox, limit_patience},
+    context::{Context, ledger_of, ledger_of_manifest, reports_of, sandbox_config},
+    dry_run::{collecting, created_rows, dry_run, give_up_failed, tell_nothing_to_do},
+    environment::variable,
+    error::{CliError, chain, is_proxy, nobody, of_ledger, read_error_text, stop_text},
+    existing::take_existing,
+    exit::Exit,
+    gone::{LedgerTrace, files_of, find_trace, forgotten_of_history, shares_of, trace_of},
+    guard::{Guard, refusal, sandbox_state_of},
+    hints::{after_audit, commands_for, manifest_next_to, of_manifest},
+    locked_ledger::{LockedLedger, announced_pause, missing_folder, no_folder, remember_pause},
+    missing_shares::MissingShares,
+    opened_ledger::{
+        OpenedLedger, RepairNote, history_of, read_ledger, repair_notes, tell_repairs, warn_all,
+        warn_of_run, warn_where_refused,
+    },
+    outputs::{Outputs, add_to_history, print_json, print_table, print_view},
+    plan::show_run,
+    planning::{Planning, discovered, named_rows, relabelled, tell_leftovers, warn_of_plan},
+    rescue::rescue,
+    resolve::target_of,
+    room::{Room, Shortage, nearest_folder, room_for, size_text},
+    run_context::{Ended, RunContext, run_session},
+    signals::Signals,
+    work::{Asked, Mode, WorkCommand, work},
+};
 use crate::{
     manifest::YEAR,
     output::console::{self, LogFilter},

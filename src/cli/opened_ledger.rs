@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use chrono::Utc;
 use tracing::warn;
 
-use super::error::CliError;
+use super::CliError;
 use crate::{
     files::folder_of,
     ledger::{
@@ -85,7 +85,7 @@ pub(super) enum RepairNote {
 }
 
 /// What a crash left of the ledger, and what a spreadsheet changed: a sentence for each.
-pub(super) fn repairs(ledger: &Path, reading: &LedgerRead, then: RepairNote) -> Vec<String> {
+pub(super) fn repair_notes(ledger: &Path, reading: &LedgerRead, then: RepairNote) -> Vec<String> {
     let ledger = ledger.display();
     let (repaired, written) = match then {
         RepairNote::Written => ("", ", and is written with commas and ISO dates again"),
@@ -105,14 +105,14 @@ pub(super) fn repairs(ledger: &Path, reading: &LedgerRead, then: RepairNote) -> 
     found
 }
 
-pub(super) fn tell(warnings: &[String]) {
+pub(super) fn warn_all(warnings: &[String]) {
     for warning in warnings {
         warn!("{warning}");
     }
 }
 
 pub(super) fn tell_repairs(ledger: &Path, reading: &LedgerRead, then: RepairNote) {
-    tell(&repairs(ledger, reading, then));
+    warn_all(&repair_notes(ledger, reading, then));
 }
 
 /// `ledger` is the real path. A history that cannot be read is a warning, and empty.

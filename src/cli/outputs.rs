@@ -11,13 +11,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use tracing::warn;
 
 use super::{
-    args::{Format, SummaryFormat},
-    command_line::CommandLine,
-    context::Context,
-    error::CliError,
-    exit::Exit,
-    locked_ledger::LockedLedger,
-    work::{Asked, WorkCommand},
+    Asked, CliError, CommandLine, Context, Exit, Format, LockedLedger, SummaryFormat, WorkCommand,
+    stop_text,
 };
 use crate::{
     collect::combined_files,
@@ -193,7 +188,7 @@ impl Outputs {
             base_url: self.base_url.get().map_or("", String::as_str),
             ended_at: Utc::now(),
             exit_code: exit.code(),
-            reason: failed.or(stop.map(super::error::stop_text)),
+            reason: failed.or(stop.map(stop_text)),
             rows,
             pace,
         });
@@ -228,19 +223,19 @@ fn selected(selection: &Selection) -> Selected {
     }
 }
 
-pub(super) fn show(view: &impl View, format: Format) -> Result<(), CliError> {
+pub(super) fn print_view(view: &impl View, format: Format) -> Result<(), CliError> {
     match format {
-        Format::Table => table(&view.table()),
+        Format::Table => print_table(&view.table()),
         Format::Csv => Ok(console::print_csv(|out| view.csv(out))?),
-        Format::Json => json(view.json()),
+        Format::Json => print_json(view.json()),
     }
 }
 
-pub(super) fn table(text: &str) -> Result<(), CliError> {
+pub(super) fn print_table(text: &str) -> Result<(), CliError> {
     console::print(text).map_err(CliError::Stdout)
 }
 
-pub(super) fn json(json: serde_json::Result<String>) -> Result<(), CliError> {
+pub(super) fn print_json(json: serde_json::Result<String>) -> Result<(), CliError> {
     let json = json.map_err(|e| CliError::Stdout(io::Error::from(e)))?;
     console::print_json(&json).map_err(CliError::Stdout)
 }

@@ -1,18 +1,10 @@
 use tracing::{error, warn};
 
 use super::{
-    args::{CalendarArgs, Format, PlanArgs},
-    connection::{Connection, ReadSession, credentials},
-    context::Context,
-    dry_run::{collecting, created_rows},
-    error::CliError,
-    exit::Exit,
-    gone::{find_trace, trace_of},
-    locked_ledger::missing_folder,
-    opened_ledger::{RepairNote, tell_repairs, warn_where_refused},
-    outputs::show,
-    planning::{Planning, discovered, tell_leftovers, warn_of_plan},
-    signals::Signals,
+    CalendarArgs, CliError, Connection, Context, Exit, Format, PlanArgs, Planning, ReadSession,
+    RepairNote, Signals, collecting, created_rows, credentials, discovered, find_trace,
+    missing_folder, print_view, tell_leftovers, tell_repairs, trace_of, warn_of_plan,
+    warn_where_refused,
 };
 use crate::{
     ledger::{read_file, real_ledger},
@@ -91,6 +83,6 @@ pub(super) async fn show_run(
         ledger_path: context.ledger.display().to_string(),
         ledger_exists,
     };
-    show(&view, format)?;
+    print_view(&view, format)?;
     Ok(!warnings.is_empty())
 }

@@ -3,7 +3,7 @@
 use chrono::{Days, Local, NaiveDate, Utc};
 use tracing::{info, warn};
 
-use super::{args::CalendarArgs, error::CliError, signals::Signals};
+use super::{CalendarArgs, CliError, Signals};
 use crate::{
     api::Api,
     ledger::{Ledger, Row},

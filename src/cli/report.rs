@@ -8,12 +8,8 @@ use chrono::Utc;
 use tracing::info;
 
 use super::{
-    args::{ReportArgs, is_manifest},
-    context::ledger_of_manifest,
-    error::CliError,
-    exit::Exit,
-    guard::{Guard, refusal},
-    opened_ledger::{OpenedLedger, history_of},
+    CliError, Exit, Guard, OpenedLedger, ReportArgs, history_of, is_manifest, ledger_of_manifest,
+    refusal,
 };
 use crate::{
     audit::{Files, MaxDrop, Previous, Review},

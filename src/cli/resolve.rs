@@ -4,16 +4,9 @@ use chrono::Utc;
 use tracing::warn;
 
 use super::{
-    args::{ManifestArgs, RehearsalArgs, ResolveArgs, is_manifest},
-    candidates::{self, refuse_other_report},
-    command_line::{CommandLine, LEDGER},
-    context::Context,
-    error::CliError,
-    exit::Exit,
-    hints::of_manifest,
-    locked_ledger::LockedLedger,
-    opened_ledger::{RepairNote, tell_repairs},
-    outputs::add_to_history,
+    CliError, CommandLine, Context, Exit, LEDGER, LockedLedger, ManifestArgs, RehearsalArgs,
+    RepairNote, ResolveArgs, add_to_history, candidates, is_manifest, of_manifest,
+    refuse_other_report, tell_repairs,
 };
 use crate::{
     ledger::{Ledger, LedgerError, Row, RowIndex, State},

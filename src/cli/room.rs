@@ -23,9 +23,9 @@ impl fmt::Display for Shortage {
         write!(
             f,
             "{} left in {}, and the ledger may need {}",
-            size(self.free),
+            size_text(self.free),
             self.folder.display(),
-            size(self.needed)
+            size_text(self.needed)
         )
     }
 }
@@ -45,7 +45,7 @@ pub(super) enum Room {
 pub(super) fn room_for(ledger: &Path, rows: usize) -> Room {
     let needed = BYTES_OF_THE_REST + BYTES_OF_A_ROW * rows as u64;
     let folder = folder_of(ledger);
-    match available(&existing(folder)) {
+    match available(&nearest_folder(folder)) {
         Some(free) if free < needed => {
             Room::Short(Shortage { folder: folder.to_owned(), free, needed })
         }
@@ -55,7 +55,7 @@ pub(super) fn room_for(ledger: &Path, rows: usize) -> Room {
 }
 
 /// `path`, or the nearest folder above it that exists.
-pub(super) fn existing(path: &Path) -> PathBuf {
+pub(super) fn nearest_folder(path: &Path) -> PathBuf {
     let above = path.ancestors().filter(|above| !above.as_os_str().is_empty());
     let mut there = above.filter(|above| above.exists());
     there.next().map_or_else(|| PathBuf::from("."), Path::to_owned)
@@ -75,7 +75,7 @@ fn available(_: &Path) -> Option<u64> {
 }
 
 /// `340 KiB`, `12 MiB`, `3 GiB`: rounded down.
-pub(super) fn size(bytes: u64) -> String {
+pub(super) fn size_text(bytes: u64) -> String {
     let units = ["KiB", "MiB", "GiB", "TiB"];
     let (mut count, mut unit) = (bytes / 1024, units[0]);
     for larger in &units[1..] {
@@ -96,7 +96,7 @@ mod tests {
         for (bytes, text) in
             [(0, "0 KiB"), (348_160, "340 KiB"), (12 << 20, "12 MiB"), (3 << 40, "3072 GiB")]
         {
-            assert_eq!(size(bytes), text);
+            assert_eq!(size_text(bytes), text);
         }
     }
 }

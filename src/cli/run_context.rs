@@ -7,19 +7,8 @@ use tokio::time::interval;
 use tracing::{error, info, warn};
 
 use super::{
-    args::SummaryFormat,
-    collection::Collection,
-    connection::Connection,
-    context::Context,
-    error::{CliError, stop_text},
-    exit::Exit,
-    hints::commands_for,
-    locked_ledger::LockedLedger,
-    outputs::Outputs,
-    rescue::rescue,
-    room::{Room, room_for},
-    signals::Signals,
-    work::WorkCommand,
+    CliError, Collection, Connection, Context, Exit, LockedLedger, Outputs, Room, Signals,
+    SummaryFormat, WorkCommand, commands_for, rescue, room_for, stop_text,
 };
 use crate::{
     api::HttpApi,
@@ -54,7 +43,7 @@ pub(super) struct Ended {
 }
 
 /// A session whose news go to the reporters. Announced pauses are kept next to the ledger at once.
-pub(super) fn session<'a>(
+pub(super) fn run_session<'a>(
     work: &WorkCommand<'_>,
     context: &'a Context,
     connection: &'a Connection,

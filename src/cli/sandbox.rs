@@ -1,9 +1,6 @@
 use tracing::info;
 
-use super::{
-    args::SandboxArgs, context::sandbox_config, error::CliError, exit::Exit, guard::Guard,
-    signals::Signals,
-};
+use super::{CliError, Exit, Guard, SandboxArgs, Signals, sandbox_config};
 use crate::output::console;
 use sandbox::{self, Sandbox};
 

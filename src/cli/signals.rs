@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{error::CliError, exit::Exit};
+use super::{CliError, Exit};
 use crate::{
     output::console,
     run::{Interrupt, Signal},

@@ -3,15 +3,8 @@ use std::path::Path;
 use tracing::warn;
 
 use super::{
-    args::{StatusArgs, SummaryFormat},
-    command_line::{CommandLine, LEDGER},
-    context::ledger_of,
-    environment::variable,
-    error::CliError,
-    exit::Exit,
-    gone::forgotten_of_history,
-    opened_ledger::{history_of, read_ledger},
-    outputs::{json, show, table},
+    CliError, CommandLine, Exit, LEDGER, StatusArgs, SummaryFormat, forgotten_of_history,
+    history_of, ledger_of, print_json, print_table, print_view, read_ledger, variable,
 };
 use crate::{
     ledger::{Ledger, Row},
@@ -41,7 +34,7 @@ pub(super) fn status(args: &StatusArgs, command_line: &CommandLine) -> Result<Ex
             command_line.with("resolve", [path.display().to_string()])
         }
     });
-    show(&view, args.format())?;
+    print_view(&view, args.format())?;
     Ok(Exit::Success)
 }
 
@@ -65,8 +58,8 @@ fn history(
     }
     let life = LifeView::new(ledger.row(place), &known.lines);
     match format {
-        SummaryFormat::Table => table(&life.text())?,
-        SummaryFormat::Json => json(life.json())?,
+        SummaryFormat::Table => print_table(&life.text())?,
+        SummaryFormat::Json => print_json(life.json())?,
     }
     Ok(Exit::Success)
 }

@@ -5,25 +5,11 @@ use std::ops::ControlFlow;
 use tracing::info;
 
 use super::{
-    args::{
-        CalendarArgs, CollectArgs, CollectCommandArgs, OnExisting, RetryArgs, RunArgs, WorkArgs,
-        WorkFormatArgs,
-    },
-    collection::{Collection, requests_to_combine},
-    command_line::CommandLine,
-    connection::{Connection, credentials},
-    context::Context,
-    dry_run::{dry_run, give_up_failed, tell_nothing_to_do},
-    error::CliError,
-    existing::take_existing,
-    exit::Exit,
-    gone::{find_trace, trace_of},
-    locked_ledger::LockedLedger,
-    opened_ledger::{RepairNote, repairs, tell},
-    outputs::Outputs,
-    planning::{Planning, discovered, tell_leftovers, warn_of_plan},
-    run_context::{Ended, RunContext, session},
-    signals::Signals,
+    CalendarArgs, CliError, CollectArgs, CollectCommandArgs, Collection, CommandLine, Connection,
+    Context, Ended, Exit, LockedLedger, OnExisting, Outputs, Planning, RepairNote, RetryArgs,
+    RunArgs, RunContext, Signals, WorkArgs, WorkFormatArgs, credentials, discovered, dry_run,
+    find_trace, give_up_failed, repair_notes, requests_to_combine, run_session, take_existing,
+    tell_leftovers, tell_nothing_to_do, trace_of, warn_all, warn_of_plan,
 };
 use crate::{
     ledger::{Ledger, LedgerError, LedgerRead, Row, State},
@@ -178,7 +164,7 @@ async fn execute(
         Mode::Retry { .. } | Mode::Collect => {}
     }
     let mut reading = reading.unwrap_or_default();
-    let repairs = repairs(&context.ledger, &reading, RepairNote::Written);
+    let repairs = repair_notes(&context.ledger, &reading, RepairNote::Written);
     if work.mode == Mode::Collect {
         asked.0.of_ledger(&reading.ledger)?;
         let ledger = reading.into_ledger(&context.ledger)?;
@@ -194,7 +180,7 @@ async fn execute(
         context: &context,
         locked: &locked,
         outputs,
-        session: session(work, &context, &connection, &locked, outputs),
+        session: run_session(work, &context, &connection, &locked, outputs),
         signals,
         interrupt: signals.interrupt_in_order(work.common.grace),
     };
@@ -209,7 +195,7 @@ async fn execute(
             to_retry(&run, asked, (reading, &repairs), recreate_failed).await?
         }
         Mode::Collect => {
-            tell(&repairs);
+            warn_all(&repairs);
             let to_combine = requests_to_combine(&run, asked, &reading.ledger).await?;
             let (all, selected) = (reading.ledger.len(), asked.0.of_ledger(&reading.ledger)?);
             let work_list = WorkList::to_collect(reading.ledger, &selected);
@@ -270,7 +256,7 @@ async fn to_run(
         let path = context.ledger.display();
         info!("no ledger at {path}: this run starts a new one");
     }
-    tell(repairs);
+    warn_all(repairs);
     let mut work_list = work_list.map_err(|e| context.torn_line(&e))?;
     warn_of_plan(manifest, &plan, calendar);
     tell_leftovers(&work_list.ledger, &plan);
@@ -319,7 +305,7 @@ async fn to_retry(
         tell_nothing_to_do(work_list);
         run.tell_work(work_list);
     }
-    tell(repairs);
+    warn_all(repairs);
     let work_list = work_list.map_err(|e| context.torn_line(&e))?;
     let to_combine = requests_to_combine(run, asked, &work_list.ledger).await?;
     let (creates, outside) = (Creates::All, RequestIds::default());

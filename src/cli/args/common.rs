@@ -15,7 +15,7 @@ use clap::{
 
 use crate::{
     audit::{MaxDrop, MaxDropError},
-    cli::error::CliError,
+    cli::CliError,
     manifest::{BaseUrl, DateCheck, LoadOptions, duration_of},
     plan::{Partition, Selection, SubPartnerSelector},
     run::MaxFailures,

@@ -10,13 +10,8 @@ use chrono::Utc;
 
 use crate::{
     cli::{
-        command_line::CommandLine,
-        context::Context,
-        error::CliError,
-        exit::Exit,
-        gone::{find_trace, trace_of},
-        guard::refusal,
-        room::{Room, existing, room_for, size},
+        CliError, CommandLine, Context, Exit, Room, find_trace, nearest_folder, refusal, room_for,
+        size_text, trace_of,
     },
     files::{folder_of, refuse_mounted, remedy, try_folder},
     ledger::{
@@ -141,7 +136,7 @@ pub(super) fn try_output(context: &Context, report: &mut Checklist) {
         return;
     }
     let output = context.output(None, &context.ledger);
-    let there = existing(&output);
+    let there = nearest_folder(&output);
     let tried =
         if there.is_dir() { try_folder(&there) } else { Err(io::ErrorKind::NotADirectory.into()) };
     let does = if there == output { "written" } else { "made" };
@@ -162,7 +157,7 @@ pub(super) fn try_space(ledger: &Path, rows: usize, report: &mut Checklist) {
             report.not_ok(CheckItem::DiskSpace, shortage.to_string(), "make room");
         }
         Room::Enough { free, needed } => {
-            let (free, needed) = (size(free), size(needed));
+            let (free, needed) = (size_text(free), size_text(needed));
             let needs = "plus the size of the report files";
             let message = format!("{free} left; the ledger needs at most {needed}, {needs}");
             report.ok(CheckItem::DiskSpace, message);

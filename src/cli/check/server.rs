@@ -7,10 +7,8 @@ use hyper_util::client::proxy::matcher::Matcher;
 use crate::{
     api::{Api, Cause, ListQuery},
     cli::{
-        connection::{Connection, ReadSession, credentials, limit_patience},
-        context::Context,
-        error::{CliError, chain, is_proxy, nobody, read_error_text as text},
-        signals::Signals,
+        CliError, Connection, Context, ReadSession, Signals, chain, credentials,
+        error::read_error_text as text, is_proxy, limit_patience, nobody,
     },
     ledger::real_ledger,
     manifest::{BaseUrl, Discover, Discovered, Manifest},
