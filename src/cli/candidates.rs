@@ -2,7 +2,6 @@
 
 use std::{collections::HashMap, path::Path, time::Duration};
 
-use chrono::{DateTime, Utc};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tracing::{info, warn};
 
@@ -12,7 +11,7 @@ use super::{
     print_table, read_error_text, read_ledger, target_of, variable, warn_of_run,
 };
 use crate::{
-    api::HttpApi,
+    api::Listed,
     inventory::{ShownCandidate, show_candidates},
     ledger::{Ledger, Row, State},
     manifest::BaseUrl,
@@ -21,11 +20,13 @@ use crate::{
         history::{HistoryEvent, HistoryLine, SeenReport},
         request_name,
     },
-    sending::{ReadError, Session},
+    sending::ReadError,
 };
 use request::{ReportId, RequestId};
 
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+type Shown = HashMap<RequestId, Vec<ShownCandidate>>;
 
 /// Reads only, without the lock.
 pub(super) async fn list(args: &ResolveArgs, command_line: &CommandLine) -> Result<Exit, CliError> {
@@ -38,28 +39,20 @@ pub(super) async fn list(args: &ResolveArgs, command_line: &CommandLine) -> Resu
     let is_open = |row: &&Row| matches!(row.state, State::InDoubt { .. } | State::Sending { .. });
     let open: Vec<&Row> = ledger.rows().filter(is_open).collect();
 
-    let known = history_of(&path);
-    let server = server(args, &context, &known.lines);
-    let shown = match server {
+    let known = history_of(&path).lines;
+    let shown = match server(args, &context, &known) {
         Some(server) if !open.is_empty() => {
-            let asked = Asked { ledger, rows: &open, path: &path, signals: &signals };
-            asked.ask(&mut context, server).await?
+            ask(&mut context, server, &path, (ledger, &open), &signals).await?
         }
         _ => HashMap::new(),
     };
-    let recorded = Recorded::of(&known.lines);
-    let rows: Vec<UndecidedRow<'_>> = (open.iter())
-        .map(|row| UndecidedRow {
-            candidates: candidates(row, ledger, shown.get(&row.id()), &recorded),
-            row,
-        })
-        .collect();
+    let undecided = |row| UndecidedRow { row, candidates: candidates(row, ledger, &shown, &known) };
+    let rows: Vec<UndecidedRow<'_>> = open.iter().copied().map(undecided).collect();
     let commands = DecisionCommands {
         resolve: command_line.next("resolve", LEDGER),
         look_up: of_manifest("retry", args, &context, command_line),
     };
-    let name = context.ledger.display().to_string();
-    print_table(&decisions(&name, &rows, &commands))?;
+    print_table(&decisions(&context.ledger.display().to_string(), &rows, &commands))?;
     Ok(Exit::Success)
 }
 
@@ -72,22 +65,18 @@ pub(super) async fn refuse_other_report(
     row: &Row,
     id: &ReportId,
 ) -> Result<(), CliError> {
-    let known = history_of(path);
-    let is_kept = (context.sandbox.as_ref())
-        .and_then(|sandbox| sandbox.state.as_ref())
-        .is_some_and(|state| state.exists());
-    let server =
-        if is_kept { Some(AskedServer::Named) } else { server(args, context, &known.lines) };
+    let state = context.sandbox.as_ref().and_then(|sandbox| sandbox.state.as_ref());
+    let server = if state.is_some_and(|state| state.exists()) {
+        Some(None)
+    } else {
+        server(args, context, &history_of(path).lines)
+    };
     let Some(server) = server else {
         return Ok(());
     };
-    let asked = Asked {
-        ledger: &Ledger::default(),
-        rows: &[&row.clone().undecided(String::new(), vec![id.clone()])],
-        path,
-        signals: &Signals::listen(),
-    };
-    let shown = asked.ask(context, server).await?;
+    let asked = row.clone().undecided(String::new(), vec![id.clone()]);
+    let rows = (&Ledger::default(), &[&asked][..]);
+    let shown = ask(context, server, path, rows, &Signals::listen()).await?;
     let shown = shown.into_values().flatten().find(|(shown, _)| shown == id);
     let why = match shown {
         Some((_, None)) => "the server has no such report",
@@ -100,14 +89,9 @@ pub(super) async fn refuse_other_report(
     Err(CliError::Usage(format!("report {id} is not taken for {name}: {why}")))
 }
 
-enum AskedServer {
-    Named,
-    /// Of the last run. A sandbox gets no other token than its own.
-    OfHistory(BaseUrl),
-}
-
-/// A rehearsal's sandbox lives in its command alone, so only records are left of it.
-fn server(args: &ResolveArgs, context: &Context, lines: &[HistoryLine]) -> Option<AskedServer> {
+/// Which server to ask: the named one, or that of the last run (`Some(Some(url))`). None where only records are left: a
+/// rehearsal's sandbox lives in its command alone.
+fn server(args: &ResolveArgs, context: &Context, lines: &[HistoryLine]) -> Option<Option<BaseUrl>> {
     if context.sandbox.is_some() {
         return None;
     }
@@ -115,75 +99,56 @@ fn server(args: &ResolveArgs, context: &Context, lines: &[HistoryLine]) -> Optio
         || args.base_url.is_some()
         || variable("MONTHEND_BASE_URL").is_some();
     if is_named {
-        return Some(AskedServer::Named);
+        return Some(None);
     }
-    let runs = lines.iter().rev().filter_map(|line| match &line.what {
+    let mut runs = lines.iter().rev().filter_map(|line| match &line.what {
         HistoryEvent::Run(run) => run.base_url.parse().ok(),
         _ => None,
     });
-    runs.map(AskedServer::OfHistory).next()
+    runs.next().map(Some)
 }
 
-struct Asked<'a> {
-    ledger: &'a Ledger,
-    rows: &'a [&'a Row],
-    path: &'a Path,
-    signals: &'a Signals,
-}
-
-impl Asked<'_> {
-    /// What the server shows of each row's candidates. Where it cannot be asked, what a run recorded is enough.
-    async fn ask(
-        &self,
-        context: &mut Context,
-        server: AskedServer,
-    ) -> Result<HashMap<RequestId, Vec<ShownCandidate>>, CliError> {
-        let credentials = match server {
-            AskedServer::OfHistory(url) => {
-                let is_sandbox = url.is_sandbox();
-                context.settings.api.base_url = url;
-                if is_sandbox { credentials_of_sandbox() } else { credentials(context) }
-            }
-            AskedServer::Named => credentials(context),
-        };
-        let credentials = match credentials {
-            Ok(credentials) => credentials,
-            Err(error) => {
-                info!("the server is not asked about the candidates: {}", error.text());
-                return Ok(HashMap::new());
-            }
-        };
-        limit_patience(&mut context.settings, LONGEST_WAIT);
-        let concurrency = context.settings.limits.concurrency.get();
-        let asked = match Connection::open(context, credentials).await {
-            Ok(connection) => {
-                let settings = &context.settings;
-                let reads = ReadSession::begin(&connection, settings, self.path, self.signals);
-                let shown =
-                    self.signals.or(self.ask_about_all(&reads.session, concurrency)).await?;
-                shown.map_err(|error| read_error_text(&error))
-            }
-            Err(error) => Err(error.text()),
-        };
-        Ok(asked.unwrap_or_else(|why| {
-            warn!("the server cannot be asked about the candidates: {why}");
-            HashMap::new()
-        }))
+/// What the server shows of each row's candidates. Where it cannot be asked, what a run recorded is enough.
+async fn ask(
+    context: &mut Context,
+    of_history: Option<BaseUrl>,
+    path: &Path,
+    (ledger, rows): (&Ledger, &[&Row]),
+    signals: &Signals,
+) -> Result<Shown, CliError> {
+    // A sandbox gets no other token than its own.
+    let is_old_sandbox = of_history.as_ref().is_some_and(BaseUrl::is_sandbox);
+    if let Some(url) = of_history {
+        context.settings.api.base_url = url;
     }
-
-    async fn ask_about_all(
-        &self,
-        session: &Session<'_, HttpApi>,
-        concurrency: usize,
-    ) -> Result<HashMap<RequestId, Vec<ShownCandidate>>, ReadError> {
-        let is_taken = |id: &ReportId| taken_by(self.ledger, id).is_some();
-        let asked = stream::iter(self.rows).map(async |row| {
-            let named = row.state.candidates();
-            let shown = show_candidates(session, row.request(), named, is_taken).await?;
-            Ok((row.id(), shown))
-        });
-        asked.buffer_unordered(concurrency).try_collect().await
-    }
+    let credentials = if is_old_sandbox { credentials_of_sandbox() } else { credentials(context) };
+    let credentials = match credentials {
+        Ok(credentials) => credentials,
+        Err(error) => {
+            info!("the server is not asked about the candidates: {}", error.text());
+            return Ok(HashMap::new());
+        }
+    };
+    limit_patience(&mut context.settings, LONGEST_WAIT);
+    let asked = match Connection::open(context, credentials).await {
+        Ok(connection) => {
+            let reads = ReadSession::begin(&connection, &context.settings, path, signals);
+            let is_taken = |id: &ReportId| taken_by(ledger, id).is_some();
+            let asked = stream::iter(rows).map(async |row| {
+                let named = row.state.candidates();
+                let shown = show_candidates(&reads.session, row.request(), named, is_taken).await?;
+                Ok((row.id(), shown))
+            });
+            let asked = asked.buffer_unordered(context.settings.limits.concurrency.get());
+            let shown: Result<Shown, ReadError> = signals.or(asked.try_collect()).await?;
+            shown.map_err(|error| read_error_text(&error))
+        }
+        Err(error) => Err(error.text()),
+    };
+    Ok(asked.unwrap_or_else(|why| {
+        warn!("the server cannot be asked about the candidates: {why}");
+        HashMap::new()
+    }))
 }
 
 /// The name of the row that has this report, or discarded it.
@@ -192,54 +157,39 @@ fn taken_by(ledger: &Ledger, id: &ReportId) -> Option<String> {
     ledger.rows().find(has_it).map(request_name)
 }
 
-struct Recorded<'a>(HashMap<&'a str, (&'a SeenReport, DateTime<Utc>)>);
-
-impl<'a> Recorded<'a> {
-    /// The last line about a report counts.
-    fn of(lines: &'a [HistoryLine]) -> Self {
-        let mut recorded = HashMap::new();
-        for line in lines {
-            if let HistoryEvent::Candidates { reports, .. } = &line.what {
-                let seen = reports.iter().map(|report| (report, line.at));
-                recorded.extend(seen.map(|seen| (seen.0.report_id.as_str(), seen)));
-            }
-        }
-        Recorded(recorded)
-    }
-
-    fn knowledge(&self, id: &ReportId) -> Knowledge {
-        match self.0.get(id.as_str()) {
-            Some((report, at)) => Knowledge::Recorded((*report).clone(), *at),
-            None => Knowledge::Nothing,
-        }
-    }
-}
-
 fn candidates(
     row: &Row,
     ledger: &Ledger,
-    shown: Option<&Vec<ShownCandidate>>,
-    recorded: &Recorded<'_>,
+    shown: &Shown,
+    lines: &[HistoryLine],
 ) -> Vec<CandidateReport> {
-    let report = |id: &ReportId, knowledge| CandidateReport {
+    let known: Vec<(&ReportId, Knowledge)> = match shown.get(&row.id()) {
+        Some(shown) => shown.iter().map(|(id, found)| (id, of_server(found.as_ref()))).collect(),
+        None => row.state.candidates().iter().map(|id| (id, of_records(lines, id))).collect(),
+    };
+    let report = |(id, knowledge): (&ReportId, Knowledge)| CandidateReport {
         id: id.clone(),
         knowledge,
         taken_by: taken_by(ledger, id),
     };
-    let Some(shown) = shown else {
-        let named = row.state.candidates().iter();
-        return named.map(|id| report(id, recorded.knowledge(id))).collect();
-    };
-    let shown = shown.iter().map(|(id, found)| {
-        let knowledge = match found {
-            Some(found) => {
-                let by = found.created_by.as_ref();
-                let status = found.status.as_deref();
-                Knowledge::Shown(SeenReport::new(&found.id, found.created, by, status))
-            }
-            None => Knowledge::Gone,
-        };
-        report(id, knowledge)
+    known.into_iter().map(report).collect()
+}
+
+fn of_server(found: Option<&Listed>) -> Knowledge {
+    found.map_or(Knowledge::Gone, |found| {
+        let (by, status) = (found.created_by.as_ref(), found.status.as_deref());
+        Knowledge::Shown(SeenReport::new(&found.id, found.created, by, status))
+    })
+}
+
+/// What the history's last line about a report says.
+fn of_records(lines: &[HistoryLine], id: &ReportId) -> Knowledge {
+    let seen = lines.iter().rev().find_map(|line| match &line.what {
+        HistoryEvent::Candidates { reports, .. } => {
+            let seen = reports.iter().rev().find(|report| report.report_id == id.as_str())?;
+            Some(Knowledge::Recorded(seen.clone(), line.at))
+        }
+        _ => None,
     });
-    shown.collect()
+    seen.unwrap_or(Knowledge::Nothing)
 }

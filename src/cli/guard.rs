@@ -55,20 +55,20 @@ pub(super) fn refusal(error: &io::Error) -> String {
 #[derive(Debug)]
 pub(super) struct Guard {
     files: Vec<GuardedFile>,
-    /// Compared with collected files once the ledger is read.
-    outputs: Vec<(String, RealFile)>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct GuardedFile {
     what: String,
+    /// Of an output: it is compared with collected files once the ledger is read.
+    option: Option<String>,
     real: RealFile,
 }
 
 impl Guard {
     /// Begins with the credentials, which every command may read.
     pub(super) fn new() -> Self {
-        let mut guard = Guard { files: Vec::new(), outputs: Vec::new() };
+        let mut guard = Guard { files: Vec::new() };
         for name in CREDENTIALS {
             if let Some(path) = variable(name) {
                 guard.input(&format!("the file of {name}"), &path);
@@ -80,8 +80,7 @@ impl Guard {
     pub(super) fn input(&mut self, what: &str, path: &Path) {
         // A path that leads nowhere is an error when it is read.
         if let Ok(real) = RealFile::at(path) {
-            let what = what.to_owned();
-            self.files.push(GuardedFile { what, real });
+            self.files.push(GuardedFile { what: what.to_owned(), option: None, real });
         }
     }
 
@@ -130,29 +129,20 @@ impl Guard {
     }
 
     pub(super) fn refuse(&self, option: &str, path: &Path) -> Result<(), CliError> {
-        match RealFile::at(path) {
-            Ok(real) => self.refuse_taken(option, path, &real),
-            Err(_) => Ok(()), // a link that leads nowhere is refused when it is opened
-        }
+        // A link that leads nowhere is refused when it is opened.
+        RealFile::at(path).map_or(Ok(()), |real| self.refuse_taken(option, path, &real))
     }
 
     /// A file that the command keeps for itself.
     pub(super) fn keep(&mut self, what: &str, path: &Path) -> Result<(), CliError> {
-        let Ok(real) = RealFile::at(path) else {
-            return Ok(()); // a link that leads nowhere is refused when it is opened
-        };
-        self.refuse_taken(what, path, &real)?;
-        let what = what.to_owned();
-        self.files.push(GuardedFile { what, real });
+        self.refuse(what, path)?;
+        self.input(what, path);
         Ok(())
     }
 
     /// For GitHub Actions. That it cannot be written is no reason to stop.
     pub(super) fn step_summary(&mut self) -> Result<(), CliError> {
-        match variable(STEP_SUMMARY) {
-            None => Ok(()),
-            Some(path) => self.keep(STEP_SUMMARY, &path),
-        }
+        variable(STEP_SUMMARY).map_or(Ok(()), |path| self.keep(STEP_SUMMARY, &path))
     }
 
     /// Takes `path` for the output that `option` names, and gives the place that it leads to. An existing file stays as
@@ -169,22 +159,15 @@ impl Guard {
             return Err(taken(option, path, owned));
         }
         try_file(&real.path).map_err(failed)?;
-        let place = real.path.clone();
-        let what = format!("the file of {option}");
-        let file = GuardedFile { what, real };
-        let option = option.to_owned();
-        self.outputs.push((option, file.real.clone()));
-        self.files.push(file);
+        let (what, place) = (format!("the file of {option}"), real.path.clone());
+        self.files.push(GuardedFile { what, option: Some(option.to_owned()), real });
         Ok(place)
     }
 
     /// As [`Guard::output`]; may be a device, where nothing is overwritten.
     pub(super) fn document(&mut self, option: &str, path: &Path) -> Result<PathBuf, CliError> {
         let device = path.canonicalize().ok().filter(|path| is_device(path));
-        match device {
-            Some(device) => Ok(device),
-            None => self.output(option, path),
-        }
+        device.map_or_else(|| self.output(option, path), Ok)
     }
 
     /// Takes `folder` for collected files, and makes it: after all other outputs, so that it takes no place of theirs.
@@ -211,8 +194,13 @@ impl Guard {
             let output = path.ancestors().nth(3);
             output.is_some_and(|output| is_collected_place(output, path))
         };
-        let mut outputs = self.outputs.iter();
-        outputs.any(|(_, it)| it.there.is_some() && (it.has_links() || has_place(&it.path)))
+        self.overwritten().any(|(_, output)| output.has_links() || has_place(&output.path))
+    }
+
+    /// Outputs that exist already: only these can be collected files.
+    fn overwritten(&self) -> impl Iterator<Item = (&str, &RealFile)> {
+        let there = self.files.iter().filter(|file| file.real.there.is_some());
+        there.filter_map(|file| Some((file.option.as_deref()?, &file.real)))
     }
 
     /// No output may be a collected file of `ledger`, whose `report_file` is relative to `ledger_folder`.
@@ -221,8 +209,8 @@ impl Guard {
         ledger: &Ledger,
         ledger_folder: &Path,
     ) -> Result<(), CliError> {
-        // Only a file that exists can be one of them. Without a second link its name tells.
-        for (option, output) in self.outputs.iter().filter(|(_, it)| it.there.is_some()) {
+        for (option, output) in self.overwritten() {
+            // Without a second link its name tells.
             let name = folded_name(&output.path);
             let is_it = |row: &&Row| {
                 let file = Path::new(&row.collected.file);
@@ -307,7 +295,7 @@ fn try_file(place: &Path) -> io::Result<()> {
 }
 
 /// A file by where it really lies. It need not exist yet.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct RealFile {
     /// Absolute; links are followed.
     path: PathBuf,
@@ -326,8 +314,10 @@ impl RealFile {
     /// may not tell them apart.
     fn is_same(&self, other: &RealFile) -> bool {
         match (&self.there, &other.there) {
-            (Some(one), Some(other_there)) => {
-                self.path == other.path || is_same_inode(one, other_there)
+            (Some(one), Some(there)) => {
+                let is_one =
+                    || inode(one).is_some_and(|it| Some(it.0) == inode(there).map(|it| it.0));
+                self.path == other.path || is_one()
             }
             (None, None) => {
                 self.path.parent() == other.path.parent()
@@ -343,15 +333,8 @@ impl RealFile {
         !is_folder && other.path != self.path && other.path.starts_with(&self.path)
     }
 
-    #[cfg(unix)]
     fn has_links(&self) -> bool {
-        use std::os::unix::fs::MetadataExt as _;
-        self.there.as_ref().is_some_and(|there| there.nlink() > 1)
-    }
-
-    #[cfg(not(unix))]
-    fn has_links(&self) -> bool {
-        false
+        self.there.as_ref().and_then(inode).is_some_and(|(_, names)| names > 1)
     }
 }
 
@@ -375,13 +358,14 @@ fn folded_name(path: &Path) -> String {
     name.to_string_lossy().to_lowercase().nfc().collect()
 }
 
+/// What a file is, whatever its name, and how many names it has; none where the system does not tell.
 #[cfg(unix)]
-fn is_same_inode(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+fn inode(there: &fs::Metadata) -> Option<((u64, u64), u64)> {
     use std::os::unix::fs::MetadataExt as _;
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
+    Some(((there.dev(), there.ino()), there.nlink()))
 }
 
 #[cfg(not(unix))]
-fn is_same_inode(_: &fs::Metadata, _: &fs::Metadata) -> bool {
-    false
+fn inode(_: &fs::Metadata) -> Option<((u64, u64), u64)> {
+    None
 }

@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use chrono::Utc;
 use tracing::warn;
 
@@ -9,7 +7,7 @@ use super::{
     refuse_other_report, tell_repairs,
 };
 use crate::{
-    ledger::{Ledger, LedgerError, Row, RowIndex, State},
+    ledger::{Ledger, LedgerError, RowIndex, State},
     output::{Hint, console, history::HistoryEvent, request_name},
     text::count,
 };
@@ -33,8 +31,8 @@ async fn decide(
     let mut context = target_of(args)?;
     context.tell_rehearsal();
     context.require_ledger()?;
-    let missing = || LedgerError::Missing(context.ledger.clone());
     let mut locked = LockedLedger::take(&context.ledger)?;
+    let missing = || LedgerError::Missing(context.ledger.clone());
     let reading = locked.file.reading.take().ok_or_else(missing)?;
     tell_repairs(&context.ledger, &reading, RepairNote::Written);
     let mut ledger = reading.into_ledger(&context.ledger)?;
@@ -42,18 +40,30 @@ async fn decide(
         let resolve = command_line.next("resolve", LEDGER);
         CliError::Usage(format!("{why}. All rows to decide are listed by\n  {resolve}"))
     })?;
+    let row = ledger.row(place);
     // What the row itself names was seen in its lists: the server may show it wrongly, and a person may know better.
-    let is_candidate = |id: &&ReportId| ledger.row(place).error().contains(id.as_str());
+    let is_candidate = |id: &&ReportId| row.error().contains(id.as_str());
     if let Some(id) = args.adopt.as_ref().filter(|id| !is_candidate(id)) {
-        let row = ledger.row(place);
         refuse_other_report(args, &mut context, &locked.file.path, row, id).await?;
     }
-    let row = decided(ledger.row(place), args);
-    let said = said(&row);
+    let is_created = matches!(row.state, State::Created(_));
+    let open = if is_created { row.clone().given_up() } else { row.clone() };
+    let name = request_name(row);
+    let (mut row, said) = match &args.adopt {
+        Some(id) => (open.created(id.clone()), format!("{name} is created, with report {id}\n")),
+        None => (open.to_be_sent(), format!("{name} is pending; the next run sends it\n")),
+    };
+    row.updated_at = Some(Utc::now());
+    let what = HistoryEvent::Resolve {
+        request_id: row.id().to_string(),
+        report_id: args.adopt.as_ref().map(ToString::to_string),
+        replaced: row.replaces.last().filter(|_| args.replace).map(ToString::to_string),
+        reason: args.reason.clone(),
+    };
     ledger.replace(place, row);
     locked.write(&ledger).await?;
     if !args.history.no_history {
-        note(&locked.file.path, ledger.row(place), args);
+        add_to_history(&locked.file.path, Utc::now(), what);
     } else if args.reason.is_some() {
         warn!("--no-history (or MONTHEND_NO_HISTORY) is given, so the reason is not recorded");
     }
@@ -80,90 +90,50 @@ pub(super) fn target_of(args: &ResolveArgs) -> Result<Context, CliError> {
     }
 }
 
-fn note(path: &Path, row: &Row, args: &ResolveArgs) {
-    let replaced = row.replaces.last().filter(|_| args.replace);
-    let what = HistoryEvent::Resolve {
-        request_id: row.id().to_string(),
-        report_id: args.adopt.as_ref().map(ToString::to_string),
-        replaced: replaced.map(ToString::to_string),
-        reason: args.reason.clone(),
-    };
-    add_to_history(path, Utc::now(), what);
-}
-
 /// An error where the row is not for a person to decide.
 fn open_row(ledger: &Ledger, request: RequestId, args: &ResolveArgs) -> Result<RowIndex, String> {
     let Some(place) = ledger.place(request) else {
         return Err(format!("{request}: the ledger has no such request"));
     };
     let row = ledger.row(place);
-    let name = request_name(row);
+    let named = |why: &str| format!("{} ({request}): {why}", request_name(row));
     let why_not = match &row.state {
         State::Sending { .. } | State::InDoubt { .. } => None,
         State::Created(_) if args.replace => None,
-        State::Created(_) => {
-            Some("this row is created and has a report; add --replace to discard it")
-        }
-        State::Pending { .. } => Some("this row is pending, and the next run sends it"),
-        State::Failed { .. } => {
-            Some("this row has failed, and the next run or retry sends it again")
-        }
+        State::Created(_) => Some("is created and has a report; add --replace to discard it"),
+        State::Pending { .. } => Some("is pending, and the next run sends it"),
+        State::Failed { .. } => Some("has failed, and the next run or retry sends it again"),
     };
     if let Some(why) = why_not {
-        return Err(format!(
-            "{name} ({request}): {why}; only a row in doubt is for a person to decide"
-        ));
+        let only = "only a row in doubt is for a person to decide";
+        return Err(named(&format!("this row {why}; {only}")));
     }
     if let Some(id) = &args.adopt {
-        adoptable(ledger, id).map_err(|why| format!("{name} ({request}): {why}"))?;
+        adoptable(ledger, id).map_err(|why| named(&why))?;
     }
     if matches!(row.state, State::Sending { .. }) {
-        warn!(
-            "{name}: no look-up has decided this row; `monthend run` looks it up where the server lets it"
-        );
+        let look_up = "`monthend run` looks it up where the server lets it";
+        warn!("{}: no look-up has decided this row; {look_up}", request_name(row));
     }
     Ok(place)
 }
 
 /// Whether a report may be taken for a row that has none.
 fn adoptable(ledger: &Ledger, id: &ReportId) -> Result<(), String> {
-    let mut locked = ledger.rows().filter_map(|row| Some((row, row.state.report_id()?)));
-    if let Some((other, _)) = locked.clone().find(|(_, locked)| *locked == id) {
+    if let Some(other) = ledger.rows().find(|row| row.state.report_id() == Some(id)) {
         return Err(format!("report {id} belongs to {} already", request_name(other)));
     }
-    let mut discarded = ledger.rows().filter(|row| row.replaces.contains(id));
-    if let Some(other) = discarded.next() {
+    if let Some(other) = ledger.rows().find(|row| row.replaces.contains(id)) {
         return Err(format!("report {id} was discarded for {}", request_name(other)));
     }
-    if locked.any(|(_, locked)| locked.is_from_sandbox() != id.is_from_sandbox()) {
+    let is_other = |known: &ReportId| known.is_from_sandbox() != id.is_from_sandbox();
+    if ledger.report_ids().any(is_other) {
         let server = if id.is_from_sandbox() { "real server" } else { "sandbox" };
         return Err(format!(
             "\"{id}\" is not a report id of the {server} that this ledger's reports are from"
         ));
     }
     Ok(())
-}
-
-fn decided(row: &Row, args: &ResolveArgs) -> Row {
-    let row = row.clone();
-    let row = match &row.state {
-        State::Created(_) => row.given_up(),
-        _ => row,
-    };
-    let mut decided = match &args.adopt {
-        Some(id) => row.created(id.clone()),
-        None => row.to_be_sent(),
-    };
-    decided.updated_at = Some(Utc::now());
-    decided
-}
-
-fn said(row: &Row) -> String {
-    let name = request_name(row);
-    match row.state.report_id() {
-        Some(id) => format!("{name} is created, with report {id}\n"),
-        None => format!("{name} is pending; the next run sends it\n"),
-    }
 }
 
 /// What is to be sent, what is to be decided, and when neither is left, what is to be collected.
@@ -173,12 +143,15 @@ fn next_steps(
     context: &Context,
     command_line: &CommandLine,
 ) -> Vec<Hint> {
-    let rows_in = |is_it: fn(&State) -> bool| ledger.rows().filter(|row| is_it(&row.state)).count();
-    let to_decide = rows_in(State::is_in_doubt);
-    let to_send = rows_in(|state| matches!(state, State::Pending { .. } | State::Failed { .. }));
-    let to_look_up = rows_in(|state| matches!(state, State::Sending { .. }));
-    let is_missing =
-        |row: &Row| matches!(row.state, State::Created(_)) && row.collected.file.is_empty();
+    let (mut to_decide, mut to_send, mut to_look_up, mut to_collect) = (0, 0, 0, 0);
+    for row in ledger.rows() {
+        match row.state {
+            State::InDoubt { .. } => to_decide += 1,
+            State::Pending { .. } | State::Failed { .. } => to_send += 1,
+            State::Sending { .. } => to_look_up += 1,
+            State::Created(_) => to_collect += usize::from(row.collected.file.is_empty()),
+        }
+    }
     let mut hints = Vec::new();
     if to_decide > 0 {
         let rows = count(to_decide, "row");
@@ -194,7 +167,7 @@ fn next_steps(
     if let Some(why) = why {
         hints.push(Hint::new(why, of_manifest("retry", args, context, command_line)));
     }
-    if hints.is_empty() && ledger.rows().any(is_missing) {
+    if hints.is_empty() && to_collect > 0 {
         let collect = of_manifest("collect", args, context, command_line);
         hints.push(Hint::new("to download the reports", collect));
     }
