@@ -7,7 +7,7 @@ use std::{
 };
 
 use chrono::NaiveDate;
-use clap::{ArgMatches, Command, CommandFactory as _, parser::ValueSource};
+use clap::{ArgMatches, CommandFactory as _, parser::ValueSource};
 
 use super::args::{Cli, is_manifest, is_typed};
 use crate::text::{shell_path, shell_word, typed_path};
@@ -87,12 +87,6 @@ impl CommandLine {
         values.map(|value| value.to_string_lossy().into_owned()).collect()
     }
 
-    /// [`CommandLine::next`] without the option `left_out`.
-    pub(super) fn without(&self, command: &str, kept: &[&str], left_out: &str) -> String {
-        let kept: Vec<&str> = kept.iter().copied().filter(|id| *id != left_out).collect();
-        self.next(command, &kept)
-    }
-
     /// With relative periods counted from `day`.
     pub(super) fn again_as_of(&self, day: NaiveDate) -> String {
         let mut without = self.clone();
@@ -116,24 +110,23 @@ impl CommandLine {
 
     /// Variables that narrow the command, as `MONTHEND_SUB_PARTNER=Alder`.
     pub(super) fn narrowed_by_environment(&self) -> Vec<String> {
-        const NARROW: [&str; 6] =
-            ["job", "sub_partner", "report_type", "period", "cause", "no_files"];
-        let Some((command, matches)) = self.matches.subcommand() else {
+        const NARROW: [(&str, &str); 6] = [
+            ("job", "MONTHEND_JOB"),
+            ("sub_partner", "MONTHEND_SUB_PARTNER"),
+            ("report_type", "MONTHEND_TYPE"),
+            ("period", "MONTHEND_PERIOD"),
+            ("cause", "MONTHEND_CAUSE"),
+            ("no_files", "MONTHEND_NO_FILES"),
+        ];
+        let Some((_, matches)) = self.matches.subcommand() else {
             return Vec::new();
         };
-        let is_narrow = |id: &str| {
-            NARROW.contains(&id) && matches.value_source(id) == Some(ValueSource::EnvVariable)
-        };
-        if !matches.ids().any(|id| is_narrow(id.as_str())) {
-            return Vec::new(); // the usual case: the definition of all commands need not be built
-        }
-        let cli = Cli::command();
-        let arguments = cli.find_subcommand(command).into_iter().flat_map(Command::get_arguments);
-        let narrow = arguments.filter(|argument| is_narrow(argument.get_id().as_str()));
-        let variables = narrow.filter_map(|argument| argument.get_env());
-        let set = variables.filter_map(|name| Some((name, env::var_os(name)?)));
-        set.map(|(name, value)| format!("{}={}", name.to_string_lossy(), quoted_word(&value)))
-            .collect()
+        let narrow =
+            matches.ids().filter_map(|id| NARROW.iter().find(|(narrow, _)| *id == *narrow));
+        let of_variable =
+            narrow.filter(|(id, _)| matches.value_source(id) == Some(ValueSource::EnvVariable));
+        let set = of_variable.filter_map(|(_, name)| Some((name, env::var_os(name)?)));
+        set.map(|(name, value)| format!("{name}={}", quoted_word(&value))).collect()
     }
 
     /// The run that makes the missing ledger; none where it is no manifest's ledger.
@@ -181,10 +174,6 @@ impl CommandLine {
         let words = [self.program.clone(), command.to_owned()];
         let arguments = arguments.into_iter().map(|word| quoted_word(OsStr::new(&word)));
         words.into_iter().chain(arguments).collect::<Vec<_>>().join(" ")
-    }
-
-    pub(super) fn word(path: &std::path::Path) -> String {
-        quoted_word(path.as_os_str())
     }
 
     /// Another command on the same, with those of the options `kept` that were typed.

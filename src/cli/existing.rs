@@ -5,7 +5,7 @@ use std::{collections::HashSet, ops::ControlFlow};
 use chrono::Utc;
 use tracing::info;
 
-use super::{CALENDAR, CliError, Ended, Exit, OnExisting, RunContext, SummaryFormat, WHERE};
+use super::{CALENDAR, CliError, Exit, OnExisting, Rows, RunContext, SummaryFormat, WHERE};
 use crate::{
     api::Listed,
     inventory::{Evidence, Existing, Inventory},
@@ -16,31 +16,25 @@ use crate::{
     sending::ReadError,
     text::count,
 };
-use request::{ReportId, Request, RequestIds};
+use request::{ReportId, Request};
 
 /// The rest of the work list, once its rows have the reports that the server already holds; or how the command ends.
 pub(super) async fn take_existing(
     run: &RunContext<'_>,
     mut work_list: WorkList,
-    (plan, selected): (&Plan, &RequestIds),
+    (plan, rows): (&Plan, &Rows),
     on_existing: OnExisting,
 ) -> Result<ControlFlow<Exit, WorkList>, CliError> {
+    let selected = &rows.selected;
     if !work_list.work.is_empty() {
         run.require_room(&work_list.ledger, selected)?;
     }
     // Rows in doubt come first: their reports must not be taken for their twins'.
     if let Some(doubts) = work_list.take_doubts() {
-        let rows = (plan.requests().len(), selected);
         let looked_up = run.drive(doubts, Creates::None, rows, None).await?;
         if looked_up.stop.is_some() || looked_up.unsaved.is_some() {
-            let ended = Ended {
-                exit: Exit::of_run(&looked_up),
-                finished: looked_up,
-                selected: selected.clone(),
-                to_combine: None,
-                outside: RequestIds::default(),
-            };
-            return Ok(ControlFlow::Break(run.finish(ended, None)?));
+            let exit = Exit::of_run(&looked_up);
+            return Ok(ControlFlow::Break(run.finish((looked_up, exit), rows.clone(), None)?));
         }
         work_list = WorkList::of(looked_up.ledger, selected);
     }

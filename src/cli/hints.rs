@@ -20,32 +20,25 @@ use request::OrgId;
 /// The follow-up commands, built from what was typed. `day`: what `--combine` counts relative periods from.
 fn commands(context: &Context, command_line: &CommandLine, day: Option<NaiveDate>) -> Commands {
     let ledger = context.ledger.display().to_string();
-    let with_day = |command: String| match day {
-        Some(day) => format!("{command} --as-of {day}"),
-        None => command,
-    };
+    let day = day.map_or_else(String::new, |day| format!(" --as-of {day}"));
     let again = command_line.again();
-    let bare = with_day(command_line.next("retry", &WHERE));
+    let bare = command_line.next("retry", &WHERE) + &day;
     let (retry, unfinished) = if command_line.is("collect") {
         let retry = format!("{bare} --collect");
-        let why = "to create what is not created yet, and collect it";
-        (retry.clone(), Hint::new(why, retry))
+        (retry.clone(), Hint::new("to create what is not created yet, and collect it", retry))
     } else {
         (bare.clone(), Hint::new("to look them up again", &again))
     };
+    let collect = if command_line.has("collect") { "" } else { " --collect" };
     let is_fixed = !context.uses_sandbox() || command_line.has("sandbox_fixed");
     Commands {
         again,
         unfinished,
         fixed: (!is_fixed).then_some(" --sandbox-fixed"),
-        recreate: if command_line.has("collect") {
-            format!("{bare} --recreate-failed")
-        } else {
-            format!("{bare} --recreate-failed --collect")
-        },
+        recreate: format!("{bare} --recreate-failed{collect}"),
         retry,
         retry_all: command_line.next("retry", LEDGER),
-        collect: with_day(command_line.next("collect", &WHERE)),
+        collect: command_line.next("collect", &WHERE) + &day,
         status: command_line.with("status", [ledger]),
         resolve: command_line.next("resolve", &WHERE),
         // Only if --sandbox was typed: a variable would make a rehearsal of this command too.
@@ -67,7 +60,8 @@ pub(super) fn commands_for(run: &RunContext<'_>, rows: &[&Row]) -> Commands {
         let typed_causes = command_line.values("cause");
         let is_typed = |code: &&str| typed_causes.iter().any(|typed| typed == code);
         if !codes.iter().all(is_typed) {
-            let mut retry = command_line.without("retry", &WHERE, "cause");
+            let kept = WHERE.iter().copied().filter(|id| *id != "cause");
+            let mut retry = command_line.next("retry", &kept.collect::<Vec<_>>());
             // A row that was never sent has no code, and no value of --cause selects it.
             if !codes.contains("") {
                 let causes = codes.iter().map(|code| shell_word(code));
@@ -161,7 +155,7 @@ pub(super) fn of_manifest(
         None => format!(
             "{} --ledger {}",
             command_line.with(command, ["MANIFEST".to_owned()]),
-            CommandLine::word(&context.ledger)
+            quoted_word(context.ledger.as_os_str())
         ),
     }
 }

@@ -75,7 +75,7 @@ use self::{
     rescue::rescue,
     resolve::target_of,
     room::{Room, Shortage, nearest_folder, room_for, size_text},
-    run_context::{Ended, RunContext, run_session},
+    run_context::{Rows, RunContext, run_session},
     signals::Signals,
     work::{Asked, Mode, WorkCommand, work},
 };

@@ -47,7 +47,6 @@ pub(super) struct Outputs {
 
 #[derive(Debug)]
 enum FinalRows {
-    Unknown,
     Waiting(Vec<Row>),
     Worked(Box<Finished>, RequestIds),
 }
@@ -126,13 +125,12 @@ impl Outputs {
             max_failures: outputs.max_failures,
             history: !outputs.history.no_history,
             base_url: OnceCell::new(),
-            rows: RefCell::new(FinalRows::Unknown),
+            rows: RefCell::new(FinalRows::Waiting(Vec::new())),
         })
     }
 
     pub(super) fn elapsed(&self) -> Duration {
-        let elapsed = Utc::now() - self.about.began_at;
-        elapsed.to_std().unwrap_or_default()
+        (Utc::now() - self.about.began_at).to_std().unwrap_or_default()
     }
 
     pub(super) fn begin(&self, context: &Context, locked: &LockedLedger) {
@@ -168,13 +166,9 @@ impl Outputs {
 
     /// Tells every reporter, and passes `result` on.
     pub(super) fn end(self, result: Result<Exit, CliError>) -> Result<Exit, CliError> {
-        let exit = match &result {
-            Ok(exit) => *exit,
-            Err(error) => error.exit(),
-        };
+        let exit = result.as_ref().map_or_else(CliError::exit, |exit| *exit);
         let final_rows = self.rows.into_inner();
         let (rows, pace, stop) = match &final_rows {
-            FinalRows::Unknown => (Vec::new(), Stats::default(), None),
             FinalRows::Waiting(rows) => (rows.iter().collect(), Stats::default(), None),
             FinalRows::Worked(finished, selected) => {
                 let is_selected = |row: &&Row| selected.contains(&row.key());

@@ -31,10 +31,11 @@ pub(super) struct RunContext<'a> {
     pub(super) interrupt: Interrupt,
 }
 
-/// How a command ended, for the summary and for `--combine`.
-pub(super) struct Ended {
-    pub(super) finished: Finished,
-    pub(super) exit: Exit,
+/// Which rows a command is about.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Rows {
+    /// The number of requests, selected or not.
+    pub(super) all: usize,
     pub(super) selected: RequestIds,
     /// None: the selected ones.
     pub(super) to_combine: Option<RequestIds>,
@@ -93,13 +94,13 @@ impl RunContext<'_> {
         }
     }
 
-    /// Repairs the ledger on the disk, and drives a run of its rows to the end. `all`: the number of requests, selected
-    /// or not. `collection` collects the selected rows as they are created.
+    /// Repairs the ledger on the disk, and drives a run of its rows to the end. `collection` collects the selected rows as
+    /// they are created.
     pub(super) async fn drive(
         &self,
         work_list: WorkList,
         creates: Creates,
-        (all, selected): (usize, &RequestIds),
+        Rows { all, selected, .. }: &Rows,
         collection: Option<&Collection>,
     ) -> Result<Finished, CliError> {
         let WorkList { ledger, work, doubts, untouched: idle } = work_list;
@@ -122,7 +123,7 @@ impl RunContext<'_> {
             } else {
                 OtherRuns::None
             },
-            all,
+            all: *all,
             idle,
             max_failures: outputs.max_failures.map(|most| most.rows(selected.len())),
             concurrency: settings.limits.concurrency.get(),
@@ -146,10 +147,11 @@ impl RunContext<'_> {
     /// The summary, the combined files, and what the reporters are told at the end.
     pub(super) fn finish(
         &self,
-        ended: Ended,
+        (finished, exit): (Finished, Exit),
+        rows: Rows,
         collection: Option<&Collection>,
     ) -> Result<Exit, CliError> {
-        let Ended { finished, exit, selected, to_combine, outside } = ended;
+        let Rows { selected, to_combine, outside, .. } = rows;
         if let Some(collection) = collection {
             collection.tell_elsewhere(&finished.ledger, &selected);
         }

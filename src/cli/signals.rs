@@ -80,14 +80,8 @@ impl Signals {
         }
     }
 
-    /// From now on the first signal ends a run in good order. Before, it ends the process at once. `grace`: for requests in
-    /// flight.
-    pub(super) fn interrupt_in_order(&self, grace: Duration) -> Interrupt {
-        self.end_in_order();
-        self.interrupt(grace)
-    }
-
-    fn interrupt(&self, grace: Duration) -> Interrupt {
+    /// For a run; `grace`: for requests in flight.
+    pub(super) fn interrupt(&self, grace: Duration) -> Interrupt {
         Interrupt { signal: self.caught.clone(), grace }
     }
 }

@@ -6,7 +6,7 @@ use tracing::info;
 
 use super::{
     CalendarArgs, CliError, CollectArgs, CollectCommandArgs, Collection, CommandLine, Connection,
-    Context, Ended, Exit, LockedLedger, OnExisting, Outputs, Planning, RepairNote, RetryArgs,
+    Context, Exit, LockedLedger, OnExisting, Outputs, Planning, RepairNote, RetryArgs, Rows,
     RunArgs, RunContext, Signals, WorkArgs, WorkFormatArgs, credentials, discovered, dry_run,
     find_trace, give_up_failed, repair_notes, requests_to_combine, run_session, take_existing,
     tell_leftovers, tell_nothing_to_do, trace_of, warn_all, warn_of_plan,
@@ -110,17 +110,6 @@ impl WorkCommand<'_> {
 /// What the command is about: the selection, and the manifest where it was read.
 pub(super) type Asked<'a> = (&'a Selection, Option<&'a Manifest>);
 
-/// The rows to drive, and what is said at the end.
-struct Prepared {
-    work_list: WorkList,
-    creates: Creates,
-    /// The number of requests, selected or not.
-    all: usize,
-    selected: RequestIds,
-    to_combine: Option<RequestIds>,
-    outside: RequestIds,
-}
-
 pub(super) async fn work(
     work: WorkCommand<'_>,
     quiet: bool,
@@ -175,40 +164,41 @@ async fn execute(
 
     context.tell_server();
     let connection = Connection::open(&mut context, credentials).await?;
+    let session = run_session(work, &context, &connection, &locked, outputs);
+    signals.end_in_order();
     let run = RunContext {
         work,
         context: &context,
         locked: &locked,
         outputs,
-        session: run_session(work, &context, &connection, &locked, outputs),
+        session,
         signals,
-        interrupt: signals.interrupt_in_order(work.common.grace),
+        interrupt: signals.interrupt(work.common.grace),
     };
-    let prepared = match work.mode {
+    let (work_list, creates, rows) = match work.mode {
         Mode::Run { existing } => {
             match to_run(&run, asked, (reading, is_new, &repairs), existing).await? {
-                ControlFlow::Continue(prepared) => prepared,
+                ControlFlow::Continue((work_list, rows)) => (work_list, Creates::All, rows),
                 ControlFlow::Break(exit) => return Ok(exit),
             }
         }
         Mode::Retry { recreate_failed } => {
-            to_retry(&run, asked, (reading, &repairs), recreate_failed).await?
+            let retried = to_retry(&run, asked, (reading, &repairs), recreate_failed).await?;
+            (retried.0, Creates::All, retried.1)
         }
         Mode::Collect => {
             warn_all(&repairs);
             let to_combine = requests_to_combine(&run, asked, &reading.ledger).await?;
             let (all, selected) = (reading.ledger.len(), asked.0.of_ledger(&reading.ledger)?);
             let work_list = WorkList::to_collect(reading.ledger, &selected);
-            let outside = RequestIds::default();
-            Prepared { work_list, creates: Creates::None, all, selected, to_combine, outside }
+            (work_list, Creates::None, Rows { all, selected, to_combine, ..Rows::default() })
         }
     };
-    let Prepared { work_list, creates, all, selected, to_combine, outside } = prepared;
-    let finished = run.drive(work_list, creates, (all, &selected), collection.as_ref()).await?;
+    let finished = run.drive(work_list, creates, &rows, collection.as_ref()).await?;
 
     // For `collect`, a planned request that the ledger lacks is not collected either.
     let is_in_ledger = |id: &RequestId| finished.ledger.get(*id).is_some();
-    let lacks = to_combine.iter().flatten().any(|id| !is_in_ledger(id));
+    let lacks = rows.to_combine.iter().flatten().any(|id| !is_in_ledger(id));
     let exit = match work.mode {
         Mode::Run { .. } | Mode::Retry { .. } => Exit::of_run(&finished),
         Mode::Collect => match Exit::of_collecting(&finished) {
@@ -216,7 +206,7 @@ async fn execute(
             exit => exit,
         },
     };
-    run.finish(Ended { finished, exit, selected, to_combine, outside }, collection.as_ref())
+    run.finish((finished, exit), rows, collection.as_ref())
 }
 
 /// Refuses to begin where a ledger was before, and nobody said what to do about its reports.
@@ -235,7 +225,7 @@ async fn to_run(
     (selection, manifest): Asked<'_>,
     (reading, is_new, repairs): (LedgerRead, bool, &[String]),
     existing: Option<OnExisting>,
-) -> Result<ControlFlow<Exit, Prepared>, CliError> {
+) -> Result<ControlFlow<Exit, (WorkList, Rows)>, CliError> {
     let Some(manifest) = manifest else { unreachable!("`run` reads the manifest") };
     let (context, calendar) = (run.context, run.work.calendar);
     let discovered = discovered(&run.session, manifest, run.signals).await?;
@@ -260,17 +250,16 @@ async fn to_run(
     let mut work_list = work_list.map_err(|e| context.torn_line(&e))?;
     warn_of_plan(manifest, &plan, calendar);
     tell_leftovers(&work_list.ledger, &plan);
-    let all = plan.requests().len();
+    let mut rows = Rows { all: plan.requests().len(), selected, ..Rows::default() };
     if let Some(on_existing @ (OnExisting::Adopt | OnExisting::Stop)) = existing {
-        let settled = take_existing(run, work_list, (&plan, &selected), on_existing).await?;
+        let settled = take_existing(run, work_list, (&plan, &rows), on_existing).await?;
         work_list = match settled {
             ControlFlow::Continue(work_list) => work_list,
             ControlFlow::Break(exit) => return Ok(ControlFlow::Break(exit)),
         };
     }
-    let outside = left_outside(&work_list.ledger, &plan);
-    let (creates, to_combine) = (Creates::All, None);
-    Ok(ControlFlow::Continue(Prepared { work_list, creates, all, selected, to_combine, outside }))
+    rows.outside = left_outside(&work_list.ledger, &plan);
+    Ok(ControlFlow::Continue((work_list, rows)))
 }
 
 /// Unfinished rows that the plan does not have: planned rows stand before all others.
@@ -287,7 +276,7 @@ async fn to_retry(
     asked: Asked<'_>,
     (mut reading, repairs): (LedgerRead, &[String]),
     recreate_failed: bool,
-) -> Result<Prepared, CliError> {
+) -> Result<(WorkList, Rows), CliError> {
     let context = run.context;
     let selected = asked.0.of_ledger(&reading.ledger)?;
     let plan = Plan::of_rows(reading.ledger.rows());
@@ -308,7 +297,6 @@ async fn to_retry(
     warn_all(repairs);
     let work_list = work_list.map_err(|e| context.torn_line(&e))?;
     let to_combine = requests_to_combine(run, asked, &work_list.ledger).await?;
-    let (creates, outside) = (Creates::All, RequestIds::default());
     let all = work_list.ledger.len();
-    Ok(Prepared { work_list, creates, all, selected, to_combine, outside })
+    Ok((work_list, Rows { all, selected, to_combine, ..Rows::default() }))
 }
