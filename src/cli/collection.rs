@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use tracing::{info, warn};
@@ -17,7 +16,7 @@ use crate::{
     collect::{
         CollectInput, CollectedFile, HttpHost, Overwrite, collect, combine, located, set_aside,
     },
-    ledger::{Ledger, RecordedHashes, Row, State},
+    ledger::{Ledger, RecordedHashes, Row},
     manifest::Settings,
     output::history,
     plan::Plan,
@@ -27,26 +26,23 @@ use crate::{
 use request::RequestIds;
 
 #[derive(Debug)]
-pub(super) struct Collection {
+pub(super) struct Collection<'a> {
+    args: &'a CollectArgs,
     /// Absolute.
     output: PathBuf,
     /// Absolute.
     ledger_folder: PathBuf,
-    wait: Duration,
-    overwrite: Overwrite,
-    any_content: bool,
-    combined: Option<PathBuf>,
     /// The hashes of files by the history.
     recorded: RecordedHashes,
 }
 
-impl Collection {
+impl<'a> Collection<'a> {
     /// Refuses outputs that are collected files already (exit code 2). [`Outputs::prepare`] has tried that files can be
     /// written.
     ///
     /// [`Outputs::prepare`]: super::outputs::Outputs::prepare
     pub(super) fn prepare(
-        args: &CollectArgs,
+        args: &'a CollectArgs,
         context: &Context,
         locked: &LockedLedger,
     ) -> Result<Self, CliError> {
@@ -55,12 +51,9 @@ impl Collection {
         let absolute = |path: &Path| std::path::absolute(path);
         let ledger = absolute(&locked.file.path).map_err(failed)?;
         Ok(Collection {
+            args,
             output: absolute(&output).map_err(failed)?,
             ledger_folder: ledger.parent().unwrap_or(Path::new("/")).to_owned(),
-            wait: args.wait.unwrap_or(context.settings.collect.wait),
-            overwrite: if args.force { Overwrite::All } else { Overwrite::Ours },
-            any_content: args.no_content_check,
-            combined: args.combine.clone(),
             recorded: history::recorded_hashes(&history_of(&locked.file.path).lines),
         })
     }
@@ -73,12 +66,10 @@ impl Collection {
         selected: &RequestIds,
         settings: &Settings,
     ) -> Vec<Row> {
-        let is_wanted =
-            |row: &Row| selected.contains(&row.key()) && matches!(row.state, State::Created(_));
         let created = {
             let ledger = shared.record.ledger();
-            let wanted = ledger.places().filter(|(_, row)| is_wanted(row));
-            wanted.map(|(place, _)| place).collect()
+            let wanted = created_rows(&ledger, selected).into_iter();
+            wanted.filter_map(|row| ledger.place(row.key())).collect()
         };
         let host = HttpHost::new(&settings.api);
         let input = CollectInput {
@@ -87,9 +78,9 @@ impl Collection {
             created,
             output: self.output.clone(),
             ledger_folder: self.ledger_folder.clone(),
-            wait: self.wait,
-            overwrite: self.overwrite,
-            any_content: self.any_content,
+            wait: self.args.wait.unwrap_or(settings.collect.wait),
+            overwrite: if self.args.force { Overwrite::All } else { Overwrite::Ours },
+            any_content: self.args.no_content_check,
             concurrency: settings.limits.concurrency.get(),
             silence: settings.api.request_timeout,
         };
@@ -110,23 +101,22 @@ impl Collection {
         finished: &Finished,
         requests: &RequestIds,
     ) -> Result<(), CliError> {
-        let Some(context) = &self.combined else {
+        let Some(place) = &self.args.combine else {
             return Ok(());
         };
         let is_over = finished.stop.is_none() && finished.unsaved.is_none();
         let parts = if is_over { self.parts(&finished.ledger, requests) } else { Vec::new() };
-        let combined = combine(context, &parts)?;
+        let combined = combine(place, &parts)?;
         for file in &combined {
             file.notes().iter().for_each(|note| warn!("{note}"));
             info!("{file}");
         }
-        let earlier = set_aside(context, &combined)?;
-        let name = context.display();
+        let earlier = set_aside(place, &combined)?;
+        let name = place.display();
         match (parts.len(), requests.len() - parts.len()) {
             _ if !is_over => warn!("the command stopped early, so {name} is not written"),
             (0, _) => {
-                let why = none_of(&finished.ledger, requests);
-                warn!("{why}, so {name} is not written");
+                warn!("{}, so {name} is not written", none_of(&finished.ledger, requests));
             }
             (_, 0) => {}
             (_, missing) => {

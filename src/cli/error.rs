@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use tracing::error;
 
 use super::{
-    CommandLine, Exit, LedgerTrace, Shortage, files_of, is_manifest, refusal, shares_of, trace_of,
+    CommandLine, Exit, LedgerTrace, Room, files_of, is_manifest, refusal, shares_of, trace_of,
 };
 use crate::{
     api::{Cause, CredentialsError, HttpApiError},
@@ -56,7 +56,7 @@ pub(super) enum CliError {
     Forgotten { ledger: PathBuf, trace: LedgerTrace },
     /// Nothing was sent.
     #[error("{0}; nothing was sent")]
-    NoRoom(Shortage),
+    NoRoom(Room),
     /// The server does not tell what the command needs.
     #[error("{0}")]
     Stopped(String),

@@ -74,7 +74,7 @@ use self::{
     planning::{Planning, discovered, named_rows, relabelled, tell_leftovers, warn_of_plan},
     rescue::rescue,
     resolve::target_of,
-    room::{Room, Shortage, nearest_folder, room_for, size_text},
+    room::{Room, nearest_folder, size_text},
     run_context::{Rows, RunContext, run_session},
     signals::Signals,
     work::{Asked, Mode, WorkCommand, work},

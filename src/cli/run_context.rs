@@ -8,7 +8,7 @@ use tracing::{error, info, warn};
 
 use super::{
     CliError, Collection, Connection, Context, Exit, LockedLedger, Outputs, Room, Signals,
-    SummaryFormat, WorkCommand, commands_for, rescue, room_for, stop_text,
+    SummaryFormat, WorkCommand, commands_for, rescue, stop_text,
 };
 use crate::{
     api::HttpApi,
@@ -85,13 +85,12 @@ impl RunContext<'_> {
         ledger: &Ledger,
         selected: &RequestIds,
     ) -> Result<(), CliError> {
-        match room_for(&real_ledger(&self.context.ledger)?, ledger.len()) {
-            Room::Short(shortage) => {
-                self.outputs.waiting(ledger, selected);
-                Err(CliError::NoRoom(shortage))
-            }
-            Room::Enough { .. } | Room::Unknown => Ok(()),
-        }
+        let room = Room::for_rows(&real_ledger(&self.context.ledger)?, ledger.len());
+        let Some(short) = room.filter(Room::is_short) else {
+            return Ok(());
+        };
+        self.outputs.waiting(ledger, selected);
+        Err(CliError::NoRoom(short))
     }
 
     /// Repairs the ledger on the disk, and drives a run of its rows to the end. `collection` collects the selected rows as
@@ -101,7 +100,7 @@ impl RunContext<'_> {
         work_list: WorkList,
         creates: Creates,
         Rows { all, selected, .. }: &Rows,
-        collection: Option<&Collection>,
+        collection: Option<&Collection<'_>>,
     ) -> Result<Finished, CliError> {
         let WorkList { ledger, work, doubts, untouched: idle } = work_list;
         let (locked, outputs, settings) = (self.locked, self.outputs, &self.context.settings);
@@ -149,7 +148,7 @@ impl RunContext<'_> {
         &self,
         (finished, exit): (Finished, Exit),
         rows: Rows,
-        collection: Option<&Collection>,
+        collection: Option<&Collection<'_>>,
     ) -> Result<Exit, CliError> {
         let Rows { selected, to_combine, outside, .. } = rows;
         if let Some(collection) = collection {

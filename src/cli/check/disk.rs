@@ -10,8 +10,8 @@ use chrono::Utc;
 
 use crate::{
     cli::{
-        CliError, CommandLine, Context, Exit, Room, find_trace, nearest_folder, refusal, room_for,
-        size_text, trace_of,
+        CliError, CommandLine, Context, Exit, Room, find_trace, nearest_folder, refusal, size_text,
+        trace_of,
     },
     files::{folder_of, refuse_mounted, remedy, try_folder},
     ledger::{
@@ -152,16 +152,16 @@ pub(super) fn try_output(context: &Context, report: &mut Checklist) {
 /// For the lines of so many rows.
 pub(super) fn try_space(ledger: &Path, rows: usize, report: &mut Checklist) {
     let path = real_ledger(ledger).unwrap_or_else(|_| ledger.to_owned());
-    match room_for(&path, rows) {
-        Room::Short(shortage) => {
-            report.not_ok(CheckItem::DiskSpace, shortage.to_string(), "make room");
+    match Room::for_rows(&path, rows) {
+        Some(short) if short.is_short() => {
+            report.not_ok(CheckItem::DiskSpace, short.to_string(), "make room");
         }
-        Room::Enough { free, needed } => {
-            let (free, needed) = (size_text(free), size_text(needed));
+        Some(room) => {
+            let (free, needed) = (size_text(room.free), size_text(room.needed));
             let needs = "plus the size of the report files";
             let message = format!("{free} left; the ledger needs at most {needed}, {needs}");
             report.ok(CheckItem::DiskSpace, message);
         }
-        Room::Unknown => report.unknown(CheckItem::DiskSpace, "the system does not tell", ""),
+        None => report.unknown(CheckItem::DiskSpace, "the system does not tell", ""),
     }
 }
