@@ -46,9 +46,10 @@ use tracing::info;
 use self::{
     args::{
         AuditArgs, CalendarArgs, CheckArgs, Cli, CollectArgs, CollectCommandArgs, Command,
-        CompletionsArgs, Format, InitArgs, ManArgs, ManifestArgs, MergeArgs, OnExisting, PlanArgs,
-        RehearsalArgs, ReportArgs, ResolveArgs, RetryArgs, RunArgs, SandboxArgs, SchemaArgs,
-        SchemaKind, StatusArgs, SummaryFormat, WorkArgs, WorkFormatArgs, is_manifest,
+        CompletionsArgs, Format, InitArgs, ManArgs, ManifestArgs, MaxDropArgs, MergeArgs,
+        OnExisting, PlanArgs, RehearsalArgs, ReportArgs, ResolveArgs, RetryArgs, RunArgs,
+        SandboxArgs, SchemaArgs, SchemaKind, StatusArgs, SummaryFormat, WorkArgs, WorkFormatArgs,
+        is_manifest,
     },
     candidates::refuse_other_report,
     collection::{Collection, requests_to_combine},

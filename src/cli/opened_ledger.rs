@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use chrono::Utc;
 use tracing::warn;
 
-use super::CliError;
+use super::{CliError, MaxDropArgs};
 use crate::{
+    audit::{Files, MaxDrop},
     files::folder_of,
     ledger::{
-        Ledger, LedgerError, LedgerRead, Lock, read_file, read_file_with_hash, real_ledger,
-        real_path, refuse_second_name, refuse_unmerged,
+        Ledger, LedgerError, LedgerRead, Lock, RecordedHashes, read_file, read_file_with_hash,
+        real_ledger, real_path, refuse_second_name, refuse_unmerged,
     },
     output::history::{self, Read},
     text::system_says,
@@ -36,6 +37,8 @@ pub(super) struct OpenedLedger {
     pub(super) folder: PathBuf,
     /// Of its bytes.
     pub(super) sha256: String,
+    /// The hashes of files by the history; none of an earlier ledger.
+    recorded: RecordedHashes,
 }
 
 impl OpenedLedger {
@@ -51,11 +54,35 @@ impl OpenedLedger {
             source,
         })?;
         let path = folder.join(real.file_name().unwrap_or_default());
-        Ok(OpenedLedger { ledger: reading.ledger, path, folder, sha256 })
+        let recorded = RecordedHashes::new();
+        Ok(OpenedLedger { ledger: reading.ledger, path, folder, sha256, recorded })
+    }
+
+    pub(super) fn with_history(mut self) -> Self {
+        self.recorded = history::recorded_hashes(&history_of(&self.path).lines);
+        self
+    }
+
+    pub(super) fn files(&self) -> Files<'_> {
+        Files { folder: &self.folder, recorded: &self.recorded }
+    }
+
+    /// The ledger to compare with, if one is named, and by how much a figure may fall.
+    pub(super) fn earlier(
+        path: Option<&Path>,
+        max_drop: &MaxDropArgs,
+        is_rehearsal: bool,
+    ) -> Result<(Option<Self>, MaxDrop), CliError> {
+        Ok(match path {
+            Some(path) => {
+                (Some(OpenedLedger::to_compare_with(path, is_rehearsal)?), max_drop.value()?)
+            }
+            None => (None, MaxDrop::default()),
+        })
     }
 
     /// Both are of rehearsals, or both are real.
-    pub(super) fn to_compare_with(path: &Path, is_rehearsal: bool) -> Result<Self, CliError> {
+    fn to_compare_with(path: &Path, is_rehearsal: bool) -> Result<Self, CliError> {
         let name = path.display();
         let earlier = OpenedLedger::read(path).map_err(|error| match error {
             // No run would make it.

@@ -113,13 +113,11 @@ pub(super) fn relabelled(ledger: &Ledger, plan: &Plan) -> Option<String> {
         |(label, row): &(&str, &Row)| row.label.as_deref().is_some_and(|it| it != *label);
     let (labels, rows): (Vec<&str>, Vec<&Row>) = rows.filter(is_other).unzip();
     let (label, row) = (labels.first()?, rows.first()?);
+    let is = if rows.len() == 1 { "is" } else { "are" };
     Some(format!(
-        "{} in the ledger under another label than in the manifest: {} is {label} there. The ledger keeps its labels; \
+        "{} {is} in the ledger under another label than in the manifest: {} is {label} there. The ledger keeps its labels; \
          `--sub-partner ID` means the same in both",
-        match rows.len() {
-            1 => "1 row is".to_owned(),
-            n => format!("{} are", count(n, "row")),
-        },
+        count(rows.len(), "row"),
         named_rows(&[row]),
     ))
 }

@@ -8,16 +8,15 @@ use chrono::Utc;
 use tracing::info;
 
 use super::{
-    CliError, Exit, Guard, OpenedLedger, ReportArgs, history_of, is_manifest, ledger_of_manifest,
-    refusal,
+    CliError, Exit, Guard, OpenedLedger, ReportArgs, is_manifest, ledger_of_manifest, refusal,
 };
 use crate::{
-    audit::{Files, MaxDrop, Previous, Review},
+    audit::{Previous, Review},
     files::folder_of,
-    ledger::{Ledger, RecordedHashes, Row},
+    ledger::{Ledger, Row},
     manifest::{DateCheck, Discovered, LoadOptions, Manifest, RunSettings},
     output::{
-        console, history,
+        console,
         page::{self, Sources},
     },
     plan::{Plan, take_known},
@@ -39,31 +38,23 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
     };
     let settings = manifest.map(|path| RunSettings::load(path)).transpose()?;
     let totals = settings.as_ref().and_then(|read| read.settings.audit.totals.as_ref());
-    let ledger = OpenedLedger::read(&ledger_path)?;
+    let ledger = OpenedLedger::read(&ledger_path)?.with_history();
     let is_sandbox = is_rehearsal(&ledger.ledger, &ledger_path);
-    let earlier = (args.compare.as_deref())
-        .map(|path| OpenedLedger::to_compare_with(path, is_sandbox))
-        .transpose()?;
+    let (earlier, max_drop) =
+        OpenedLedger::earlier(args.compare.as_deref(), &args.max_drop, is_sandbox)?;
     let about = manifest.map(PathBuf::as_path).zip(settings.as_ref());
     guard(&args.output, about, &ledger, earlier.as_ref())?;
 
-    let max_drop = match args.compare {
-        Some(_) => args.max_drop.value()?,
-        None => MaxDrop::default(),
-    };
-
-    let recorded = history::recorded_hashes(&history_of(&ledger.path).lines);
-    let not_compared = RecordedHashes::new();
     let previous = earlier.as_ref().map(|earlier| Previous {
         ledger: &earlier.ledger,
         selected: earlier.ledger.rows().map(Row::key).collect(),
-        files: Some(Files { folder: &earlier.folder, recorded: &not_compared }),
+        files: Some(earlier.files()),
         max_drop: &max_drop,
         totals,
     });
     let review = Review {
         ledger: &ledger.ledger,
-        files: Files { folder: &ledger.folder, recorded: &recorded },
+        files: ledger.files(),
         totals,
         previous: previous.as_ref(),
     };
