@@ -2,33 +2,28 @@
 
 mod args;
 mod audit;
-mod candidates;
 mod check;
 mod collection;
 mod command_line;
 mod connection;
 mod context;
 mod documents;
-mod dry_run;
 mod environment;
 mod error;
 mod existing;
 mod exit;
 mod fault;
-mod for_real;
 mod gone;
 mod guard;
 mod hints;
 mod init;
 mod locked_ledger;
 mod merge;
-mod missing_shares;
 mod opened_ledger;
 mod outputs;
 mod plan;
 mod planning;
 mod report;
-mod rescue;
 mod resolve;
 mod room;
 mod run_context;
@@ -51,12 +46,10 @@ use self::{
         SandboxArgs, SchemaArgs, SchemaKind, StatusArgs, SummaryFormat, WorkArgs, WorkFormatArgs,
         is_manifest,
     },
-    candidates::refuse_other_report,
     collection::{Collection, requests_to_combine},
     command_line::{CALENDAR, CommandLine, LEDGER, WHERE, quoted_word},
     connection::{Connection, ReadSession, credentials, credentials_of_sandbox, limit_patience},
     context::{Context, ledger_of, ledger_of_manifest, reports_of, sandbox_config},
-    dry_run::{collecting, created_rows, dry_run, give_up_failed, tell_nothing_to_do},
     environment::variable,
     error::{CliError, chain, is_proxy, nobody, of_ledger, read_error_text, stop_text},
     existing::take_existing,
@@ -65,16 +58,13 @@ use self::{
     guard::{Guard, refusal, sandbox_state_of},
     hints::{after_audit, commands_for, manifest_next_to, of_manifest},
     locked_ledger::{LockedLedger, announced_pause, missing_folder, no_folder, remember_pause},
-    missing_shares::MissingShares,
     opened_ledger::{
         OpenedLedger, RepairNote, history_of, read_ledger, repair_notes, tell_repairs, warn_all,
         warn_of_run, warn_where_refused,
     },
     outputs::{Outputs, add_to_history, print_json, print_table, print_view},
-    plan::show_run,
+    plan::{created_rows, dry_run, give_up_failed, tell_nothing_to_do},
     planning::{Planning, discovered, named_rows, relabelled, tell_leftovers, warn_of_plan},
-    rescue::rescue,
-    resolve::target_of,
     room::{Room, nearest_folder, size_text},
     run_context::{Rows, RunContext, run_session},
     signals::Signals,

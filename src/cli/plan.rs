@@ -1,17 +1,24 @@
-use tracing::{error, warn};
+use std::{collections::HashMap, path::Path};
+
+use chrono::{DateTime, Utc};
+use tracing::{error, info, warn};
 
 use super::{
-    CalendarArgs, CliError, Connection, Context, Exit, Format, PlanArgs, Planning, ReadSession,
-    RepairNote, Signals, collecting, created_rows, credentials, discovered, find_trace,
-    missing_folder, print_view, tell_leftovers, tell_repairs, trace_of, warn_of_plan,
+    Asked, CalendarArgs, CliError, Connection, Context, Exit, Format, Mode, PlanArgs, Planning,
+    ReadSession, RepairNote, Signals, WorkCommand, credentials, discovered, find_trace, history_of,
+    missing_folder, print_view, read_ledger, tell_leftovers, tell_repairs, trace_of, warn_of_plan,
     warn_where_refused,
 };
 use crate::{
-    ledger::{read_file, real_ledger},
+    collect::hash_of,
+    files::folder_of,
+    ledger::{Ledger, Row, RowIndex, State, read_file, real_ledger, refuse_mixing},
     manifest::{Discovered, Manifest},
-    output::{PlanView, Would},
-    plan::{Planned, Selection},
+    output::{Action, PlanView, Would, history},
+    plan::{Plan, Planned, Selection, WorkList},
+    text::count,
 };
+use request::{ReportStatus, RequestId, RequestIds};
 
 pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
     let signals = Signals::listen();
@@ -29,7 +36,7 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
 
 /// Says whether it warned of anything. Writes nothing; asks only what `discover` needs. `forced`: whether collecting
 /// overwrites files; none where nothing is collected.
-pub(super) async fn show_run(
+async fn show_run(
     context: Context,
     (selection, manifest, calendar): (&Selection, &Manifest, &CalendarArgs),
     (forced, format): (Option<bool>, Format),
@@ -85,4 +92,124 @@ pub(super) async fn show_run(
     };
     print_view(&view, format)?;
     Ok(!warnings.is_empty())
+}
+
+pub(super) async fn dry_run(
+    work: &WorkCommand<'_>,
+    context: Context,
+    (selection, manifest): Asked<'_>,
+    signals: &Signals,
+) -> Result<Exit, CliError> {
+    let (force, format) = (work.how.force, work.format.format());
+    match (work.mode, manifest) {
+        (Mode::Run { .. }, Some(manifest)) => {
+            let forced = work.collects.then_some(force);
+            let asked = (selection, manifest, work.calendar);
+            show_run(context, asked, (forced, format), signals).await?;
+        }
+        (mode, _) => {
+            context.tell_sandbox();
+            context.refuse_as_for_real()?;
+            let (path, reading) = read_ledger(&context.ledger)?;
+            refuse_mixing(&path, Some(&reading.ledger), context.is_rehearsal())?;
+            let mut would = Would { command: work.name(), collects: None };
+            let (ledger, shown): (Ledger, Vec<RowIndex>) = if mode == Mode::Collect {
+                let ledger = reading.into_ledger(&context.ledger)?;
+                let selected = selection.of_ledger(&ledger)?;
+                let created = created_rows(&ledger, &selected);
+                would.collects = Some(collecting(created.iter().copied(), &path, force));
+                let places = created.iter().filter_map(|row| ledger.place(row.key())).collect();
+                (ledger, places)
+            } else {
+                let mut reading = reading;
+                let selected = selection.of_ledger(&reading.ledger)?;
+                if mode == (Mode::Retry { recreate_failed: true }) {
+                    give_up_failed(&mut reading.ledger, &selected, |_, _| {});
+                }
+                let work_list = WorkList::to_retry(reading, &selected);
+                let work_list = work_list.map_err(|e| context.torn_line(&e))?;
+                tell_nothing_to_do(&work_list);
+                (work_list.ledger, work_list.work)
+            };
+            let plan = Plan::of_rows(shown.iter().map(|place| ledger.row(*place)));
+            let view = PlanView {
+                name: &context.manifest.1,
+                limits: &context.settings.limits,
+                would,
+                warnings: &[],
+                plan: &plan,
+                selected: plan.requests().iter().collect(),
+                ledger: &ledger,
+                ledger_path: context.ledger.display().to_string(),
+                ledger_exists: true,
+            };
+            print_view(&view, format)?;
+        }
+    }
+    info!("a dry run: nothing was sent or written");
+    Ok(Exit::Success)
+}
+
+pub(super) fn created_rows<'l>(ledger: &'l Ledger, selected: &RequestIds) -> Vec<&'l Row> {
+    let is_created =
+        |row: &&Row| selected.contains(&row.key()) && matches!(row.state, State::Created(_));
+    ledger.rows().filter(is_created).collect()
+}
+
+/// What collecting would do with created rows.
+fn collecting<'r>(
+    rows: impl Iterator<Item = &'r Row>,
+    path: &Path,
+    is_forced: bool,
+) -> HashMap<RequestId, Action> {
+    let recorded = history::recorded_hashes(&history_of(path).lines);
+    let action = |row: &Row| {
+        let recorded = recorded.get(&row.id());
+        let collected = &row.collected;
+        let file = folder_of(path).join(&collected.file);
+        let there = if collected.file.is_empty() { Ok(None) } else { hash_of(&file) };
+        match there {
+            Ok(Some(hash)) if collected.is_file(&hash, recorded) => Action::Skip,
+            Ok(Some(_)) | Err(_) if !is_forced => Action::Leave,
+            Ok(_) | Err(_) => Action::Collect,
+        }
+    };
+    rows.map(|row| (row.key(), action(row))).collect()
+}
+
+/// Discards the reports of `selected` that the server could not generate, as `resolve --resend --replace` does.
+pub(super) fn give_up_failed(
+    ledger: &mut Ledger,
+    selected: &RequestIds,
+    on_given_up: impl Fn(&Row, DateTime<Utc>),
+) {
+    let failed = ledger.places().filter(|(_, row)| {
+        matches!(row.state, State::Created(_))
+            && selected.contains(&row.key())
+            && row.collected.status() == ReportStatus::Failed
+    });
+    let failed: Vec<RowIndex> = failed.map(|(place, _)| place).collect();
+    for place in &failed {
+        let mut row = ledger.row(*place).clone().given_up();
+        let now = Utc::now();
+        row.updated_at = Some(now);
+        on_given_up(&row, now);
+        ledger.replace(*place, row);
+    }
+    if !failed.is_empty() {
+        info!("reports that the server could not generate, to be recreated: {}", failed.len());
+    }
+}
+
+pub(super) fn tell_nothing_to_do(work_list: &WorkList) {
+    if !work_list.work.is_empty() {
+        return;
+    }
+    let decide = match work_list.untouched.failed {
+        0 => String::new(),
+        n => format!(" ({} in doubt, for you to decide)", count(n, "row")),
+    };
+    info!(
+        "nothing to retry{decide}; requests that the ledger does not have are created by `monthend run`"
+    );
 }

@@ -1,23 +1,23 @@
 //! What `run`, `retry` and `collect` work with while they hold their ledger.
 
-use std::{rc::Rc, time::Duration};
+use std::{path::Path, rc::Rc, time::Duration};
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use tokio::time::interval;
 use tracing::{error, info, warn};
 
 use super::{
     CliError, Collection, Connection, Context, Exit, LockedLedger, Outputs, Room, Signals,
-    SummaryFormat, WorkCommand, commands_for, rescue, stop_text,
+    SummaryFormat, WorkCommand, commands_for, stop_text,
 };
 use crate::{
     api::HttpApi,
-    ledger::{Ledger, Row, RowIndex, State, real_ledger},
+    ledger::{Ledger, RescueResult, Row, RowIndex, State, Tampered, real_ledger, save},
     output::{Reporters, Summary, Workload, console},
     plan::WorkList,
-    run::{Creates, Finished, Interrupt, OtherRuns, Run, RunInput},
+    run::{Creates, Finished, Interrupt, OtherRuns, Run, RunInput, Unsaved},
     sending::{Session, SessionEvent},
-    text::count,
+    text::{count, system_says},
 };
 use request::RequestIds;
 
@@ -210,5 +210,40 @@ async fn ticking<T>(readers: &Reporters, work: impl Future<Output = T>) -> T {
         biased;
         done = work => done,
         () = ticks => unreachable!("ticks never end"),
+    }
+}
+
+/// Saves `ledger` next to its file where someone else changed that, or prints the missing rows. Gives whether the next
+/// command can begin without a repair by hand.
+fn rescue(path: &Path, ledger: &Ledger, unsaved: &Unsaved, now: DateTime<Utc>) -> bool {
+    let tampered = unsaved.error.get_ref().is_some_and(|e| e.is::<Tampered>());
+    if tampered {
+        let saved = save(path, &ledger.to_csv(), ledger, now);
+        let (path, what) = (path.display(), &unsaved.error);
+        match &saved {
+            RescueResult::Nothing | RescueResult::There => warn!("{path}: {what}; {saved}"),
+            RescueResult::NextTo { .. } => error!("{path}: {what}; {saved}"),
+            RescueResult::Nowhere(_) => {
+                error!("{path}: {what}; {saved}; its rows follow");
+                print(ledger, ledger.rows());
+            }
+        }
+        return matches!(saved, RescueResult::Nothing | RescueResult::There);
+    }
+    let (path, why) = (path.display(), system_says(&unsaved.error));
+    error!("{path}: {why}");
+    if !unsaved.rows.is_empty() {
+        error!(
+            "the last lines of {} are not in the ledger: the next run looks these rows up. For the record, they are:",
+            count(unsaved.rows.len(), "row")
+        );
+        print(ledger, &unsaved.rows);
+    }
+    true
+}
+
+fn print<'r>(ledger: &Ledger, rows: impl IntoIterator<Item = &'r Row>) {
+    for row in rows {
+        console::print_rows(&ledger.line(row));
     }
 }
