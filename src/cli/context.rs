@@ -1,7 +1,7 @@
 //! What a command works on: settings, server, ledger.
 
 use std::{
-    io,
+    env, io,
     path::{Path, PathBuf},
 };
 
@@ -14,9 +14,7 @@ use super::{
 use crate::{
     files::{companion, read_regular, with_end},
     ledger::{LedgerError, read_file, real_ledger, refuse_mixing, refuse_unmerged},
-    manifest::{
-        BaseUrl, BaseUrlError, Manifest, ManifestSource, PlanWarningSource, RunSettings, Settings,
-    },
+    manifest::{BaseUrlError, Manifest, ManifestSource, PlanWarningSource, RunSettings, Settings},
     output::{console, first_line},
     plan::{Partition, UnknownRequest},
     text::named,
@@ -180,17 +178,6 @@ impl Context {
         self.ledger == self.apart.ledger(&manifest.with_extension("ledger.csv"))
     }
 
-    /// In a rehearsal, the folder of a real run; none where it is the same.
-    pub(super) fn output_for_real(&self, option: Option<&Path>) -> Option<PathBuf> {
-        if option.is_some() || !self.apart.sandbox {
-            return None;
-        }
-        match self.named_output() {
-            Some(path) => Some(self.apart.for_real().folder(&path)),
-            None => self.ledger_for_real().as_deref().map(reports_of),
-        }
-    }
-
     /// In a rehearsal with a ledger of its own, the ledger of a real run.
     pub(super) fn ledger_for_real(&self) -> Option<PathBuf> {
         let is_apart = self.apart.sandbox && self.ledger == self.apart.ledger(&self.plain_ledger);
@@ -222,7 +209,13 @@ impl Context {
             }
             Some(url) => settings.api.base_url = url.clone(),
             // A wrong variable is an error in a rehearsal too, though that does not use it.
-            None => settings.api.base_url = base_url_or(settings.api.base_url)?,
+            None => {
+                let url = env::var("MONTHEND_BASE_URL").ok().filter(|url| !url.is_empty());
+                let url = url.map(|url| url.parse()).transpose();
+                let wrong =
+                    |why: BaseUrlError| CliError::Usage(format!("MONTHEND_BASE_URL: {why}"));
+                settings.api.base_url = url.map_err(wrong)?.unwrap_or(settings.api.base_url);
+            }
         }
         if let Some(share) = share {
             settings.limits = settings.limits.share(share.count());
@@ -233,16 +226,14 @@ impl Context {
             Some(path) => path.clone(),
             None => apart.ledger(&plain_ledger),
         };
-        let sandbox = if rehearsal.sandbox {
-            let mut config = sandbox_config(rehearsal.sandbox_config.as_deref())?;
+        let config = || sandbox_config(rehearsal.sandbox_config.as_deref());
+        let mut sandbox = rehearsal.sandbox.then(config).transpose()?;
+        if let Some(config) = &mut sandbox {
             config.fixed |= rehearsal.sandbox_fixed;
             config.port = 0;
             // The next rehearsal on the same ledger finds the reports of this one.
             config.state.get_or_insert_with(|| sandbox_state_of(&ledger));
-            Some(config)
-        } else {
-            None
-        };
+        }
         Ok(Context {
             settings,
             plain_ledger,
@@ -318,16 +309,6 @@ pub(super) fn sandbox_config(path: Option<&Path>) -> Result<SandboxConfig, CliEr
     })
 }
 
-fn base_url_or(other: BaseUrl) -> Result<BaseUrl, CliError> {
-    match std::env::var("MONTHEND_BASE_URL") {
-        Ok(text) if !text.is_empty() => {
-            let url = text.parse::<BaseUrl>();
-            url.map_err(|why: BaseUrlError| CliError::Usage(format!("MONTHEND_BASE_URL: {why}")))
-        }
-        _ => Ok(other),
-    }
-}
-
 /// Keeps the files of a rehearsal, and those of each share, apart from the real ones.
 #[derive(Debug, Clone, Copy)]
 struct NameSuffix {
@@ -401,15 +382,20 @@ impl Context {
         }
     }
 
+    /// `option`: the folder of collected files that is named, which is the same in a real run.
     pub(super) fn refuse_output_as_for_real(&self, option: Option<&Path>) -> Result<(), CliError> {
-        let Some(path) = self.output_for_real(option) else {
-            return Ok(());
-        };
-        if nearest_folder(&path).is_dir() {
+        if option.is_some() || !self.apart.sandbox {
             return Ok(());
         }
-        let why = io::Error::from(io::ErrorKind::NotADirectory);
-        Err(as_for_real(CliError::unwritable(&path, &why)))
+        let path = match self.named_output() {
+            Some(path) => Some(self.apart.for_real().folder(&path)),
+            None => self.ledger_for_real().as_deref().map(reports_of),
+        };
+        let why = io::ErrorKind::NotADirectory.into();
+        match path.filter(|path| !nearest_folder(path).is_dir()) {
+            Some(path) => Err(as_for_real(CliError::unwritable(&path, &why))),
+            None => Ok(()),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use tracing::{info, warn};
 
 use super::CliError;
 use crate::{
-    ledger::{Ledger, LedgerFile, Lock, Pause, real_ledger},
+    ledger::{Ledger, LedgerError, LedgerFile, Lock, Pause, real_ledger},
     output::duration,
     sending::SessionEvent,
     text::system_says,
@@ -26,6 +26,12 @@ impl LockedLedger {
             return Err(no_folder(ledger, folder));
         }
         let (file, lock) = LedgerFile::hold(&path, Utc::now())?;
+        Ok(LockedLedger { file, lock: RefCell::new(Some(lock)) })
+    }
+
+    /// As [`LockedLedger::take`], but a rescued ledger may lie next to it.
+    pub(super) fn to_merge(ledger: &Path) -> Result<Self, LedgerError> {
+        let (file, lock) = LedgerFile::take(ledger, Utc::now())?;
         Ok(LockedLedger { file, lock: RefCell::new(Some(lock)) })
     }
 

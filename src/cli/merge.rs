@@ -1,21 +1,20 @@
 use std::{
-    collections::{BTreeMap, HashSet},
-    fmt,
+    collections::{BTreeMap, BTreeSet, HashSet},
     path::{Path, PathBuf},
 };
 
-use chrono::Utc;
 use tracing::warn;
 
 use super::{
-    CliError, Exit, Guard, MergeArgs, RepairNote, chain, of_ledger, sandbox_state_of, tell_repairs,
+    CliError, Exit, Guard, LockedLedger, MergeArgs, RepairNote, chain, of_ledger, sandbox_state_of,
+    tell_repairs,
 };
 use crate::{
     collect::{located, spelled},
     files::{self, folder_of},
     ledger::{
-        Ledger, LedgerError, LedgerFile, Lock, MergeInput, Row, RowIndex, merge as merge_ledgers,
-        merged_name, real_path,
+        Ledger, LedgerError, MergeInput, Row, RowIndex, merge as merge_ledgers, merged_name,
+        real_path,
     },
     output::{console, history},
     plan::Partition,
@@ -33,23 +32,21 @@ pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
         guard.around_ledger(ledger);
     }
     guard.refuse("--output", &args.output)?;
-    let prefer = match &args.prefer {
-        None => None,
-        Some(preferred) => {
-            let real = real_path(preferred)?;
-            let place = parts.iter().position(|part| part.real == real);
-            Some(place.ok_or_else(|| {
-                let name = preferred.display();
-                CliError::Usage(format!("--prefer {name}: it is none of the ledgers to merge"))
-            })?)
+    let mut prefer = None;
+    if let Some(preferred) = &args.prefer {
+        let real = real_path(preferred)?;
+        prefer = parts.iter().position(|part| part.real == real);
+        if prefer.is_none() {
+            let name = preferred.display();
+            let why = format!("--prefer {name}: it is none of the ledgers to merge");
+            return Err(CliError::Usage(why));
         }
-    };
+    }
 
-    for missing in MissingShares::among(parts.iter().map(|part| part.name.as_path())) {
+    for missing in missing_shares(parts.iter().map(|part| part.name.as_path())) {
         warn!("{missing}");
     }
-    let mut locks = Locks::default();
-    let mut locked = locks.hold(parts.iter().map(|part| &part.real).chain([&output]))?;
+    let mut locked = lock_all(parts.iter().map(|part| &part.real).chain([&output]))?;
     let ledgers = parts.iter().map(|part| read(&mut locked, part));
     let mut ledgers = all(ledgers.collect())?;
     for (part, ledger) in parts.iter().zip(&mut ledgers) {
@@ -58,7 +55,7 @@ pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
     let named =
         parts.iter().zip(&ledgers).map(|(part, ledger)| MergeInput { name: &part.name, ledger });
     let merged = merge_ledgers(&named.collect::<Vec<_>>(), prefer).map_err(LedgerError::from)?;
-    find(&mut locked, &output)?.write(&merged, Utc::now()).await?;
+    find(&mut locked, &output)?.write(&merged).await?;
 
     if !args.history.no_history {
         merge_histories(&parts, &output);
@@ -69,13 +66,8 @@ pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
             put_away(&part.real, &name);
         }
     }
-    let text = format!(
-        "{}: {} from {}\n",
-        args.output.display(),
-        count(merged.len(), "row"),
-        count(parts.len(), "ledger"),
-    );
-    console::say(text);
+    let (rows, ledgers) = (count(merged.len(), "row"), count(parts.len(), "ledger"));
+    console::say(format!("{}: {rows} from {ledgers}\n", args.output.display()));
     Ok(Exit::Success)
 }
 
@@ -87,13 +79,9 @@ struct MergeSource {
 
 /// In their order, each once. An output that exists is one of them: the first, unless it is named.
 fn parts(args: &MergeArgs, output: &Path) -> Result<Vec<MergeSource>, CliError> {
-    let given = args.ledgers.iter().map(|name| {
-        let real = real_path(name)?;
-        if real.exists() {
-            Ok(MergeSource { name: name.clone(), real })
-        } else {
-            Err(LedgerError::Missing(name.clone()))
-        }
+    let given = args.ledgers.iter().map(|name| match real_path(name)? {
+        real if real.exists() => Ok(MergeSource { name: name.clone(), real }),
+        _ => Err(LedgerError::Missing(name.clone())),
     });
     let mut parts: Vec<MergeSource> = Vec::new();
     let given = all(given.collect())?;
@@ -123,15 +111,18 @@ fn all<T>(results: Vec<Result<T, LedgerError>>) -> Result<Vec<T>, CliError> {
     Err(CliError::BadLedger(lines.join("\n")))
 }
 
-fn find<'a>(locked: &'a mut [LedgerFile], real: &Path) -> Result<&'a mut LedgerFile, LedgerError> {
-    let file = locked.iter_mut().find(|file| file.path == real);
-    file.ok_or_else(|| LedgerError::Missing(real.to_owned()))
+fn find<'a>(
+    locked: &'a mut [LockedLedger],
+    real: &Path,
+) -> Result<&'a mut LockedLedger, LedgerError> {
+    let ledger = locked.iter_mut().find(|ledger| ledger.file.path == real);
+    ledger.ok_or_else(|| LedgerError::Missing(real.to_owned()))
 }
 
 /// What only a torn line says must not be lost.
-fn read(locked: &mut [LedgerFile], part: &MergeSource) -> Result<Ledger, LedgerError> {
+fn read(locked: &mut [LockedLedger], part: &MergeSource) -> Result<Ledger, LedgerError> {
     let missing = || LedgerError::Missing(part.name.clone());
-    let reading = find(locked, &part.real)?.reading.take().ok_or_else(missing)?;
+    let reading = find(locked, &part.real)?.file.reading.take().ok_or_else(missing)?;
     tell_repairs(&part.name, &reading, RepairNote::Written);
     reading.into_ledger(&part.name)
 }
@@ -151,40 +142,17 @@ fn move_files(ledger: &mut Ledger, from: &Path, to: &Path) {
     }
 }
 
-/// Dropped, all are released.
-#[derive(Default)]
-struct Locks(Vec<Lock>);
-
-impl Locks {
-    /// Locks every ledger once, in the order of their paths: of two commands that want the same ones, one gets all.
-    fn hold<'p>(
-        &mut self,
-        paths: impl Iterator<Item = &'p PathBuf>,
-    ) -> Result<Vec<LedgerFile>, CliError> {
-        let mut paths: Vec<&PathBuf> = paths.collect();
-        paths.sort();
-        paths.dedup();
-        let mut locked = Vec::new();
-        for path in paths {
-            let taken = match LedgerFile::take(path, Utc::now()) {
-                Err(e @ LedgerError::InUse { .. }) => return Err(e.into()),
-                taken => taken,
-            };
-            locked.push(taken.map(|(file, lock)| {
-                self.0.push(lock);
-                file
-            }));
-        }
-        all(locked)
-    }
-}
-
-impl Drop for Locks {
-    fn drop(&mut self) {
-        for lock in self.0.drain(..) {
-            lock.release(Utc::now());
+/// Locks every ledger once, in the order of their paths: of two commands that want the same ones, one gets all.
+fn lock_all<'p>(paths: impl Iterator<Item = &'p PathBuf>) -> Result<Vec<LockedLedger>, CliError> {
+    let paths: BTreeSet<&PathBuf> = paths.collect();
+    let mut locked = Vec::new();
+    for path in paths {
+        match LockedLedger::to_merge(path) {
+            Err(e @ LedgerError::InUse { .. }) => return Err(e.into()),
+            taken => locked.push(taken),
         }
     }
+    all(locked)
 }
 
 /// Whatever is wrong with a history, the ledgers are merged all the same.
@@ -194,11 +162,8 @@ fn merge_histories(parts: &[MergeSource], output: &Path) {
         Ok(None) => return,
         Ok(Some(lines)) => lines,
         Err((path, e)) => {
-            warn!(
-                "the history {} cannot be read ({}); no histories are merged",
-                path.display(),
-                system_says(&e)
-            );
+            let (path, why) = (path.display(), system_says(&e));
+            warn!("the history {path} cannot be read ({why}); no histories are merged");
             return;
         }
     };
@@ -249,66 +214,37 @@ fn put_away(rescued: &Path, merged: &Path) {
 
 const NAMED: usize = 5;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct MissingShares {
-    named: Vec<PathBuf>,
-    missing: usize,
-    count: u32,
-}
-
-impl MissingShares {
-    /// One for each incomplete set of shares.
-    fn among<'p>(ledgers: impl Iterator<Item = &'p Path>) -> Vec<MissingShares> {
-        let mut sets: BTreeMap<(PathBuf, u32), Vec<Partition>> = BTreeMap::new();
-        for ledger in ledgers {
-            let name = ledger.file_name().and_then(|name| name.to_str());
-            if let Some((stem, share)) = name.and_then(Partition::of_name) {
-                let set = (ledger.with_file_name(stem), share.count().get());
-                sets.entry(set).or_default().push(share);
-            }
+/// Shares that are missing in a merge, by the names of the others (`NAME.K-of-N.csv`): a sentence for each incomplete
+/// set.
+fn missing_shares<'p>(ledgers: impl Iterator<Item = &'p Path>) -> Vec<String> {
+    let mut sets: BTreeMap<(PathBuf, u32), Vec<Partition>> = BTreeMap::new();
+    for ledger in ledgers {
+        let name = ledger.file_name().and_then(|name| name.to_str());
+        if let Some((stem, share)) = name.and_then(Partition::of_name) {
+            let set = (ledger.with_file_name(stem), share.count().get());
+            sets.entry(set).or_default().push(share);
         }
-        let missing = sets.into_iter().filter_map(|((stem, count), mut there)| {
-            let first = *there.first()?;
-            there.sort_by_key(Partition::number);
-            there.dedup();
-            let missing = count as usize - there.len();
-            let named = first.all().filter(|share| !there.contains(share));
-            let named = named.take(NAMED.min(missing)).map(|share| {
-                let mut name = stem.clone().into_os_string();
-                name.push(format!(".{}.csv", share.in_names()));
-                name.into()
-            });
-            Some(MissingShares { named: named.collect(), missing, count })
-        });
-        missing.filter(|set| set.missing > 0).collect()
     }
-}
-
-impl fmt::Display for MissingShares {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named: Vec<String> = self.named.iter().map(|path| path.display().to_string()).collect();
-        write!(
-            f,
-            "of {} shares, {} not among these ledgers: {}",
-            self.count,
-            match self.missing {
-                1 => "one is".to_owned(),
-                missing => format!("{missing} are"),
-            },
-            named.join(", ")
-        )?;
-        if self.missing > named.len() {
-            write!(f, " and so on")?;
-        }
-        write!(
-            f,
-            "; unless another of the ledgers has {}, and merge again",
-            match self.missing {
-                1 => "its rows, run that share again",
-                _ => "their rows, run those shares again",
-            }
-        )
-    }
+    let missing = sets.into_iter().filter_map(|((stem, count), mut there)| {
+        let first = *there.first()?;
+        there.sort_by_key(Partition::number);
+        there.dedup();
+        let missing = count as usize - there.len();
+        let (are, rows, shares) = match missing {
+            0 => return None,
+            1 => ("one is".to_owned(), "its rows", "that share"),
+            n => (format!("{n} are"), "their rows", "those shares"),
+        };
+        let absent = first.all().filter(|share| !there.contains(share)).take(NAMED.min(missing));
+        let names = absent.map(|share| format!("{}.{}.csv", stem.display(), share.in_names()));
+        let names = names.collect::<Vec<_>>().join(", ");
+        let more = if missing > NAMED { " and so on" } else { "" };
+        Some(format!(
+            "of {count} shares, {are} not among these ledgers: {names}{more}; unless another of the ledgers has {rows}, run \
+             {shares} again, and merge again"
+        ))
+    });
+    missing.collect()
 }
 
 #[cfg(test)]
@@ -316,8 +252,7 @@ mod tests {
     use super::*;
 
     fn told(ledgers: &[&str]) -> Vec<String> {
-        let missing = MissingShares::among(ledgers.iter().map(Path::new));
-        missing.iter().map(MissingShares::to_string).collect()
+        missing_shares(ledgers.iter().map(Path::new))
     }
 
     #[test]
