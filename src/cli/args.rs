@@ -41,28 +41,13 @@ pub(super) struct Cli {
     pub(super) verbose: u8,
 
     /// Colour: `auto` is on a terminal and follows NO_COLOR, CLICOLOR_FORCE and TERM=dumb
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Messages",
-        env = "MONTHEND_COLOR",
-        value_enum,
-        default_value_t,
-        value_name = "WHEN",
-        hide_possible_values = true
-    )]
+    #[arg(long, global = true, help_heading = "Messages", env = "MONTHEND_COLOR")]
+    #[arg(value_enum, default_value_t, value_name = "WHEN", hide_possible_values = true)]
     pub(super) color: Color,
 
     /// How lines on stderr look
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Messages",
-        env = "MONTHEND_LOG_FORMAT",
-        value_enum,
-        default_value_t,
-        value_name = "FORMAT"
-    )]
+    #[arg(long, global = true, help_heading = "Messages", env = "MONTHEND_LOG_FORMAT")]
+    #[arg(value_enum, default_value_t, value_name = "FORMAT")]
     pub(super) log_format: LogFormat,
 }
 
@@ -247,7 +232,7 @@ pub(super) struct StatusArgs {
 
     /// How to show it; with --history not as csv [env: MONTHEND_FORMAT=] [default: table]
     #[arg(long, value_enum)]
-    format: Option<Format>,
+    pub(super) format: Option<Format>,
 
     /// Tell the life of one row: what the history next to the ledger knows of it, and how it stands
     #[arg(long, value_name = "REQUEST_ID")]
@@ -263,16 +248,6 @@ pub(super) struct StatusArgs {
 impl StatusArgs {
     pub(super) fn selection(&self) -> Result<Selection, CliError> {
         Ok(Selection { causes: self.cause.cause.clone(), ..self.selection.selection()? })
-    }
-
-    /// The option, else the environment variable. A format there that only other commands have is no mistake.
-    pub(super) fn format(&self) -> Format {
-        format_or(self.format, Format::Table)
-    }
-
-    pub(super) fn life_format(&self) -> Result<SummaryFormat, CliError> {
-        let why = "--history shows no cells; with it, --format is `table` or `json`";
-        without_csv(self.format, why)
     }
 }
 
@@ -298,13 +273,8 @@ pub(super) struct AuditArgs {
 
     /// An earlier ledger, with its files next to it: name also whoever has vanished since, and whose figures dropped. It
     /// may be the same ledger, where that has earlier periods
-    #[arg(
-        id = EARLIER,
-        long = "previous",
-        help_heading = "Comparing",
-        env = "MONTHEND_PREVIOUS",
-        value_name = "LEDGER"
-    )]
+    #[arg(id = EARLIER, long = "previous", value_name = "LEDGER")]
+    #[arg(help_heading = "Comparing", env = "MONTHEND_PREVIOUS")]
     pub(super) previous: Option<PathBuf>,
 
     #[command(flatten)]
@@ -373,13 +343,7 @@ pub(super) struct CheckArgs {
 
     /// How to show it [env: MONTHEND_FORMAT=] [default: table]
     #[arg(long, value_enum)]
-    format: Option<SummaryFormat>,
-}
-
-impl CheckArgs {
-    pub(super) fn format(&self) -> SummaryFormat {
-        format_or(self.format, SummaryFormat::Table)
-    }
+    pub(super) format: Option<SummaryFormat>,
 }
 
 #[derive(Debug, Args)]
@@ -392,13 +356,8 @@ pub(super) struct ReportArgs {
     pub(super) output: PathBuf,
 
     /// An earlier ledger, with its files next to it: show what was then, who has vanished, and whose figures dropped
-    #[arg(
-        id = EARLIER,
-        long = "compare",
-        help_heading = "Comparing",
-        env = "MONTHEND_COMPARE",
-        value_name = "EARLIER_LEDGER"
-    )]
+    #[arg(id = EARLIER, long = "compare", value_name = "EARLIER_LEDGER")]
+    #[arg(help_heading = "Comparing", env = "MONTHEND_COMPARE")]
     pub(super) compare: Option<PathBuf>,
 
     #[command(flatten)]
@@ -450,7 +409,7 @@ pub(super) struct ResolveArgs {
     #[arg(long, value_name = "TEXT", requires = "request", value_parser = reason)]
     pub(super) reason: Option<String>,
 
-    /// WorkCommand on the ledger of the rehearsals
+    /// Work on the ledger of the rehearsals
     #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX")]
     pub(super) sandbox: bool,
 

@@ -10,7 +10,7 @@ use chrono::Utc;
 
 use super::{
     CheckArgs, CliError, CommandLine, Context, Exit, Room, Signals, SummaryFormat, find_trace,
-    nearest_folder, print_json, print_table, refusal, size_text, trace_of,
+    format_or, nearest_folder, print_json, print_table, refusal, size_text, trace_of,
 };
 use crate::{
     files::{folder_of, refuse_mounted, remedy, try_folder},
@@ -40,7 +40,7 @@ pub(super) async fn check(args: &CheckArgs, command_line: &CommandLine) -> Resul
             try_known(&context, plan, &reading, command_line, &mut report);
         }
     }
-    match args.format() {
+    match format_or(args.format, SummaryFormat::Table) {
         SummaryFormat::Table => print_table(&report.table())?,
         SummaryFormat::Json => print_json(report.json())?,
     }

@@ -44,7 +44,7 @@ use self::{
         CompletionsArgs, Format, InitArgs, ManArgs, ManifestArgs, MaxDropArgs, MergeArgs,
         OnExisting, PlanArgs, RehearsalArgs, ReportArgs, ResolveArgs, RetryArgs, RunArgs,
         SandboxArgs, SchemaArgs, SchemaKind, StatusArgs, SummaryFormat, WorkArgs, WorkFormatArgs,
-        is_manifest,
+        format_or, is_manifest, without_csv,
     },
     collection::{Collection, requests_to_combine},
     command_line::{CALENDAR, CommandLine, LEDGER, WHERE, quoted_word},

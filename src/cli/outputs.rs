@@ -12,7 +12,7 @@ use tracing::warn;
 
 use super::{
     Asked, CliError, CommandLine, Context, Exit, Format, LockedLedger, SummaryFormat, WorkCommand,
-    stop_text,
+    stop_text, without_csv,
 };
 use crate::{
     collect::combined_files,
@@ -60,7 +60,8 @@ impl Outputs {
         context: &Context,
         (quiet, command_line): (bool, &CommandLine),
     ) -> Result<Self, CliError> {
-        let format = work.format.summary_format()?;
+        let why = "--format csv is for --dry-run; a summary is `table` or `json`";
+        let format = without_csv(work.format.format, why)?;
         let (manifest_path, manifest) = context.manifest.clone();
         let as_of = plan.map(|_| work.calendar.as_of());
         let about = About {

@@ -5,9 +5,9 @@ use tracing::{error, info, warn};
 
 use super::{
     Asked, CalendarArgs, CliError, Connection, Context, Exit, Format, Mode, PlanArgs, Planning,
-    ReadSession, RepairNote, Signals, WorkCommand, credentials, discovered, find_trace, history_of,
-    missing_folder, print_view, read_ledger, tell_leftovers, tell_repairs, trace_of, warn_of_plan,
-    warn_where_refused,
+    ReadSession, RepairNote, Signals, WorkCommand, credentials, discovered, find_trace, format_or,
+    history_of, missing_folder, print_view, read_ledger, tell_leftovers, tell_repairs, trace_of,
+    warn_of_plan, warn_where_refused,
 };
 use crate::{
     collect::hash_of,
@@ -100,7 +100,7 @@ pub(super) async fn dry_run(
     (selection, manifest): Asked<'_>,
     signals: &Signals,
 ) -> Result<Exit, CliError> {
-    let (force, format) = (work.how.force, work.format.format());
+    let (force, format) = (work.how.force, format_or(work.format.format, Format::Table));
     match (work.mode, manifest) {
         (Mode::Run { .. }, Some(manifest)) => {
             let forced = work.collects.then_some(force);

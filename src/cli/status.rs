@@ -3,8 +3,9 @@ use std::path::Path;
 use tracing::warn;
 
 use super::{
-    CliError, CommandLine, Exit, LEDGER, StatusArgs, SummaryFormat, forgotten_of_history,
-    history_of, ledger_of, print_json, print_table, print_view, read_ledger, variable,
+    CliError, CommandLine, Exit, Format, LEDGER, StatusArgs, SummaryFormat, forgotten_of_history,
+    format_or, history_of, ledger_of, print_json, print_table, print_view, read_ledger, variable,
+    without_csv,
 };
 use crate::{
     ledger::{Ledger, Row},
@@ -34,7 +35,7 @@ pub(super) fn status(args: &StatusArgs, command_line: &CommandLine) -> Result<Ex
             command_line.with("resolve", [path.display().to_string()])
         }
     });
-    print_view(&view, args.format())?;
+    print_view(&view, format_or(args.format, Format::Table))?;
     Ok(Exit::Success)
 }
 
@@ -44,7 +45,8 @@ fn history(
     request_id: RequestId,
     ledger: &Ledger,
 ) -> Result<Exit, CliError> {
-    let format = args.life_format()?;
+    let why = "--history shows no cells; with it, --format is `table` or `json`";
+    let format = without_csv(args.format, why)?;
     let Some(place) = ledger.place(request_id) else {
         return Err(CliError::Usage(format!(
             "{request_id}: no such request in {}",

@@ -93,12 +93,8 @@ pub(crate) struct RehearsalArgs {
     pub(crate) sandbox_config: Option<PathBuf>,
 
     /// Rehearse with the refusals fixed
-    #[arg(
-        long,
-        alias = "sandbox-mended",
-        help_heading = "Rehearsal",
-        env = "MONTHEND_SANDBOX_FIXED"
-    )]
+    #[arg(long, alias = "sandbox-mended")]
+    #[arg(help_heading = "Rehearsal", env = "MONTHEND_SANDBOX_FIXED")]
     pub(crate) sandbox_fixed: bool,
 }
 
@@ -124,14 +120,8 @@ pub(crate) struct SelectionArgs {
     sub_partner: Vec<SubPartnerSelector>,
 
     /// Requests of this type
-    #[arg(
-        long = "type",
-        help_heading = "Selection",
-        env = "MONTHEND_TYPE",
-        value_name = "TYPE",
-        value_parser = report_type(),
-        ignore_case = true
-    )]
+    #[arg(long = "type", value_name = "TYPE", value_parser = report_type(), ignore_case = true)]
+    #[arg(help_heading = "Selection", env = "MONTHEND_TYPE")]
     report_type: Vec<ReportType>,
 
     /// Requests whose period lies within: 2026-09, or 2026-09-01..2026-09-15
@@ -222,30 +212,22 @@ pub(crate) struct MaxDropArgs {
     /// By how much a figure may fall: the sum of `audit.totals`, or without it the number of rows
     /// [env: MONTHEND_MAX_DROP=] [default: 50%]
     // The environment is read by hand: it is no mistake where nothing is compared.
-    #[arg(
-        long,
-        help_heading = "Comparing",
-        value_name = "P%",
-        requires = EARLIER
-    )]
+    #[arg(long, help_heading = "Comparing", value_name = "P%", requires = EARLIER)]
     max_drop: Option<MaxDrop>,
 }
 
 impl MaxDropArgs {
     /// The option, else what MONTHEND_MAX_DROP says, else the default.
     pub(crate) fn value(&self) -> Result<MaxDrop, CliError> {
-        let named = env::var_os("MONTHEND_MAX_DROP").filter(|text| !text.is_empty());
-        match (&self.max_drop, named) {
-            (Some(max_drop), _) => Ok(max_drop.clone()),
-            (None, None) => Ok(MaxDrop::default()),
-            (None, Some(text)) => {
-                let text = text.to_string_lossy();
-                let wrong = |why: MaxDropError| {
-                    CliError::Usage(format!("MONTHEND_MAX_DROP is {text:?}: {why}"))
-                };
-                text.parse::<MaxDrop>().map_err(wrong)
-            }
+        let named = || env::var_os("MONTHEND_MAX_DROP").filter(|text| !text.is_empty());
+        if let Some(max_drop) = &self.max_drop {
+            return Ok(max_drop.clone());
         }
+        named().map_or(Ok(MaxDrop::default()), |text| {
+            let text = text.to_string_lossy();
+            let wrong = |why: MaxDropError| format!("MONTHEND_MAX_DROP is {text:?}: {why}");
+            text.parse::<MaxDrop>().map_err(|why| CliError::Usage(wrong(why)))
+        })
     }
 }
 
@@ -342,14 +324,9 @@ pub(crate) struct WorkFormatArgs {
     /// How the summary on stdout looks, table or json, or what --dry-run shows, csv too [env: MONTHEND_FORMAT=]
     /// [default: table]
     // The environment is read by hand: it is no mistake where this command does not have that format.
-    #[arg(
-        long,
-        help_heading = "Outputs",
-        value_enum,
-        hide_possible_values = true,
-        value_name = "FORMAT"
-    )]
-    format: Option<Format>,
+    #[arg(long, help_heading = "Outputs", value_enum)]
+    #[arg(hide_possible_values = true, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
 }
 
 /// How a plan or a list of rows looks.
@@ -365,16 +342,6 @@ pub(crate) enum Format {
 pub(crate) enum SummaryFormat {
     Table,
     Json,
-}
-
-impl WorkFormatArgs {
-    pub(crate) fn format(&self) -> Format {
-        format_or(self.format, Format::Table)
-    }
-
-    pub(crate) fn summary_format(&self) -> Result<SummaryFormat, CliError> {
-        without_csv(self.format, "--format csv is for --dry-run; a summary is `table` or `json`")
-    }
 }
 
 /// The option, else what MONTHEND_FORMAT names, else `default`. A format there that only other commands have is no
