@@ -33,7 +33,7 @@ pub(super) async fn take_existing(
     if let Some(doubts) = work_list.take_doubts() {
         let looked_up = run.drive(doubts, Creates::None, rows, None).await?;
         if looked_up.stop.is_some() || looked_up.unsaved.is_some() {
-            let exit = Exit::of_run(&looked_up);
+            let exit = Exit::of_run(&looked_up, Creates::All);
             return Ok(ControlFlow::Break(run.finish((looked_up, exit), rows.clone(), None)?));
         }
         work_list = WorkList::of(looked_up.ledger, selected);

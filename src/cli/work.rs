@@ -199,12 +199,9 @@ async fn execute(
     // For `collect`, a planned request that the ledger lacks is not collected either.
     let is_in_ledger = |id: &RequestId| finished.ledger.get(*id).is_some();
     let lacks = rows.to_combine.iter().flatten().any(|id| !is_in_ledger(id));
-    let exit = match work.mode {
-        Mode::Run { .. } | Mode::Retry { .. } => Exit::of_run(&finished),
-        Mode::Collect => match Exit::of_collecting(&finished) {
-            Exit::Success if lacks => Exit::Failures,
-            exit => exit,
-        },
+    let exit = match Exit::of_run(&finished, creates) {
+        Exit::Success if work.mode == Mode::Collect && lacks => Exit::Failures,
+        exit => exit,
     };
     run.finish((finished, exit), rows, collection.as_ref())
 }
