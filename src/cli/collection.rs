@@ -139,11 +139,10 @@ impl<'a> Collection<'a> {
         let elsewhere: Vec<PathBuf> = places.filter(|it| !it.starts_with(&self.output)).collect();
         if let Some(first) = elsewhere.first() {
             let folder = first.ancestors().nth(3).unwrap_or(first); // PERIOD/TYPE/PARTNER.csv
+            let (output, folder) = (self.output.display(), folder.display());
+            let files = count(elsewhere.len(), "file");
             info!(
-                "collected before, and not in {}: {} in {}; files keep their place",
-                self.output.display(),
-                count(elsewhere.len(), "file"),
-                folder.display()
+                "collected before, and not in {output}: {files} in {folder}; files keep their place"
             );
         }
     }

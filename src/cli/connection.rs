@@ -77,12 +77,9 @@ impl Connection {
             &SystemClock,
             fastrand::u64(..),
         );
-        let left = pause.and_then(|until| (until - Utc::now()).to_std().ok());
-        if let Some(wait) = left {
-            info!(
-                "the server asked an earlier run for a pause: {} are left (--forget-pause discards it)",
-                duration(wait)
-            );
+        if let Some(wait) = pause.and_then(|until| (until - Utc::now()).to_std().ok()) {
+            let left = format!("{} are left (--forget-pause discards it)", duration(wait));
+            info!("the server asked an earlier run for a pause: {left}");
             session.gate().pause(wait);
         }
         session

@@ -179,10 +179,8 @@ pub(super) fn warn_of_unknown(command: &Command) {
         }
         let distance = |other: &&String| strsim::damerau_levenshtein(&name, other);
         if let Some(nearest) = known.iter().min_by_key(distance) {
-            warn!(
-                "the variable {} means nothing to monthend; the nearest one that does is {nearest}",
-                one_line(&name)
-            );
+            let nearest = format!("the nearest one that does is {nearest}");
+            warn!("the variable {} means nothing to monthend; {nearest}", one_line(&name));
         }
     }
 }

@@ -4,7 +4,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta, Utc};
+use tokio::time::Instant;
 use tracing::error;
 
 use super::{
@@ -263,12 +264,14 @@ pub(super) fn read_error_text(error: &ReadError) -> String {
     }
 }
 
+const AGAIN: &str = "run the same command again to continue";
+
 pub(super) fn stop_text(reason: &StopReason) -> String {
     match reason {
         StopReason::Pacing(StopCause::WaitTooLong { wait, until }) => {
-            let left = until.saturating_duration_since(tokio::time::Instant::now());
-            let left = chrono::TimeDelta::from_std(left).unwrap_or(Pause::LONGEST);
-            let at = chrono::Utc::now() + left.min(Pause::LONGEST);
+            let left = until.saturating_duration_since(Instant::now());
+            let left = TimeDelta::from_std(left).unwrap_or(Pause::LONGEST);
+            let at = Utc::now() + left.min(Pause::LONGEST);
             format!(
                 "the server asks for a wait of {}, longer than retry.max_retry_after; the lock file next to the \
                  ledger keeps it, for 24h at most: run the same command again to continue after {}, or discard \
@@ -279,28 +282,26 @@ pub(super) fn stop_text(reason: &StopReason) -> String {
         }
         StopReason::Pacing(StopCause::ServerDown { failures }) => down_text(*failures, None),
         StopReason::Down { failures, cause } => down_text(*failures, Some(cause)),
-        StopReason::Pacing(StopCause::Stalled { since }) => format!(
-            "the server accepted nothing for {} (retry.max_stall); run the same command again to continue",
-            duration(*since)
-        ),
+        StopReason::Pacing(StopCause::Stalled { since }) => {
+            let since = duration(*since);
+            format!("the server accepted nothing for {since} (retry.max_stall); {AGAIN}")
+        }
         // A cause that names a variable says what to do.
         StopReason::Credentials(cause) if cause.text.contains("WEBEX_") => cause.text.clone(),
-        StopReason::Credentials(cause) => format!(
-            "the server refused the token: {}; set a new WEBEX_ACCESS_TOKEN",
-            cause.text.trim_end_matches('.')
-        ),
+        StopReason::Credentials(cause) => {
+            let why = cause.text.trim_end_matches('.');
+            format!("the server refused the token: {why}; set a new WEBEX_ACCESS_TOKEN")
+        }
         StopReason::Forbidden(why) => format!(
             "the server refuses everything: {}; the token (WEBEX_ACCESS_TOKEN) probably lacks the scope \
              spark-admin:wholesale_billing_reports_write, or is not a partner administrator's",
             why.trim_end_matches('.')
         ),
-        StopReason::TooManyFailures(failures) => format!(
-            "{} failed, which is the --max-failures limit; nothing more was sent",
-            count(*failures, "row")
-        ),
-        StopReason::Interrupted(_) => {
-            "interrupted; run the same command again to continue".to_owned()
+        StopReason::TooManyFailures(failures) => {
+            let rows = count(*failures, "row");
+            format!("{rows} failed, which is the --max-failures limit; nothing more was sent")
         }
+        StopReason::Interrupted(_) => format!("interrupted; {AGAIN}"),
         StopReason::Output(trouble) => format!("{}; {}", trouble.why, trouble.remedy),
         StopReason::Ledger(error) => {
             format!("the ledger cannot be written: {error}; nothing more was sent")
@@ -314,19 +315,16 @@ fn down_text(failures: u32, cause: Option<&Cause>) -> String {
         // 511 is what networks that want a sign-in answer (RFC 6585, 6).
         Some((Some(..500 | 511), _)) => format!(
             "something else answers in the API's place ({failures} requests in a row): {text}; sign in to the network, \
-             or check the proxy and api.base_url, then run the same command again to continue"
+             or check the proxy and api.base_url, then {AGAIN}"
         ),
         Some((_, true)) => format!(
-            "the API cannot be reached ({failures} requests in a row): {text}; then run the same command again to continue"
+            "the API cannot be reached ({failures} requests in a row): {text}; then {AGAIN}"
         ),
         _ => {
-            let last = match text {
-                "" => String::new(),
-                text => format!(", the last one so: {text}"),
-            };
+            let so = if text.is_empty() { "" } else { ", the last one so: " };
             format!(
-                "the server is down: {failures} requests in a row failed (retry.max_consecutive_failures){last}; \
-                 run the same command again to continue once it is back"
+                "the server is down: {failures} requests in a row failed (retry.max_consecutive_failures){so}{text}; {AGAIN} \
+                 once it is back"
             )
         }
     }

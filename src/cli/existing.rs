@@ -132,11 +132,9 @@ fn refused(error: ReadError) -> CliError {
 }
 
 fn tell(run: &RunContext<'_>, work_list: &WorkList, found: &[FoundReports]) {
-    let mut text = format!(
-        "the server already holds reports for {} of the {}; nothing was sent\n",
-        found.len(),
-        count(work_list.work.len(), "request")
-    );
+    let (n, all) = (found.len(), count(work_list.work.len(), "request"));
+    let mut text =
+        format!("the server already holds reports for {n} of the {all}; nothing was sent\n");
     for report in found {
         let row = work_list.ledger.row(report.place);
         let ids = match &report.existing {

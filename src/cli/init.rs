@@ -30,17 +30,14 @@ pub(super) async fn init(args: &InitArgs) -> Result<Exit, CliError> {
         return Err(failed(io::ErrorKind::AlreadyExists.into()));
     }
     let found = if args.discover { Some(find(args, &signals).await?) } else { None };
-    let name = args.file.display().to_string();
     let text = starter(&args.file, Utc::now().date_naive(), found.as_ref());
     let text = text.map_err(|why| failed(io::Error::other(why)))?;
     files::create(&args.file, text.as_bytes()).map_err(failed)?;
     let found = found.map_or_else(String::new, |found| {
         format!(" with the API's sub-partners, {} of them active", found.active.len())
     });
-    console::say(format!(
-        "wrote {name}{found}; try it with: monthend run {} --sandbox\n",
-        shell_path(&args.file)
-    ));
+    let (name, word) = (args.file.display(), shell_path(&args.file));
+    console::say(format!("wrote {name}{found}; try it with: monthend run {word} --sandbox\n"));
     Ok(Exit::Success)
 }
 

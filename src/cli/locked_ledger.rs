@@ -50,10 +50,8 @@ impl LockedLedger {
         match lock.as_mut().map(|lock| lock.forget_pause(server)) {
             Some(Ok(Some(until))) => {
                 let left = (until - Utc::now()).to_std().unwrap_or_default();
-                info!(
-                    "--forget-pause: {} that the server asked an earlier run to wait are discarded",
-                    duration(left)
-                );
+                let asked = "that the server asked an earlier run to wait are discarded";
+                info!("--forget-pause: {} {asked}", duration(left));
             }
             Some(Ok(None)) => info!("--forget-pause: there is no wait to discard"),
             Some(Err(e)) => warn!("the discarded wait still stands in the lock file: {e}"),

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     api::HttpApi,
-    ledger::{Ledger, RescueResult, Row, RowIndex, State, Tampered, real_ledger, save},
+    ledger::{Ledger, RescueResult, Row, State, Tampered, real_ledger, save},
     output::{Reporters, Summary, Workload, console},
     plan::WorkList,
     run::{Creates, Finished, Interrupt, OtherRuns, Run, RunInput, Unsaved},
@@ -65,11 +65,8 @@ pub(super) fn run_session<'a>(
 
 impl RunContext<'_> {
     pub(super) fn tell_work(&self, work_list: &WorkList) {
-        let is_in_doubt = |place: &&RowIndex| {
-            let row = work_list.ledger.row(**place);
-            matches!(row.state, State::Sending { .. })
-        };
-        let to_look_up = work_list.work.iter().filter(is_in_doubt).count();
+        let states = work_list.work.iter().map(|place| &work_list.ledger.row(*place).state);
+        let to_look_up = states.filter(|state| matches!(state, State::Sending { .. })).count();
         let workload = Workload {
             to_send: work_list.work.len() - to_look_up,
             to_look_up,
@@ -107,21 +104,18 @@ impl RunContext<'_> {
         if !work.is_empty() {
             self.require_room(&ledger, selected)?;
         }
-        let written = locked.write(&ledger).await;
-        let tried = written
-            .and_then(|()| if work.is_empty() { Ok(()) } else { Ok(locked.file.try_folder()?) });
-        tried.inspect_err(|_| outputs.waiting(&ledger, selected))?;
+        let mut written = locked.write(&ledger).await;
+        if written.is_ok() && !work.is_empty() {
+            written = locked.file.try_folder().map_err(CliError::from);
+        }
+        written.inspect_err(|_| outputs.waiting(&ledger, selected))?;
         let input = RunInput {
             session: &self.session,
             disk: &locked.file.disk,
             work,
             doubts,
             creates,
-            other_runs: if self.context.share().is_some() {
-                OtherRuns::Shares
-            } else {
-                OtherRuns::None
-            },
+            other_runs: self.context.share().map_or(OtherRuns::None, |_| OtherRuns::Shares),
             all: *all,
             idle,
             max_failures: outputs.max_failures.map(|most| most.rows(selected.len())),
@@ -182,11 +176,8 @@ impl RunContext<'_> {
             is_at_rest,
         };
         if let Some(cause) = finished.not_looked_up.first() {
-            warn!(
-                "{} in doubt could not be looked up ({}), and may have a report or not",
-                count(finished.not_looked_up.len(), "row"),
-                cause.text
-            );
+            let (rows, why) = (count(finished.not_looked_up.len(), "row"), &cause.text);
+            warn!("{rows} in doubt could not be looked up ({why}), and may have a report or not");
         }
         if let Some(reason) = &finished.stop {
             error!("{}", stop_text(reason));

@@ -47,18 +47,16 @@ fn history(
 ) -> Result<Exit, CliError> {
     let why = "--history shows no cells; with it, --format is `table` or `json`";
     let format = without_csv(args.format, why)?;
-    let Some(place) = ledger.place(request_id) else {
-        return Err(CliError::Usage(format!(
-            "{request_id}: no such request in {}",
-            path.display()
-        )));
+    let Some(row) = ledger.get(request_id) else {
+        let path = path.display();
+        return Err(CliError::Usage(format!("{request_id}: no such request in {path}")));
     };
     let known = history_of(real);
     if known.unreadable > 0 {
         let (path, n) = (path.display(), known.unreadable);
         warn!("the history of {path}: lines that cannot be read and are left out: {n}");
     }
-    let life = LifeView::new(ledger.row(place), &known.lines);
+    let life = LifeView::new(row, &known.lines);
     match format {
         SummaryFormat::Table => print_table(&life.text())?,
         SummaryFormat::Json => print_json(life.json())?,

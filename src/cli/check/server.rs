@@ -202,9 +202,8 @@ async fn ask_sub_partners<A: Api>(
             Err(error) => {
                 let why = text(&error);
                 if wanted.is_empty() {
-                    let advice = format!(
-                        "with the scope {READ_SUB_PARTNERS} check also finds sub-partners you forgot"
-                    );
+                    let finds = "check also finds sub-partners you forgot";
+                    let advice = format!("with the scope {READ_SUB_PARTNERS} {finds}");
                     report.unknown(CheckItem::ListSubPartners, why + "; optional", &advice);
                 } else {
                     let advice = advice(&error, READ_SUB_PARTNERS);
