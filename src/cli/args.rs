@@ -9,7 +9,7 @@ use clap_complete::Shell;
 
 pub(super) use common::*;
 
-use super::CliError;
+use super::CliResult;
 use crate::{
     manifest::BaseUrl,
     output::{
@@ -246,7 +246,7 @@ pub(super) struct StatusArgs {
 }
 
 impl StatusArgs {
-    pub(super) fn selection(&self) -> Result<Selection, CliError> {
+    pub(super) fn selection(&self) -> CliResult<Selection> {
         Ok(Selection { causes: self.cause.cause.clone(), ..self.selection.selection()? })
     }
 }

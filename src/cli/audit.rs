@@ -3,10 +3,10 @@ use std::{path::Path, sync::Arc};
 use tracing::{info, warn};
 
 use super::{
-    AuditArgs, CliError, CommandLine, Connection, Context, Exit, Format, LedgerTrace, OpenedLedger,
-    Planning, ReadSession, RepairNote, Signals, after_audit, credentials, discovered, find_trace,
-    forgotten_of_history, history_of, named_rows, print_view, relabelled, tell_repairs, trace_of,
-    warn_of_run, warn_where_refused,
+    AuditArgs, CliError, CliResult, CommandLine, Connection, Context, Exit, Format, LedgerTrace,
+    OpenedLedger, Planning, ReadSession, RepairNote, Signals, after_audit, credentials, discovered,
+    find_trace, forgotten_of_history, history_of, named_rows, print_view, relabelled, tell_repairs,
+    trace_of, warn_of_run, warn_where_refused,
 };
 use crate::{
     audit::{Checked, Files, Previous, Remedy, Scope},
@@ -22,7 +22,7 @@ use crate::{
 use request::RequestIds;
 
 /// Reads only, without the lock.
-pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Result<Exit, CliError> {
+pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> CliResult {
     let signals = Signals::listen();
     let selection = args.selection.selection()?;
     let (mut context, mut manifest) =
@@ -125,7 +125,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
 }
 
 /// The ledger, empty where there is none, and what shows that it was there.
-fn read(context: &Context, path: &Path) -> Result<(LedgerRead, Option<LedgerTrace>), CliError> {
+fn read(context: &Context, path: &Path) -> CliResult<(LedgerRead, Option<LedgerTrace>)> {
     let reading = read_file(path)?;
     let known = reading.as_ref().map(|reading| &reading.ledger);
     refuse_mixing(path, known, context.is_rehearsal())?;

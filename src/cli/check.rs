@@ -9,8 +9,8 @@ use std::{
 use chrono::Utc;
 
 use super::{
-    CheckArgs, CliError, CommandLine, Context, Exit, Room, Signals, SummaryFormat, find_trace,
-    format_or, nearest_folder, print_json, print_table, refusal, size_text, trace_of,
+    CheckArgs, CliError, CliResult, CommandLine, Context, Exit, Room, Signals, SummaryFormat,
+    find_trace, format_or, nearest_folder, print_json, print_table, refusal, size_text, trace_of,
 };
 use crate::{
     files::{folder_of, refuse_mounted, remedy, try_folder},
@@ -26,7 +26,7 @@ use crate::{
 
 mod server;
 
-pub(super) async fn check(args: &CheckArgs, command_line: &CommandLine) -> Result<Exit, CliError> {
+pub(super) async fn check(args: &CheckArgs, command_line: &CommandLine) -> CliResult {
     let signals = Signals::listen();
     let mut report = Checklist::default();
     if let Some((mut context, manifest)) = read_manifest(args, command_line, &mut report)? {
@@ -57,7 +57,7 @@ fn read_manifest(
     args: &CheckArgs,
     command_line: &CommandLine,
     report: &mut Checklist,
-) -> Result<Option<(Context, Option<Manifest>)>, CliError> {
+) -> CliResult<Option<(Context, Option<Manifest>)>> {
     let share = args.share.partition()?;
     let error = match Context::with_manifest(&args.manifest, &args.calendar, share) {
         Ok((context, manifest)) => {
@@ -118,7 +118,7 @@ fn try_ledger(context: &Context, report: &mut Checklist) -> LedgerRead {
     reading.unwrap_or_default()
 }
 
-fn read_ledger(context: &Context) -> Result<(PathBuf, Option<LedgerRead>), CliError> {
+fn read_ledger(context: &Context) -> CliResult<(PathBuf, Option<LedgerRead>)> {
     let path = real_ledger(&context.ledger)?;
     context.refuse_as_for_real()?;
     context.refuse_gone_for_real()?;

@@ -8,8 +8,8 @@ use std::{
 use tracing::{info, warn};
 
 use super::{
-    Asked, CliError, CollectArgs, Context, LockedLedger, RunContext, created_rows, discovered,
-    history_of, named_rows,
+    Asked, CliError, CliResult, CollectArgs, Context, LockedLedger, RunContext, created_rows,
+    discovered, history_of, named_rows, selected_rows,
 };
 use crate::{
     api::HttpApi,
@@ -45,7 +45,7 @@ impl<'a> Collection<'a> {
         args: &'a CollectArgs,
         context: &Context,
         locked: &LockedLedger,
-    ) -> Result<Self, CliError> {
+    ) -> CliResult<Self> {
         let output = context.output(args.output.as_deref(), &locked.file.path);
         let failed = |why| CliError::unwritable(&output, &why);
         let absolute = |path: &Path| std::path::absolute(path);
@@ -96,11 +96,7 @@ impl<'a> Collection<'a> {
 
     /// For `--combine`; nothing after a run that stopped early. A combined file of an earlier run is set aside where
     /// none is written.
-    pub(super) fn combine(
-        &self,
-        finished: &Finished,
-        requests: &RequestIds,
-    ) -> Result<(), CliError> {
+    pub(super) fn combine(&self, finished: &Finished, requests: &RequestIds) -> CliResult<()> {
         let Some(place) = &self.args.combine else {
             return Ok(());
         };
@@ -133,7 +129,7 @@ impl<'a> Collection<'a> {
 
     /// The files of `selected` that lie in another folder stay there.
     pub(super) fn tell_elsewhere(&self, ledger: &Ledger, selected: &RequestIds) {
-        let rows = ledger.rows().filter(|row| selected.contains(&row.key()));
+        let rows = selected_rows(ledger, selected).into_iter();
         let files = rows.filter(|row| row.is_collected());
         let places = files.map(|row| located(&self.ledger_folder, &row.collected.file));
         let elsewhere: Vec<PathBuf> = places.filter(|it| !it.starts_with(&self.output)).collect();
@@ -148,12 +144,10 @@ impl<'a> Collection<'a> {
     }
 
     fn parts<'l>(&self, ledger: &'l Ledger, requests: &RequestIds) -> Vec<CollectedFile<'l>> {
-        let is_collected = |row: &&Row| requests.contains(&row.key()) && row.is_collected();
-        let part = |row: &'l Row| CollectedFile {
-            row,
-            file: self.ledger_folder.join(&row.collected.file),
-        };
-        ledger.rows().filter(is_collected).map(part).collect()
+        let mut rows = selected_rows(ledger, requests);
+        rows.retain(|row| row.is_collected());
+        let file = |row: &Row| self.ledger_folder.join(&row.collected.file);
+        rows.into_iter().map(|row| CollectedFile { row, file: file(row) }).collect()
     }
 }
 
@@ -162,7 +156,7 @@ pub(super) async fn requests_to_combine(
     run: &RunContext<'_>,
     (selection, manifest): Asked<'_>,
     ledger: &Ledger,
-) -> Result<Option<RequestIds>, CliError> {
+) -> CliResult<Option<RequestIds>> {
     let Some(manifest) = manifest else {
         return Ok(None);
     };

@@ -5,7 +5,7 @@ use std::{cell::RefCell, env, ffi::OsString, num::NonZeroU32, path::Path, rc::Rc
 use chrono::{DateTime, Utc};
 use tracing::info;
 
-use super::{CliError, Context, Signals, announced_pause, remember_pause};
+use super::{CliResult, Context, Signals, announced_pause, remember_pause};
 use crate::{
     api::{Credentials, HttpApi, Token},
     ledger::{Lock, Pause},
@@ -14,6 +14,9 @@ use crate::{
     sending::{Session, SystemClock},
 };
 use sandbox::{self, RunningSandbox, Sandbox};
+
+/// Of a command.
+pub(super) type HttpSession<'a> = Session<'a, HttpApi>;
 
 /// A way to the server, or to a sandbox that lives as long as this.
 #[derive(Debug)]
@@ -28,23 +31,20 @@ pub(super) struct Connection {
 }
 
 /// From the environment, or those of the sandbox for a rehearsal.
-pub(super) fn credentials(context: &Context) -> Result<Credentials, CliError> {
+pub(super) fn credentials(context: &Context) -> CliResult<Credentials> {
     Ok(match context.sandbox {
         None => Credentials::from_env(|name| env::var_os(name))?,
         Some(_) => credentials_of_sandbox()?,
     })
 }
 
-pub(super) fn credentials_of_sandbox() -> Result<Credentials, CliError> {
+pub(super) fn credentials_of_sandbox() -> CliResult<Credentials> {
     Ok(Credentials::from_env(sandbox_credentials)?)
 }
 
 impl Connection {
     /// Starts the sandbox where one is asked for. Nothing is sent yet.
-    pub(super) async fn open(
-        context: &mut Context,
-        credentials: Credentials,
-    ) -> Result<Self, CliError> {
+    pub(super) async fn open(context: &mut Context, credentials: Credentials) -> CliResult<Self> {
         let sandbox = match context.sandbox.take() {
             None => None,
             Some(config) => Some(Sandbox::start(config).await?),
@@ -69,7 +69,7 @@ impl Connection {
         &self,
         settings: &Settings,
         pause: Option<DateTime<Utc>>,
-    ) -> Session<'_, HttpApi> {
+    ) -> HttpSession<'_> {
         let session = Session::new(
             &self.api,
             self.token.clone(),
@@ -108,7 +108,7 @@ pub(super) fn limit_patience(settings: &mut Settings, longest_wait: Duration) {
 
 /// A session for reads: the ledger is not held, but pauses next to it are kept. A pause that is announced meanwhile is noted for the next command when this is dropped.
 pub(super) struct ReadSession<'a> {
-    pub(super) session: Session<'a, HttpApi>,
+    pub(super) session: HttpSession<'a>,
     /// The latest.
     pause: Rc<RefCell<Option<Pause>>>,
     ledger: &'a Path,

@@ -8,8 +8,8 @@ use std::{
 use tracing::info;
 
 use super::{
-    CalendarArgs, CliError, Guard, ManifestArgs, StatusArgs, is_manifest, missing_folder,
-    nearest_folder, no_folder, sandbox_state_of, trace_of, variable,
+    CalendarArgs, CliError, CliResult, Guard, ManifestArgs, StatusArgs, is_manifest,
+    missing_folder, nearest_folder, no_folder, sandbox_state_of, trace_of, variable,
 };
 use crate::{
     files::{companion, read_regular, with_end},
@@ -43,7 +43,7 @@ impl Context {
         args: &ManifestArgs,
         calendar: &CalendarArgs,
         share: Option<Partition>,
-    ) -> Result<(Context, Manifest), CliError> {
+    ) -> CliResult<(Context, Manifest)> {
         let mut manifest =
             Manifest::load(&args.manifest, &calendar.load_options(calendar.as_of()))?;
         let read = RunSettings {
@@ -74,12 +74,12 @@ impl Context {
     pub(super) fn with_settings(
         args: &ManifestArgs,
         share: Option<Partition>,
-    ) -> Result<Context, CliError> {
+    ) -> CliResult<Context> {
         Context::new(args, RunSettings::load(&args.manifest)?, share)
     }
 
     /// For the command that writes the manifest: default settings.
-    pub(super) fn without_manifest(args: &ManifestArgs) -> Result<Context, CliError> {
+    pub(super) fn without_manifest(args: &ManifestArgs) -> CliResult<Context> {
         let read = RunSettings {
             origin: ManifestSource::default(),
             name: String::new(),
@@ -100,7 +100,7 @@ impl Context {
 
     /// Guards what the command reads and what it keeps next to its ledger. A rehearsal and a share only read the
     /// manifest's ledger.
-    pub(super) fn guard(&self) -> Result<Guard, CliError> {
+    pub(super) fn guard(&self) -> CliResult<Guard> {
         let mut guard = Guard::new();
         guard.manifest(&self.manifest.0, &self.origin, &self.settings);
         if let Some(config) = &self.sandbox_config {
@@ -193,11 +193,7 @@ impl Context {
         CliError::BadLedger(format!("{}: {request}", self.ledger.display()))
     }
 
-    fn new(
-        args: &ManifestArgs,
-        read: RunSettings,
-        share: Option<Partition>,
-    ) -> Result<Context, CliError> {
+    fn new(args: &ManifestArgs, read: RunSettings, share: Option<Partition>) -> CliResult<Context> {
         let RunSettings { origin, name, mut settings, ledger: default } = read;
         let rehearsal = &args.sandbox;
         match &args.base_url {
@@ -247,7 +243,7 @@ impl Context {
     }
 }
 
-pub(super) fn ledger_of(args: &StatusArgs, share: Option<Partition>) -> Result<PathBuf, CliError> {
+pub(super) fn ledger_of(args: &StatusArgs, share: Option<Partition>) -> CliResult<PathBuf> {
     let (manifest, ledger) = match (args.ledger.clone(), args.named.clone()) {
         (Some(path), None) if !is_manifest(&path) => return Ok(path),
         (Some(path), Some(named)) if !is_manifest(&path) => {
@@ -272,7 +268,7 @@ pub(super) fn ledger_of_manifest(
     ledger: Option<PathBuf>,
     sandbox: bool,
     share: Option<Partition>,
-) -> Result<PathBuf, CliError> {
+) -> CliResult<PathBuf> {
     let args = |is_rehearsal| ManifestArgs {
         ledger: ledger.clone(),
         ..ManifestArgs::of(manifest, is_rehearsal)
@@ -297,7 +293,7 @@ fn is_newer(one: &Path, other: &Path) -> bool {
 /// In bytes.
 const LONGEST_CONFIG: u64 = 16 * 1024 * 1024;
 
-pub(super) fn sandbox_config(path: Option<&Path>) -> Result<SandboxConfig, CliError> {
+pub(super) fn sandbox_config(path: Option<&Path>) -> CliResult<SandboxConfig> {
     let Some(path) = path else {
         return Ok(SandboxConfig::default());
     };
@@ -323,13 +319,9 @@ impl NameSuffix {
 
     /// `NAME.csv` becomes `NAME.sandbox.csv`, `NAME.2-of-3.csv` or `NAME.sandbox.2-of-3.csv`.
     fn ledger(self, path: &Path) -> PathBuf {
-        let suffix = self.suffix();
-        match path.extension() {
-            _ if suffix.is_empty() => path.to_owned(),
-            Some(extension) if extension == "csv" => {
-                path.with_extension(format!("{}.csv", &suffix[1..]))
-            }
-            _ => with_end(path, &format!("{suffix}.csv")),
+        match self.suffix().strip_prefix('.') {
+            None => path.to_owned(),
+            Some(suffix) => companion(path, &format!("{suffix}.csv")),
         }
     }
 
@@ -351,14 +343,14 @@ pub(super) fn reports_of(ledger: &Path) -> PathBuf {
 }
 
 impl Context {
-    pub(super) fn refuse_as_for_real(&self) -> Result<(), CliError> {
+    pub(super) fn refuse_as_for_real(&self) -> CliResult<()> {
         match self.ledger_for_real() {
             Some(ledger) => self.look_at(&ledger).map_err(as_for_real),
             None => Ok(()),
         }
     }
 
-    fn look_at(&self, ledger: &Path) -> Result<(), CliError> {
+    fn look_at(&self, ledger: &Path) -> CliResult<()> {
         let mut guard = Guard::new();
         guard.manifest(&self.manifest.0, &self.origin, &self.settings);
         guard.keep_ledger(ledger)?;
@@ -372,7 +364,7 @@ impl Context {
         Ok(refuse_unmerged(&path, rows)?)
     }
 
-    pub(super) fn refuse_gone_for_real(&self) -> Result<(), CliError> {
+    pub(super) fn refuse_gone_for_real(&self) -> CliResult<()> {
         let Some(ledger) = self.ledger_for_real() else {
             return Ok(());
         };
@@ -383,7 +375,7 @@ impl Context {
     }
 
     /// `option`: the folder of collected files that is named, which is the same in a real run.
-    pub(super) fn refuse_output_as_for_real(&self, option: Option<&Path>) -> Result<(), CliError> {
+    pub(super) fn refuse_output_as_for_real(&self, option: Option<&Path>) -> CliResult<()> {
         if option.is_some() || !self.apart.sandbox {
             return Ok(());
         }

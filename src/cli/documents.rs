@@ -3,7 +3,9 @@
 use clap::CommandFactory as _;
 use serde_json::Value;
 
-use super::{Cli, CliError, CompletionsArgs, Exit, ManArgs, SchemaArgs, SchemaKind, print_json};
+use super::{
+    Cli, CliError, CliResult, CompletionsArgs, Exit, ManArgs, SchemaArgs, SchemaKind, print_json,
+};
 use crate::{
     ledger, manifest,
     output::{
@@ -12,21 +14,21 @@ use crate::{
     },
 };
 
-pub(super) fn completions(args: &CompletionsArgs) -> Result<Exit, CliError> {
+pub(super) fn completions(args: &CompletionsArgs) -> CliResult {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "monthend", &mut text);
     console::print(&*String::from_utf8_lossy(&text)).map_err(CliError::Stdout)?;
     Ok(Exit::Success)
 }
 
-pub(super) fn man(args: &ManArgs) -> Result<Exit, CliError> {
+pub(super) fn man(args: &ManArgs) -> CliResult {
     let failed = |why| CliError::unwritable(&args.folder, &why);
     std::fs::create_dir_all(&args.folder).map_err(failed)?;
     clap_mangen::generate_to(Cli::command(), &args.folder).map_err(failed)?;
     Ok(Exit::Success)
 }
 
-pub(super) fn schema(args: &SchemaArgs) -> Result<Exit, CliError> {
+pub(super) fn schema(args: &SchemaArgs) -> CliResult {
     let text = serde_json::to_string_pretty(&schema_named(args.which));
     print_json(text.map(|text| text + "\n"))?;
     Ok(Exit::Success)

@@ -28,6 +28,8 @@ use crate::{
 };
 use sandbox::SandboxError;
 
+pub(super) type CliResult<T = Exit> = Result<T, CliError>;
+
 /// What ends a command before its run has begun. Variants differ in their exit code, or in what is said of them.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CliError {

@@ -5,7 +5,9 @@ use std::{collections::HashSet, ops::ControlFlow};
 use chrono::Utc;
 use tracing::info;
 
-use super::{CALENDAR, CliError, Exit, OnExisting, Rows, RunContext, SummaryFormat, WHERE};
+use super::{
+    CALENDAR, CliError, CliResult, Exit, OnExisting, Rows, RunContext, SummaryFormat, WHERE,
+};
 use crate::{
     api::Listed,
     inventory::{Evidence, Existing, Inventory},
@@ -24,7 +26,7 @@ pub(super) async fn take_existing(
     mut work_list: WorkList,
     (plan, rows): (&Plan, &Rows),
     on_existing: OnExisting,
-) -> Result<ControlFlow<Exit, WorkList>, CliError> {
+) -> CliResult<ControlFlow<Exit, WorkList>> {
     let selected = &rows.selected;
     if !work_list.work.is_empty() {
         run.require_room(&work_list.ledger, selected)?;
@@ -63,7 +65,7 @@ async fn find(
     run: &RunContext<'_>,
     work_list: &WorkList,
     plan: &Plan,
-) -> Result<Vec<FoundReports>, CliError> {
+) -> CliResult<Vec<FoundReports>> {
     let ledger = &work_list.ledger;
     let places = work_list.work.iter().copied();
     let places: Vec<RowIndex> =
@@ -101,7 +103,7 @@ async fn prefer_known(
     run: &RunContext<'_>,
     work_list: &WorkList,
     found: &mut [FoundReports],
-) -> Result<(), CliError> {
+) -> CliResult<()> {
     let history = history::path_of(&run.locked.file.path);
     let read = history::read(&history).unwrap_or_default(); // it is never needed
     let reports = history::reports_by_request(&read.lines);

@@ -1,6 +1,6 @@
 //! Exit codes: see `docs/exit-codes.md`.
 
-use std::{io, process::ExitCode};
+use std::io;
 
 use clap::{
     Command, CommandFactory as _,
@@ -139,10 +139,4 @@ fn no_manifest(said: &clap::Error) -> Option<String> {
             command.join(" ")
         )
     })
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        ExitCode::from(exit.code())
-    }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use tracing::warn;
 
-use super::{CliError, CommandLine, Context, manifest_next_to, reports_of};
+use super::{CliError, CliResult, CommandLine, Context, manifest_next_to, reports_of};
 use crate::{
     collect::Names,
     files::{folder_of, read_first_line},
@@ -47,7 +47,7 @@ impl LedgerTrace {
     }
 
     /// Exit code 4, unless another ledger was named on purpose.
-    pub(super) fn refuse(self, ledger: &Path) -> Result<(), CliError> {
+    pub(super) fn refuse(self, ledger: &Path) -> CliResult<()> {
         if self.is_meant {
             self.warn(ledger);
             return Ok(());

@@ -11,7 +11,7 @@ use std::{
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::{CliError, variable};
+use super::{CliError, CliResult, variable};
 use crate::{
     collect::is_collected_place,
     files::{NewFile, folder_of, is_device, make_folder, read_first_line, with_end},
@@ -107,7 +107,7 @@ impl Guard {
     }
 
     /// The ledger that the command writes, and what is kept next to it: none of these may be an input.
-    pub(super) fn keep_ledger(&mut self, ledger: &Path) -> Result<(), CliError> {
+    pub(super) fn keep_ledger(&mut self, ledger: &Path) -> CliResult<()> {
         for (what, path) in files_of_ledger(ledger) {
             self.keep(what, &path)?;
             // What is no file at all is an error when it is to be written.
@@ -128,26 +128,26 @@ impl Guard {
         }
     }
 
-    pub(super) fn refuse(&self, option: &str, path: &Path) -> Result<(), CliError> {
+    pub(super) fn refuse(&self, option: &str, path: &Path) -> CliResult<()> {
         // A link that leads nowhere is refused when it is opened.
         RealFile::at(path).map_or(Ok(()), |real| self.refuse_taken(option, path, &real))
     }
 
     /// A file that the command keeps for itself.
-    pub(super) fn keep(&mut self, what: &str, path: &Path) -> Result<(), CliError> {
+    pub(super) fn keep(&mut self, what: &str, path: &Path) -> CliResult<()> {
         self.refuse(what, path)?;
         self.input(what, path);
         Ok(())
     }
 
     /// For GitHub Actions. That it cannot be written is no reason to stop.
-    pub(super) fn step_summary(&mut self) -> Result<(), CliError> {
+    pub(super) fn step_summary(&mut self) -> CliResult<()> {
         variable(STEP_SUMMARY).map_or(Ok(()), |path| self.keep(STEP_SUMMARY, &path))
     }
 
     /// Takes `path` for the output that `option` names, and gives the place that it leads to. An existing file stays as
     /// it is for now.
-    pub(super) fn output(&mut self, option: &str, path: &Path) -> Result<PathBuf, CliError> {
+    pub(super) fn output(&mut self, option: &str, path: &Path) -> CliResult<PathBuf> {
         let failed = |why: io::Error| unwritable(option, path, &why);
         if path.as_os_str() == "-" {
             let why = "a file is needed (./- is one of that name)";
@@ -165,13 +165,13 @@ impl Guard {
     }
 
     /// As [`Guard::output`]; may be a device, where nothing is overwritten.
-    pub(super) fn document(&mut self, option: &str, path: &Path) -> Result<PathBuf, CliError> {
+    pub(super) fn document(&mut self, option: &str, path: &Path) -> CliResult<PathBuf> {
         let device = path.canonicalize().ok().filter(|path| is_device(path));
         device.map_or_else(|| self.output(option, path), Ok)
     }
 
     /// Takes `folder` for collected files, and makes it: after all other outputs, so that it takes no place of theirs.
-    pub(super) fn folder(&self, option: &str, folder: &Path) -> Result<(), CliError> {
+    pub(super) fn folder(&self, option: &str, folder: &Path) -> CliResult<()> {
         let failed = |why: io::Error| unwritable(option, folder, &why);
         let real = RealFile::at(folder).map_err(failed)?;
         if !real.path.is_dir() {
@@ -204,11 +204,7 @@ impl Guard {
     }
 
     /// No output may be a collected file of `ledger`, whose `report_file` is relative to `ledger_folder`.
-    pub(super) fn spare_collected(
-        &self,
-        ledger: &Ledger,
-        ledger_folder: &Path,
-    ) -> Result<(), CliError> {
+    pub(super) fn spare_collected(&self, ledger: &Ledger, ledger_folder: &Path) -> CliResult<()> {
         for (option, output) in self.overwritten() {
             // Without a second link its name tells.
             let name = folded_name(&output.path);
@@ -226,7 +222,7 @@ impl Guard {
         Ok(())
     }
 
-    fn refuse_taken(&self, option: &str, path: &Path, real: &RealFile) -> Result<(), CliError> {
+    fn refuse_taken(&self, option: &str, path: &Path, real: &RealFile) -> CliResult<()> {
         for file in &self.files {
             if file.real.is_same(real) {
                 return Err(taken(option, path, &file.what));

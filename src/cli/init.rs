@@ -3,7 +3,8 @@ use std::io;
 use chrono::Utc;
 
 use super::{
-    CliError, Connection, Context, Exit, InitArgs, ReadSession, Signals, credentials, refusal,
+    CliError, CliResult, Connection, Context, Exit, HttpSession, InitArgs, ReadSession, Signals,
+    credentials, refusal,
 };
 use crate::{
     api::HttpApi,
@@ -14,7 +15,7 @@ use crate::{
     text::shell_path,
 };
 
-pub(super) async fn init(args: &InitArgs) -> Result<Exit, CliError> {
+pub(super) async fn init(args: &InitArgs) -> CliResult {
     let signals = Signals::listen();
     let failed = |why: io::Error| {
         let path = args.file.display();
@@ -41,7 +42,7 @@ pub(super) async fn init(args: &InitArgs) -> Result<Exit, CliError> {
     Ok(Exit::Success)
 }
 
-async fn find(args: &InitArgs, signals: &Signals) -> Result<Found, CliError> {
+async fn find(args: &InitArgs, signals: &Signals) -> CliResult<Found> {
     let mut context = Context::without_manifest(&args.manifest())?;
     let credentials = credentials(&context)?;
     let ledger = context.ledger.clone();
@@ -54,7 +55,7 @@ async fn find(args: &InitArgs, signals: &Signals) -> Result<Found, CliError> {
     Ok(found)
 }
 
-async fn ask(session: &Session<'_, HttpApi>) -> Result<Found, ReadError> {
+async fn ask(session: &HttpSession<'_>) -> Result<Found, ReadError> {
     Ok(Found {
         active: session.sub_partners(Discover::Active).await?,
         suspended: session.sub_partners(Discover::Suspended).await?,

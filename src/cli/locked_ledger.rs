@@ -3,7 +3,7 @@ use std::{cell::RefCell, path::Path};
 use chrono::{DateTime, Utc};
 use tracing::{info, warn};
 
-use super::CliError;
+use super::{CliError, CliResult};
 use crate::{
     ledger::{Ledger, LedgerError, LedgerFile, Lock, Pause, real_ledger},
     output::duration,
@@ -20,7 +20,7 @@ pub(super) struct LockedLedger {
 }
 
 impl LockedLedger {
-    pub(super) fn take(ledger: &Path) -> Result<Self, CliError> {
+    pub(super) fn take(ledger: &Path) -> CliResult<Self> {
         let path = real_ledger(ledger)?;
         if let Some(folder) = missing_folder(&path) {
             return Err(no_folder(ledger, folder));
@@ -36,7 +36,7 @@ impl LockedLedger {
     }
 
     /// Writes nothing where the file holds `ledger` already.
-    pub(super) async fn write(&self, ledger: &Ledger) -> Result<(), CliError> {
+    pub(super) async fn write(&self, ledger: &Ledger) -> CliResult<()> {
         Ok(self.file.write(ledger, Utc::now()).await?)
     }
 

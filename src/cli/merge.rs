@@ -6,8 +6,8 @@ use std::{
 use tracing::warn;
 
 use super::{
-    CliError, Exit, Guard, LockedLedger, MergeArgs, RepairNote, chain, of_ledger, sandbox_state_of,
-    tell_repairs,
+    CliError, CliResult, Exit, Guard, LockedLedger, MergeArgs, RepairNote, chain, of_ledger,
+    sandbox_state_of, tell_repairs,
 };
 use crate::{
     collect::{located, spelled},
@@ -24,7 +24,7 @@ use request::ReportId;
 use sandbox::merge_states;
 
 /// Merges ledgers into one. All are locked meanwhile, and the inputs stay as they are.
-pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
+pub(super) async fn merge(args: &MergeArgs) -> CliResult {
     let output = real_path(&args.output)?;
     let parts = parts(args, &output)?;
     let mut guard = Guard::new();
@@ -78,7 +78,7 @@ struct MergeSource {
 }
 
 /// In their order, each once. An output that exists is one of them: the first, unless it is named.
-fn parts(args: &MergeArgs, output: &Path) -> Result<Vec<MergeSource>, CliError> {
+fn parts(args: &MergeArgs, output: &Path) -> CliResult<Vec<MergeSource>> {
     let given = args.ledgers.iter().map(|name| match real_path(name)? {
         real if real.exists() => Ok(MergeSource { name: name.clone(), real }),
         _ => Err(LedgerError::Missing(name.clone())),
@@ -96,7 +96,7 @@ fn parts(args: &MergeArgs, output: &Path) -> Result<Vec<MergeSource>, CliError> 
     Ok(parts)
 }
 
-fn all<T>(results: Vec<Result<T, LedgerError>>) -> Result<Vec<T>, CliError> {
+fn all<T>(results: Vec<Result<T, LedgerError>>) -> CliResult<Vec<T>> {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     for result in results {
         match result {
@@ -143,7 +143,7 @@ fn move_files(ledger: &mut Ledger, from: &Path, to: &Path) {
 }
 
 /// Locks every ledger once, in the order of their paths: of two commands that want the same ones, one gets all.
-fn lock_all<'p>(paths: impl Iterator<Item = &'p PathBuf>) -> Result<Vec<LockedLedger>, CliError> {
+fn lock_all<'p>(paths: impl Iterator<Item = &'p PathBuf>) -> CliResult<Vec<LockedLedger>> {
     let paths: BTreeSet<&PathBuf> = paths.collect();
     let mut locked = Vec::new();
     for path in paths {

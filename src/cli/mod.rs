@@ -12,7 +12,6 @@ mod environment;
 mod error;
 mod existing;
 mod exit;
-mod fault;
 mod gone;
 mod guard;
 mod hints;
@@ -32,7 +31,12 @@ mod signals;
 mod status;
 mod work;
 
-use std::process::ExitCode;
+use std::{
+    io,
+    panic::{self, AssertUnwindSafe, PanicHookInfo},
+    process::ExitCode,
+    thread,
+};
 
 use clap::CommandFactory as _;
 use tracing::info;
@@ -48,10 +52,12 @@ use self::{
     },
     collection::{Collection, requests_to_combine},
     command_line::{CALENDAR, CommandLine, LEDGER, WHERE, quoted_word},
-    connection::{Connection, ReadSession, credentials, credentials_of_sandbox, limit_patience},
+    connection::{
+        Connection, HttpSession, ReadSession, credentials, credentials_of_sandbox, limit_patience,
+    },
     context::{Context, ledger_of, ledger_of_manifest, reports_of, sandbox_config},
     environment::variable,
-    error::{CliError, chain, is_proxy, nobody, of_ledger, read_error_text, stop_text},
+    error::{CliError, CliResult, chain, is_proxy, nobody, of_ledger, read_error_text, stop_text},
     existing::take_existing,
     exit::Exit,
     gone::{LedgerTrace, files_of, find_trace, forgotten_of_history, shares_of, trace_of},
@@ -63,7 +69,7 @@ use self::{
         warn_of_run, warn_where_refused,
     },
     outputs::{Outputs, add_to_history, print_json, print_table, print_view},
-    plan::{created_rows, dry_run, give_up_failed, tell_nothing_to_do},
+    plan::{created_rows, dry_run, give_up_failed, selected_rows, tell_nothing_to_do},
     planning::{Planning, discovered, named_rows, relabelled, tell_leftovers, warn_of_plan},
     room::{Room, nearest_folder, size_text},
     run_context::{Rows, RunContext, run_session},
@@ -73,11 +79,12 @@ use self::{
 use crate::{
     manifest::YEAR,
     output::console::{self, LogFilter},
+    text::one_line,
 };
 
 /// Exit codes: docs/exit-codes.md.
 pub fn main() -> ExitCode {
-    fault::contained(run_command).into()
+    ExitCode::from(contained(run_command).code())
 }
 
 fn run_command() -> Exit {
@@ -114,7 +121,7 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
-fn dispatch(cli: Cli, command_line: &CommandLine) -> Result<Exit, CliError> {
+fn dispatch(cli: Cli, command_line: &CommandLine) -> CliResult {
     let quiet = cli.quiet;
     match cli.command {
         Command::Plan(args) => run_async(plan::plan(&args)),
@@ -136,8 +143,8 @@ fn dispatch(cli: Cli, command_line: &CommandLine) -> Result<Exit, CliError> {
     }
 }
 
-fn run_async(command: impl Future<Output = Result<Exit, CliError>>) -> Result<Exit, CliError> {
-    fault::try_machine().map_err(CliError::Runtime)?;
+fn run_async(command: impl Future<Output = CliResult>) -> CliResult {
+    try_machine().map_err(CliError::Runtime)?;
     // One thread for the wire: handing each exchange to another and back costs more than the exchange itself. A thread
     // for the disk is kept, once there is one: a second one may not be had later.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -150,4 +157,43 @@ fn run_async(command: impl Future<Output = Result<Exit, CliError>>) -> Result<Ex
     // A thread that hangs (in a name lookup, say) must not keep the process.
     runtime.shutdown_background();
     result
+}
+
+/// Pipes for files, connections and what waits for them, on top of what is open at the start.
+const PIPES: usize = 16;
+
+/// Tries what every command needs that talks to a server: in the middle of a run there would be no good end.
+fn try_machine() -> io::Result<()> {
+    let pipes: io::Result<Vec<_>> = (0..PIPES).map(|_| io::pipe()).collect();
+    pipes.map_err(|e| {
+        io::Error::other(format!(
+            "too few files may be open at once ({e}); raise the limit, for instance with `ulimit -n 1024`"
+        ))
+    })?;
+    let second = thread::Builder::new().spawn(|| ());
+    second.map(drop).map_err(|e| {
+        io::Error::other(format!(
+            "a second thread cannot be started ({e}); raise the limit on processes (`ulimit -u`), or that of the container"
+        ))
+    })
+}
+
+/// A panic is a fault, said in plain words: the ledger is on the disk line by line.
+fn contained(command: impl FnOnce() -> Exit) -> Exit {
+    panic::set_hook(Box::new(say));
+    panic::catch_unwind(AssertUnwindSafe(command)).unwrap_or(Exit::Fault)
+}
+
+fn say(panic: &PanicHookInfo<'_>) {
+    console::clear_bar();
+    let payload = panic.payload();
+    let text = payload.downcast_ref::<&str>().copied();
+    let what = text.or(payload.downcast_ref::<String>().map(String::as_str));
+    let what = what.unwrap_or("no reason given");
+    let place =
+        panic.location().map_or_else(String::new, |at| format!(" ({}:{})", at.file(), at.line()));
+    console::complain(&format!(
+        "error: a fault of monthend itself: {}{place}\nNothing that was written is lost. Run the same command again; if it comes again, report this line.\n",
+        one_line(what)
+    ));
 }

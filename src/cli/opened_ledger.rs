@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use chrono::Utc;
 use tracing::warn;
 
-use super::{CliError, MaxDropArgs};
+use super::{CliError, CliResult, MaxDropArgs};
 use crate::{
     audit::{Files, MaxDrop},
     files::folder_of,
@@ -19,7 +19,7 @@ use crate::{
 use request::ReportId;
 
 /// A ledger that has to be there; what is odd about it is said. Gives its real path, too.
-pub(super) fn read_ledger(path: &Path) -> Result<(PathBuf, LedgerRead), CliError> {
+pub(super) fn read_ledger(path: &Path) -> CliResult<(PathBuf, LedgerRead)> {
     let real = real_ledger(path)?;
     let reading = read_file(&real)?.ok_or_else(|| LedgerError::Missing(path.to_owned()))?;
     tell_repairs(path, &reading, RepairNote::Left);
@@ -42,7 +42,7 @@ pub(super) struct OpenedLedger {
 }
 
 impl OpenedLedger {
-    pub(super) fn read(path: &Path) -> Result<Self, CliError> {
+    pub(super) fn read(path: &Path) -> CliResult<Self> {
         let missing = || LedgerError::Missing(path.to_owned());
         let real = real_ledger(path)?;
         let (reading, sha256) = read_file_with_hash(&real)?.ok_or_else(missing)?;
@@ -72,7 +72,7 @@ impl OpenedLedger {
         path: Option<&Path>,
         max_drop: &MaxDropArgs,
         is_rehearsal: bool,
-    ) -> Result<(Option<Self>, MaxDrop), CliError> {
+    ) -> CliResult<(Option<Self>, MaxDrop)> {
         Ok(match path {
             Some(path) => {
                 (Some(OpenedLedger::to_compare_with(path, is_rehearsal)?), max_drop.value()?)
@@ -82,7 +82,7 @@ impl OpenedLedger {
     }
 
     /// Both are of rehearsals, or both are real.
-    fn to_compare_with(path: &Path, is_rehearsal: bool) -> Result<Self, CliError> {
+    fn to_compare_with(path: &Path, is_rehearsal: bool) -> CliResult<Self> {
         let name = path.display();
         let earlier = OpenedLedger::read(path).map_err(|error| match error {
             // No run would make it.

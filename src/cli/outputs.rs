@@ -11,8 +11,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use tracing::warn;
 
 use super::{
-    Asked, CliError, CommandLine, Context, Exit, Format, LockedLedger, SummaryFormat, WorkCommand,
-    stop_text, without_csv,
+    Asked, CliError, CliResult, CommandLine, Context, Format, LockedLedger, SummaryFormat,
+    WorkCommand, selected_rows, stop_text, without_csv,
 };
 use crate::{
     collect::combined_files,
@@ -59,7 +59,7 @@ impl Outputs {
         (selection, plan): Asked<'_>,
         context: &Context,
         (quiet, command_line): (bool, &CommandLine),
-    ) -> Result<Self, CliError> {
+    ) -> CliResult<Self> {
         let why = "--format csv is for --dry-run; a summary is `table` or `json`";
         let format = without_csv(work.format.format, why)?;
         let (manifest_path, manifest) = context.manifest.clone();
@@ -157,8 +157,8 @@ impl Outputs {
     }
 
     pub(super) fn waiting(&self, ledger: &Ledger, selected: &RequestIds) {
-        let rows = ledger.rows().filter(|row| selected.contains(&row.key()));
-        *self.rows.borrow_mut() = FinalRows::Waiting(rows.cloned().collect());
+        let rows = selected_rows(ledger, selected).into_iter().cloned().collect();
+        *self.rows.borrow_mut() = FinalRows::Waiting(rows);
     }
 
     pub(super) fn worked(&self, finished: Finished, selected: RequestIds) {
@@ -166,14 +166,13 @@ impl Outputs {
     }
 
     /// Tells every reporter, and passes `result` on.
-    pub(super) fn end(self, result: Result<Exit, CliError>) -> Result<Exit, CliError> {
+    pub(super) fn end(self, result: CliResult) -> CliResult {
         let exit = result.as_ref().map_or_else(CliError::exit, |exit| *exit);
         let final_rows = self.rows.into_inner();
         let (rows, pace, stop) = match &final_rows {
             FinalRows::Waiting(rows) => (rows.iter().collect(), Stats::default(), None),
             FinalRows::Worked(finished, selected) => {
-                let is_selected = |row: &&Row| selected.contains(&row.key());
-                let worked = finished.ledger.rows().filter(is_selected).collect();
+                let worked = selected_rows(&finished.ledger, selected);
                 (worked, finished.pace, finished.stop.as_ref())
             }
         };
@@ -218,7 +217,7 @@ fn selected(selection: &Selection) -> Selected {
     }
 }
 
-pub(super) fn print_view(view: &impl View, format: Format) -> Result<(), CliError> {
+pub(super) fn print_view(view: &impl View, format: Format) -> CliResult<()> {
     match format {
         Format::Table => print_table(&view.table()),
         Format::Csv => Ok(console::print_csv(|out| view.csv(out))?),
@@ -226,11 +225,11 @@ pub(super) fn print_view(view: &impl View, format: Format) -> Result<(), CliErro
     }
 }
 
-pub(super) fn print_table(text: &str) -> Result<(), CliError> {
+pub(super) fn print_table(text: &str) -> CliResult<()> {
     console::print(text).map_err(CliError::Stdout)
 }
 
-pub(super) fn print_json(json: serde_json::Result<String>) -> Result<(), CliError> {
+pub(super) fn print_json(json: serde_json::Result<String>) -> CliResult<()> {
     let json = json.map_err(|e| CliError::Stdout(io::Error::from(e)))?;
     console::print_json(&json).map_err(CliError::Stdout)
 }

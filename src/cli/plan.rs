@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use tracing::{error, info, warn};
 
 use super::{
-    Asked, CalendarArgs, CliError, Connection, Context, Exit, Format, Mode, PlanArgs, Planning,
+    Asked, CalendarArgs, CliResult, Connection, Context, Exit, Format, Mode, PlanArgs, Planning,
     ReadSession, RepairNote, Signals, WorkCommand, credentials, discovered, find_trace, format_or,
     history_of, missing_folder, print_view, read_ledger, tell_leftovers, tell_repairs, trace_of,
     warn_of_plan, warn_where_refused,
@@ -20,7 +20,7 @@ use crate::{
 };
 use request::{ReportStatus, RequestId, RequestIds};
 
-pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
+pub(super) async fn plan(args: &PlanArgs) -> CliResult {
     let signals = Signals::listen();
     let selection = args.selection.selection()?;
     let (context, manifest) =
@@ -41,7 +41,7 @@ async fn show_run(
     (selection, manifest, calendar): (&Selection, &Manifest, &CalendarArgs),
     (forced, format): (Option<bool>, Format),
     signals: &Signals,
-) -> Result<bool, CliError> {
+) -> CliResult<bool> {
     let mut context = context.forgetful();
     context.tell_sandbox();
     context.refuse_as_for_real()?;
@@ -99,7 +99,7 @@ pub(super) async fn dry_run(
     context: Context,
     (selection, manifest): Asked<'_>,
     signals: &Signals,
-) -> Result<Exit, CliError> {
+) -> CliResult {
     let (force, format) = (work.how.force, format_or(work.format.format, Format::Table));
     match (work.mode, manifest) {
         (Mode::Run { .. }, Some(manifest)) => {
@@ -151,9 +151,13 @@ pub(super) async fn dry_run(
 }
 
 pub(super) fn created_rows<'l>(ledger: &'l Ledger, selected: &RequestIds) -> Vec<&'l Row> {
-    let is_created =
-        |row: &&Row| selected.contains(&row.key()) && matches!(row.state, State::Created(_));
-    ledger.rows().filter(is_created).collect()
+    let mut rows = selected_rows(ledger, selected);
+    rows.retain(|row| matches!(row.state, State::Created(_)));
+    rows
+}
+
+pub(super) fn selected_rows<'l>(ledger: &'l Ledger, selected: &RequestIds) -> Vec<&'l Row> {
+    ledger.rows().filter(|row| selected.contains(&row.key())).collect()
 }
 
 /// What collecting would do with created rows.

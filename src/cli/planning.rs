@@ -3,7 +3,7 @@
 use chrono::{Days, Local, NaiveDate, Utc};
 use tracing::{info, warn};
 
-use super::{CalendarArgs, CliError, Signals};
+use super::{CalendarArgs, CliError, CliResult, HttpSession, Signals};
 use crate::{
     api::Api,
     ledger::{Ledger, Row},
@@ -27,7 +27,7 @@ pub(super) struct Planning<'a> {
 
 impl Planning<'_> {
     /// The ids are those of the selected requests.
-    pub(super) fn plan(&self, discovered: &Discovered) -> Result<(Plan, RequestIds), CliError> {
+    pub(super) fn plan(&self, discovered: &Discovered) -> CliResult<(Plan, RequestIds)> {
         let plan = Plan::expand(self.manifest, discovered)?.not_empty()?;
         let selected = (self.selection).of_plan(&plan, self.manifest, discovered, self.ledger);
         match selected {
@@ -63,11 +63,11 @@ impl Planning<'_> {
 }
 
 /// The sub-partners that the manifest's jobs ask the API for.
-pub(super) async fn discovered<A: Api>(
-    session: &Session<'_, A>,
+pub(super) async fn discovered(
+    session: &HttpSession<'_>,
     manifest: &Manifest,
     signals: &Signals,
-) -> Result<Discovered, CliError> {
+) -> CliResult<Discovered> {
     Ok(signals.or(discover(session, manifest.discovers())).await??)
 }
 

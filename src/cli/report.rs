@@ -4,7 +4,8 @@ use chrono::Utc;
 use tracing::info;
 
 use super::{
-    CliError, Exit, Guard, OpenedLedger, ReportArgs, is_manifest, ledger_of_manifest, refusal,
+    CliError, CliResult, Exit, Guard, OpenedLedger, ReportArgs, is_manifest, ledger_of_manifest,
+    refusal,
 };
 use crate::{
     audit::{Previous, Review},
@@ -19,7 +20,7 @@ use crate::{
 };
 
 /// Reads only, without the lock; asks no server.
-pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
+pub(super) fn report(args: &ReportArgs) -> CliResult {
     let failed = |why: io::Error| {
         let (path, why) = (args.output.display(), refusal(&why));
         CliError::Usage(format!("cannot write the page {path}: {why}"))
@@ -111,7 +112,7 @@ fn guard<'l>(
     output: &Path,
     manifest: Option<(&Path, &RunSettings)>,
     ledgers: impl Iterator<Item = &'l OpenedLedger> + Clone,
-) -> Result<(), CliError> {
+) -> CliResult<()> {
     let mut guard = Guard::new();
     if let Some((path, read)) = manifest {
         guard.manifest(path, &read.origin, &read.settings);

@@ -5,10 +5,10 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tracing::{info, warn};
 
 use super::{
-    CliError, CommandLine, Connection, Context, Exit, LEDGER, LockedLedger, ManifestArgs,
-    ReadSession, RehearsalArgs, RepairNote, ResolveArgs, Signals, add_to_history, credentials,
-    credentials_of_sandbox, history_of, is_manifest, limit_patience, of_manifest, print_table,
-    read_error_text, read_ledger, tell_repairs, variable, warn_of_run,
+    CliError, CliResult, CommandLine, Connection, Context, Exit, LEDGER, LockedLedger,
+    ManifestArgs, ReadSession, RehearsalArgs, RepairNote, ResolveArgs, Signals, add_to_history,
+    credentials, credentials_of_sandbox, history_of, is_manifest, limit_patience, of_manifest,
+    print_table, read_error_text, read_ledger, tell_repairs, variable, warn_of_run,
 };
 use crate::{
     api::Listed,
@@ -25,21 +25,14 @@ use crate::{
 };
 use request::{ReportId, RequestId};
 
-pub(super) async fn resolve(
-    args: &ResolveArgs,
-    command_line: &CommandLine,
-) -> Result<Exit, CliError> {
+pub(super) async fn resolve(args: &ResolveArgs, command_line: &CommandLine) -> CliResult {
     match args.request {
         None => list(args, command_line).await,
         Some(request) => decide(args, request, command_line).await,
     }
 }
 
-async fn decide(
-    args: &ResolveArgs,
-    request: RequestId,
-    command_line: &CommandLine,
-) -> Result<Exit, CliError> {
+async fn decide(args: &ResolveArgs, request: RequestId, command_line: &CommandLine) -> CliResult {
     let mut context = target_of(args)?;
     context.tell_rehearsal();
     context.require_ledger()?;
@@ -87,7 +80,7 @@ async fn decide(
 }
 
 /// Without a manifest the settings are the defaults.
-fn target_of(args: &ResolveArgs) -> Result<Context, CliError> {
+fn target_of(args: &ResolveArgs) -> CliResult<Context> {
     let share = args.share.partition()?;
     if is_manifest(&args.place) {
         return Context::with_settings(&args.manifest(), share);
@@ -191,7 +184,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 type Shown = HashMap<RequestId, Vec<ShownCandidate>>;
 
 /// Reads only, without the lock.
-async fn list(args: &ResolveArgs, command_line: &CommandLine) -> Result<Exit, CliError> {
+async fn list(args: &ResolveArgs, command_line: &CommandLine) -> CliResult {
     let signals = Signals::listen();
     let mut context = target_of(args)?;
     context.tell_rehearsal();
@@ -226,7 +219,7 @@ async fn refuse_other_report(
     path: &Path,
     row: &Row,
     id: &ReportId,
-) -> Result<(), CliError> {
+) -> CliResult<()> {
     let state = context.sandbox.as_ref().and_then(|sandbox| sandbox.state.as_ref());
     let server = if state.is_some_and(|state| state.exists()) {
         Some(None)
@@ -277,7 +270,7 @@ async fn ask(
     path: &Path,
     (ledger, rows): (&Ledger, &[&Row]),
     signals: &Signals,
-) -> Result<Shown, CliError> {
+) -> CliResult<Shown> {
     // A sandbox gets no other token than its own.
     let is_old_sandbox = of_history.as_ref().is_some_and(BaseUrl::is_sandbox);
     if let Some(url) = of_history {

@@ -7,8 +7,8 @@ use tokio::time::interval;
 use tracing::{error, info, warn};
 
 use super::{
-    CliError, Collection, Connection, Context, Exit, LockedLedger, Outputs, Room, Signals,
-    SummaryFormat, WorkCommand, commands_for, stop_text,
+    CliError, CliResult, Collection, Connection, Context, Exit, HttpSession, LockedLedger, Outputs,
+    Room, Signals, SummaryFormat, WorkCommand, commands_for, selected_rows, stop_text,
 };
 use crate::{
     api::HttpApi,
@@ -26,7 +26,7 @@ pub(super) struct RunContext<'a> {
     pub(super) context: &'a Context,
     pub(super) locked: &'a LockedLedger,
     pub(super) outputs: &'a Outputs,
-    pub(super) session: Session<'a, HttpApi>,
+    pub(super) session: HttpSession<'a>,
     pub(super) signals: &'a Signals,
     pub(super) interrupt: Interrupt,
 }
@@ -50,7 +50,7 @@ pub(super) fn run_session<'a>(
     connection: &'a Connection,
     locked: &'a LockedLedger,
     outputs: &'a Outputs,
-) -> Session<'a, HttpApi> {
+) -> HttpSession<'a> {
     let server = &connection.server;
     outputs.begin(context, locked);
     if work.common.forget_pause {
@@ -77,11 +77,7 @@ impl RunContext<'_> {
         info!("{}", workload.line(&self.context.settings.limits));
     }
 
-    pub(super) fn require_room(
-        &self,
-        ledger: &Ledger,
-        selected: &RequestIds,
-    ) -> Result<(), CliError> {
+    pub(super) fn require_room(&self, ledger: &Ledger, selected: &RequestIds) -> CliResult<()> {
         let room = Room::for_rows(&real_ledger(&self.context.ledger)?, ledger.len());
         let Some(short) = room.filter(Room::is_short) else {
             return Ok(());
@@ -98,7 +94,7 @@ impl RunContext<'_> {
         creates: Creates,
         Rows { all, selected, .. }: &Rows,
         collection: Option<&Collection<'_>>,
-    ) -> Result<Finished, CliError> {
+    ) -> CliResult<Finished> {
         let WorkList { ledger, work, doubts, untouched: idle } = work_list;
         let (locked, outputs, settings) = (self.locked, self.outputs, &self.context.settings);
         if !work.is_empty() {
@@ -143,7 +139,7 @@ impl RunContext<'_> {
         (finished, exit): (Finished, Exit),
         rows: Rows,
         collection: Option<&Collection<'_>>,
-    ) -> Result<Exit, CliError> {
+    ) -> CliResult {
         let Rows { selected, to_combine, outside, .. } = rows;
         if let Some(collection) = collection {
             collection.tell_elsewhere(&finished.ledger, &selected);
@@ -156,10 +152,9 @@ impl RunContext<'_> {
     }
 
     fn tell_end(&self, finished: &Finished, selected: &RequestIds, outside: &RequestIds) {
-        let rows = || finished.ledger.rows();
-        let told: Vec<&Row> = rows().filter(|row| selected.contains(&row.key())).collect();
-        let is_left =
-            |row: &&Row| outside.contains(&row.key()) && !matches!(row.state, State::Created(_));
+        let told = selected_rows(&finished.ledger, selected);
+        let mut outside = selected_rows(&finished.ledger, outside);
+        outside.retain(|row| !matches!(row.state, State::Created(_)));
         let commands = commands_for(self, &told);
         let is_at_rest = (finished.unsaved.as_ref()).is_none_or(|unsaved| {
             rescue(&self.locked.file.path, &finished.ledger, unsaved, Utc::now())
@@ -167,7 +162,7 @@ impl RunContext<'_> {
         let summary = Summary {
             finished,
             selected: told,
-            outside: rows().filter(is_left).collect(),
+            outside,
             ledger: &self.context.ledger,
             limits: &self.context.settings.limits,
             is_rehearsal: self.context.is_rehearsal(),

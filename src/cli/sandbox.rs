@@ -1,11 +1,11 @@
 use tracing::info;
 
-use super::{CliError, Exit, Guard, SandboxArgs, Signals, sandbox_config};
+use super::{CliError, CliResult, Exit, Guard, SandboxArgs, Signals, sandbox_config};
 use crate::output::console;
 use sandbox::{self, Sandbox};
 
 /// Until a signal comes, which is success.
-pub(super) async fn sandbox(args: &SandboxArgs) -> Result<Exit, CliError> {
+pub(super) async fn sandbox(args: &SandboxArgs) -> CliResult {
     let signals = Signals::listen();
     let mut config = sandbox_config(args.config.as_deref())?;
     config.port = args.port.unwrap_or(config.port);

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{CliError, Exit};
+use super::{CliError, CliResult, Exit};
 use crate::{
     output::console,
     run::{Interrupt, Signal},
@@ -72,7 +72,7 @@ impl Signals {
     }
 
     /// What `work` gives, unless a signal comes first.
-    pub(super) async fn or<T>(&self, work: impl Future<Output = T>) -> Result<T, CliError> {
+    pub(super) async fn or<T>(&self, work: impl Future<Output = T>) -> CliResult<T> {
         tokio::select! {
             biased;
             signal = self.caught() => Err(CliError::Interrupted(signal)),

@@ -3,9 +3,9 @@ use std::path::Path;
 use tracing::warn;
 
 use super::{
-    CliError, CommandLine, Exit, Format, LEDGER, StatusArgs, SummaryFormat, forgotten_of_history,
-    format_or, history_of, ledger_of, print_json, print_table, print_view, read_ledger, variable,
-    without_csv,
+    CliError, CliResult, CommandLine, Exit, Format, LEDGER, StatusArgs, SummaryFormat,
+    forgotten_of_history, format_or, history_of, ledger_of, print_json, print_table, print_view,
+    read_ledger, variable, without_csv,
 };
 use crate::{
     ledger::{Ledger, Row},
@@ -14,7 +14,7 @@ use crate::{
 use request::RequestId;
 
 /// Reads only, without the lock.
-pub(super) fn status(args: &StatusArgs, command_line: &CommandLine) -> Result<Exit, CliError> {
+pub(super) fn status(args: &StatusArgs, command_line: &CommandLine) -> CliResult {
     let selection = args.selection()?;
     let path = ledger_of(args, selection.partition)?;
     let (real, reading) = read_ledger(&path)?;
@@ -44,7 +44,7 @@ fn history(
     (path, real): (&Path, &Path),
     request_id: RequestId,
     ledger: &Ledger,
-) -> Result<Exit, CliError> {
+) -> CliResult {
     let why = "--history shows no cells; with it, --format is `table` or `json`";
     let format = without_csv(args.format, why)?;
     let Some(row) = ledger.get(request_id) else {

@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 use tracing::info;
 
 use super::{
-    CalendarArgs, CliError, CollectArgs, CollectCommandArgs, Collection, CommandLine, Connection,
-    Context, Exit, LockedLedger, OnExisting, Outputs, Planning, RepairNote, RetryArgs, Rows,
-    RunArgs, RunContext, Signals, WorkArgs, WorkFormatArgs, credentials, discovered, dry_run,
+    CalendarArgs, CliError, CliResult, CollectArgs, CollectCommandArgs, Collection, CommandLine,
+    Connection, Context, Exit, LockedLedger, OnExisting, Outputs, Planning, RepairNote, RetryArgs,
+    Rows, RunArgs, RunContext, Signals, WorkArgs, WorkFormatArgs, credentials, discovered, dry_run,
     find_trace, give_up_failed, repair_notes, requests_to_combine, run_session, take_existing,
     tell_leftovers, tell_nothing_to_do, trace_of, warn_all, warn_of_plan,
 };
@@ -89,13 +89,13 @@ impl WorkCommand<'_> {
         }
     }
 
-    fn selection(&self) -> Result<Selection, CliError> {
+    fn selection(&self) -> CliResult<Selection> {
         let selection = self.common.selection.selection()?;
         Ok(Selection { causes: self.causes.to_vec(), ..selection })
     }
 
     /// With the whole manifest for `run`, and where files are combined: those of the requests that `run` would take.
-    fn context(&self, selection: &Selection) -> Result<(Context, Option<Manifest>), CliError> {
+    fn context(&self, selection: &Selection) -> CliResult<(Context, Option<Manifest>)> {
         let (args, share) = (&self.common.manifest, selection.partition);
         let combines = self.collects && self.how.combine.is_some();
         if combines || matches!(self.mode, Mode::Run { .. }) {
@@ -114,7 +114,7 @@ pub(super) async fn work(
     work: WorkCommand<'_>,
     quiet: bool,
     command_line: &CommandLine,
-) -> Result<Exit, CliError> {
+) -> CliResult {
     // Whatever is wrong with settings and credentials is found before the ledger is touched.
     let signals = Signals::listen();
     let selection = work.selection()?;
@@ -134,7 +134,7 @@ async fn execute(
     mut context: Context,
     signals: &Signals,
     outputs: &Outputs,
-) -> Result<Exit, CliError> {
+) -> CliResult {
     let credentials = credentials(&context)?;
     context.refuse_as_for_real()?;
     if work.mode == Mode::Collect {
@@ -207,7 +207,7 @@ async fn execute(
 }
 
 /// Refuses to begin where a ledger was before, and nobody said what to do about its reports.
-fn refuse_gone(context: &Context) -> Result<(), CliError> {
+fn refuse_gone(context: &Context) -> CliResult<()> {
     context.refuse_gone_for_real()?;
     match trace_of(&context.ledger) {
         Some(trace) => Err(CliError::Gone { ledger: context.ledger.clone(), trace }),
@@ -222,7 +222,7 @@ async fn to_run(
     (selection, manifest): Asked<'_>,
     (reading, is_new, repairs): (LedgerRead, bool, &[String]),
     existing: Option<OnExisting>,
-) -> Result<ControlFlow<Exit, (WorkList, Rows)>, CliError> {
+) -> CliResult<ControlFlow<Exit, (WorkList, Rows)>> {
     let Some(manifest) = manifest else { unreachable!("`run` reads the manifest") };
     let (context, calendar) = (run.context, run.work.calendar);
     let discovered = discovered(&run.session, manifest, run.signals).await?;
@@ -273,7 +273,7 @@ async fn to_retry(
     asked: Asked<'_>,
     (mut reading, repairs): (LedgerRead, &[String]),
     recreate_failed: bool,
-) -> Result<(WorkList, Rows), CliError> {
+) -> CliResult<(WorkList, Rows)> {
     let context = run.context;
     let selected = asked.0.of_ledger(&reading.ledger)?;
     let plan = Plan::of_rows(reading.ledger.rows());

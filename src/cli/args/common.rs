@@ -15,7 +15,7 @@ use clap::{
 
 use crate::{
     audit::{MaxDrop, MaxDropError},
-    cli::CliError,
+    cli::{CliError, CliResult},
     manifest::{BaseUrl, DateCheck, LoadOptions, duration_of},
     plan::{Partition, Selection, SubPartnerSelector},
     run::MaxFailures,
@@ -133,7 +133,7 @@ pub(crate) struct SelectionArgs {
 }
 
 impl SelectionArgs {
-    pub(crate) fn selection(&self) -> Result<Selection, CliError> {
+    pub(crate) fn selection(&self) -> CliResult<Selection> {
         Ok(Selection {
             jobs: self.job.clone(),
             sub_partners: self.sub_partner.clone(),
@@ -164,7 +164,7 @@ pub(crate) struct PartitionArgs {
 }
 
 impl PartitionArgs {
-    pub(crate) fn partition(&self) -> Result<Option<Partition>, CliError> {
+    pub(crate) fn partition(&self) -> CliResult<Option<Partition>> {
         let counted = counted(|name| env::var_os(name)).map_err(CliError::Usage)?;
         match (self.partition, counted) {
             (Some(given), Some(counted)) if given != counted => Err(CliError::Usage(format!(
@@ -218,7 +218,7 @@ pub(crate) struct MaxDropArgs {
 
 impl MaxDropArgs {
     /// The option, else what MONTHEND_MAX_DROP says, else the default.
-    pub(crate) fn value(&self) -> Result<MaxDrop, CliError> {
+    pub(crate) fn value(&self) -> CliResult<MaxDrop> {
         let named = || env::var_os("MONTHEND_MAX_DROP").filter(|text| !text.is_empty());
         if let Some(max_drop) = &self.max_drop {
             return Ok(max_drop.clone());
@@ -352,7 +352,7 @@ pub(crate) fn format_or<F: ValueEnum>(option: Option<F>, default: F) -> F {
 }
 
 /// An error where csv was typed; the variable is no mistake.
-pub(crate) fn without_csv(typed: Option<Format>, why: &str) -> Result<SummaryFormat, CliError> {
+pub(crate) fn without_csv(typed: Option<Format>, why: &str) -> CliResult<SummaryFormat> {
     match (typed, format_or(typed, Format::Table)) {
         (Some(Format::Csv), _) => Err(CliError::Usage(why.to_owned())),
         (_, Format::Json) => Ok(SummaryFormat::Json),

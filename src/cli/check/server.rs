@@ -7,8 +7,8 @@ use hyper_util::client::proxy::matcher::Matcher;
 use crate::{
     api::{Api, Cause, ListQuery},
     cli::{
-        CliError, Connection, Context, ReadSession, Signals, chain, credentials,
-        error::read_error_text as text, is_proxy, limit_patience, nobody,
+        CliError, CliResult, Connection, Context, HttpSession, ReadSession, Signals, chain,
+        credentials, error::read_error_text as text, is_proxy, limit_patience, nobody,
     },
     ledger::real_ledger,
     manifest::{BaseUrl, Discover, Discovered, Manifest},
@@ -28,7 +28,7 @@ pub(super) async fn ask(
     manifest: Option<&Manifest>,
     signals: &Signals,
     report: &mut Checklist,
-) -> Result<Option<Plan>, CliError> {
+) -> CliResult<Option<Plan>> {
     let credentials = match credentials(context) {
         Ok(credentials) => credentials,
         Err(error) => {
@@ -78,8 +78,8 @@ fn untried(report: &mut Checklist) {
     );
 }
 
-async fn ask_all<A: Api>(
-    session: &Session<'_, A>,
+async fn ask_all(
+    session: &HttpSession<'_>,
     address: &Address,
     manifest: Option<&Manifest>,
     report: &mut Checklist,
@@ -185,8 +185,8 @@ impl Address {
 }
 
 /// For the jobs that discover sub-partners, and for the comparison.
-async fn ask_sub_partners<A: Api>(
-    session: &Session<'_, A>,
+async fn ask_sub_partners(
+    session: &HttpSession<'_>,
     manifest: Option<&Manifest>,
     report: &mut Checklist,
 ) -> Discovered {
