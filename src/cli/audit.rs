@@ -147,7 +147,7 @@ fn to_merge_first(path: &Path, ledger: &Ledger, command_line: &CommandLine) -> O
     let Err(LedgerError::Unmerged { path, rescued }) = refuse_unmerged(path, Some(ledger)) else {
         return None;
     };
-    Some(command_line.merge([&path].into_iter().chain(&rescued), &path))
+    Some(command_line.merge(&[vec![path.clone()], rescued].concat(), &path))
 }
 
 /// What an audit without a server leaves out, and which sub-partners it takes for discovered ones.

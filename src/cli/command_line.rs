@@ -19,6 +19,8 @@ pub(super) struct CommandLine {
     program: String,
     arguments: Vec<String>,
     matches: ArgMatches,
+    /// Whether only warnings and errors are said.
+    pub(super) is_quiet: bool,
 }
 
 /// The options that a follow-up command keeps, by their names in `args`; the constants below are parts of it.
@@ -49,12 +51,13 @@ const REAL: &[&str] = WHERE.split_at(4).1;
 pub(super) const LEDGER: &[&str] = WHERE.split_at(7).0;
 
 impl CommandLine {
-    pub(super) fn new(matches: ArgMatches) -> Self {
+    pub(super) fn new(matches: ArgMatches, is_quiet: bool) -> Self {
         let mut words = env::args_os().map(|word| quoted_word(&word));
         CommandLine {
             program: words.next().unwrap_or_else(|| "monthend".to_owned()),
             arguments: words.collect(),
             matches,
+            is_quiet,
         }
     }
 
@@ -155,25 +158,17 @@ impl CommandLine {
     }
 
     /// The command that merges `inputs` into `output`.
-    pub(super) fn merge<'p>(
-        &self,
-        inputs: impl IntoIterator<Item = &'p PathBuf>,
-        output: &Path,
-    ) -> String {
-        let inputs = inputs.into_iter().map(|path| path.display().to_string());
-        let output = ["-o".to_owned(), output.display().to_string()];
-        self.with("merge", inputs.chain(output))
+    pub(super) fn merge(&self, inputs: &[PathBuf], output: &Path) -> String {
+        let inputs = inputs.iter().map(|path| path.display().to_string());
+        self.with("merge", inputs.chain(["-o".to_owned(), output.display().to_string()]))
     }
 
     /// Another command on `arguments`, which are quoted where that is needed.
-    pub(super) fn with(
-        &self,
-        command: &str,
-        arguments: impl IntoIterator<Item = String>,
-    ) -> String {
-        let words = [self.program.clone(), command.to_owned()];
-        let arguments = arguments.into_iter().map(|word| quoted_word(OsStr::new(&word)));
-        words.into_iter().chain(arguments).collect::<Vec<_>>().join(" ")
+    pub(super) fn with(&self, command: &str, words: impl IntoIterator<Item = String>) -> String {
+        let words = words.into_iter().map(|word| quoted_word(OsStr::new(&word)));
+        let words: Vec<String> =
+            [self.program.clone(), command.to_owned()].into_iter().chain(words).collect();
+        words.join(" ")
     }
 
     /// Another command on the same, with those of the options `kept` that were typed.
@@ -230,6 +225,7 @@ mod tests {
             program: "monthend".to_owned(),
             arguments: arguments.iter().map(|word| quoted_word(OsStr::new(word))).collect(),
             matches: Cli::command().try_get_matches_from(all).unwrap(),
+            is_quiet: false,
         }
     }
 

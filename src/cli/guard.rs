@@ -84,13 +84,8 @@ impl Guard {
         }
     }
 
-    pub(super) fn manifest(
-        &mut self,
-        manifest: &Path,
-        origin: &ManifestSource,
-        settings: &Settings,
-    ) {
-        self.input("the manifest", manifest);
+    pub(super) fn manifest(&mut self, path: &Path, origin: &ManifestSource, settings: &Settings) {
+        self.input("the manifest", path);
         for file in &origin.files {
             self.input("a file that the manifest names", file);
         }

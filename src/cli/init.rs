@@ -7,11 +7,10 @@ use super::{
     credentials, refusal,
 };
 use crate::{
-    api::HttpApi,
     files,
     manifest::{Discover, Found, starter},
     output::console,
-    sending::{DiscoveryError, ReadError, Session},
+    sending::{DiscoveryError, ReadError},
     text::shell_path,
 };
 

@@ -90,7 +90,10 @@ pub fn main() -> ExitCode {
 fn run_command() -> Exit {
     environment::hold_proxies();
     let (cli, command_line) = match environment::read_arguments() {
-        Ok((cli, matches)) => (cli, CommandLine::new(matches)),
+        Ok((cli, matches)) => {
+            let command_line = CommandLine::new(matches, cli.quiet);
+            (cli, command_line)
+        }
         Err(help_or_mistake) => return Exit::without_command(help_or_mistake),
     };
     let filter = LogFilter::of_environment();
@@ -122,12 +125,11 @@ pub fn command() -> clap::Command {
 }
 
 fn dispatch(cli: Cli, command_line: &CommandLine) -> CliResult {
-    let quiet = cli.quiet;
     match cli.command {
         Command::Plan(args) => run_async(plan::plan(&args)),
-        Command::Run(args) => run_async(work(WorkCommand::from(&args), quiet, command_line)),
-        Command::Retry(args) => run_async(work(WorkCommand::from(&args), quiet, command_line)),
-        Command::Collect(args) => run_async(work(WorkCommand::from(&args), quiet, command_line)),
+        Command::Run(args) => run_async(work(WorkCommand::from(&args), command_line)),
+        Command::Retry(args) => run_async(work(WorkCommand::from(&args), command_line)),
+        Command::Collect(args) => run_async(work(WorkCommand::from(&args), command_line)),
         Command::Resolve(args) => run_async(resolve::resolve(&args, command_line)),
         Command::Merge(args) => run_async(merge::merge(&args)),
         Command::Audit(args) => run_async(audit::audit(&args, command_line)),

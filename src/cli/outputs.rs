@@ -58,7 +58,7 @@ impl Outputs {
         work: &WorkCommand<'_>,
         (selection, plan): Asked<'_>,
         context: &Context,
-        (quiet, command_line): (bool, &CommandLine),
+        command_line: &CommandLine,
     ) -> CliResult<Self> {
         let why = "--format csv is for --dry-run; a summary is `table` or `json`";
         let format = without_csv(work.format.format, why)?;
@@ -78,7 +78,7 @@ impl Outputs {
             began_at: Utc::now(),
         };
         let Settings { limits, retry, .. } = &context.settings;
-        let progress = Progress::new(quiet, limits, retry, work.common.grace);
+        let progress = Progress::new(command_line.is_quiet, limits, retry, work.common.grace);
         let mut readers: Vec<Box<dyn Reporter>> = vec![Box::new(progress)];
         let mut guard = context.guard()?;
         let combined = work.how.combine.as_deref().filter(|_| work.collects);

@@ -1,6 +1,6 @@
 use std::{collections::HashMap, path::Path};
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use tracing::{error, info, warn};
 
 use super::{
@@ -14,8 +14,9 @@ use crate::{
     files::folder_of,
     ledger::{Ledger, Row, RowIndex, State, read_file, real_ledger, refuse_mixing},
     manifest::{Discovered, Manifest},
-    output::{Action, PlanView, Would, history},
+    output::{Action, PlanView, Reporters, Would, history},
     plan::{Plan, Planned, Selection, WorkList},
+    run::EventKind,
     text::count,
 };
 use request::{ReportStatus, RequestId, RequestIds};
@@ -77,8 +78,7 @@ async fn show_run(
     let selected: Vec<&Planned> = planned.filter(|planned| ids.contains(&planned.id)).collect();
     let warnings = warn_of_plan(manifest, &plan, calendar);
     tell_leftovers(ledger, &plan);
-    let collects =
-        forced.map(|forced| collecting(created_rows(ledger, &ids).into_iter(), &path, forced));
+    let collects = forced.map(|forced| collecting(&created_rows(ledger, &ids), &path, forced));
     let view = PlanView {
         name: &manifest.name,
         limits: &manifest.settings.limits,
@@ -117,14 +117,14 @@ pub(super) async fn dry_run(
                 let ledger = reading.into_ledger(&context.ledger)?;
                 let selected = selection.of_ledger(&ledger)?;
                 let created = created_rows(&ledger, &selected);
-                would.collects = Some(collecting(created.iter().copied(), &path, force));
+                would.collects = Some(collecting(&created, &path, force));
                 let places = created.iter().filter_map(|row| ledger.place(row.key())).collect();
                 (ledger, places)
             } else {
                 let mut reading = reading;
                 let selected = selection.of_ledger(&reading.ledger)?;
                 if mode == (Mode::Retry { recreate_failed: true }) {
-                    give_up_failed(&mut reading.ledger, &selected, |_, _| {});
+                    give_up_failed(&mut reading.ledger, &selected, None);
                 }
                 let work_list = WorkList::to_retry(reading, &selected);
                 let work_list = work_list.map_err(|e| context.torn_line(&e))?;
@@ -161,11 +161,7 @@ pub(super) fn selected_rows<'l>(ledger: &'l Ledger, selected: &RequestIds) -> Ve
 }
 
 /// What collecting would do with created rows.
-fn collecting<'r>(
-    rows: impl Iterator<Item = &'r Row>,
-    path: &Path,
-    is_forced: bool,
-) -> HashMap<RequestId, Action> {
+fn collecting(rows: &[&Row], path: &Path, is_forced: bool) -> HashMap<RequestId, Action> {
     let recorded = history::recorded_hashes(&history_of(path).lines);
     let action = |row: &Row| {
         let recorded = recorded.get(&row.id());
@@ -178,15 +174,11 @@ fn collecting<'r>(
             Ok(_) | Err(_) => Action::Collect,
         }
     };
-    rows.map(|row| (row.key(), action(row))).collect()
+    rows.iter().map(|row| (row.key(), action(row))).collect()
 }
 
 /// Discards the reports of `selected` that the server could not generate, as `resolve --resend --replace` does.
-pub(super) fn give_up_failed(
-    ledger: &mut Ledger,
-    selected: &RequestIds,
-    on_given_up: impl Fn(&Row, DateTime<Utc>),
-) {
+pub(super) fn give_up_failed(ledger: &mut Ledger, selected: &RequestIds, told: Option<&Reporters>) {
     let failed = ledger.places().filter(|(_, row)| {
         matches!(row.state, State::Created(_))
             && selected.contains(&row.key())
@@ -197,7 +189,9 @@ pub(super) fn give_up_failed(
         let mut row = ledger.row(*place).clone().given_up();
         let now = Utc::now();
         row.updated_at = Some(now);
-        on_given_up(&row, now);
+        if let Some(readers) = told {
+            readers.tell(EventKind::GivenUp(row.clone()), now);
+        }
         ledger.replace(*place, row);
     }
     if !failed.is_empty() {

@@ -5,12 +5,11 @@ use tracing::{info, warn};
 
 use super::{CalendarArgs, CliError, CliResult, HttpSession, Signals};
 use crate::{
-    api::Api,
     ledger::{Ledger, Row},
     manifest::{Discovered, Manifest},
     output::request_name,
     plan::{Plan, Selection, Today, Warning, take_known, warnings},
-    sending::{Session, discover},
+    sending::discover,
     text::{count, named},
 };
 use request::{Period, RequestIds};
@@ -71,13 +70,9 @@ pub(super) async fn discovered(
     Ok(signals.or(discover(session, manifest.discovers())).await??)
 }
 
-pub(super) fn warn_of_plan(
-    manifest: &Manifest,
-    plan: &Plan,
-    calendar: &CalendarArgs,
-) -> Vec<Warning> {
+pub(super) fn warn_of_plan(manifest: &Manifest, plan: &Plan, args: &CalendarArgs) -> Vec<Warning> {
     let utc = Utc::now().date_naive();
-    let local = match calendar.as_of {
+    let local = match args.as_of {
         Some(_) => utc,
         None => Local::now().date_naive(),
     };

@@ -11,12 +11,11 @@ use super::{
     Room, Signals, SummaryFormat, WorkCommand, commands_for, selected_rows, stop_text,
 };
 use crate::{
-    api::HttpApi,
     ledger::{Ledger, RescueResult, Row, State, Tampered, real_ledger, save},
     output::{Reporters, Summary, Workload, console},
     plan::WorkList,
     run::{Creates, Finished, Interrupt, OtherRuns, Run, RunInput, Unsaved},
-    sending::{Session, SessionEvent},
+    sending::SessionEvent,
     text::{count, system_says},
 };
 use request::RequestIds;

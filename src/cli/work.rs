@@ -15,7 +15,7 @@ use crate::{
     ledger::{Ledger, LedgerError, LedgerRead, Row, State},
     manifest::Manifest,
     plan::{Plan, Selection, WorkList},
-    run::{Creates, EventKind},
+    run::Creates,
 };
 use request::{RequestId, RequestIds};
 
@@ -110,11 +110,7 @@ impl WorkCommand<'_> {
 /// What the command is about: the selection, and the manifest where it was read.
 pub(super) type Asked<'a> = (&'a Selection, Option<&'a Manifest>);
 
-pub(super) async fn work(
-    work: WorkCommand<'_>,
-    quiet: bool,
-    command_line: &CommandLine,
-) -> CliResult {
+pub(super) async fn work(work: WorkCommand<'_>, command_line: &CommandLine) -> CliResult {
     // Whatever is wrong with settings and credentials is found before the ledger is touched.
     let signals = Signals::listen();
     let selection = work.selection()?;
@@ -123,7 +119,7 @@ pub(super) async fn work(
     if work.format.dry_run {
         return dry_run(&work, context, asked, &signals).await;
     }
-    let outputs = Outputs::prepare(&work, asked, &context, (quiet, command_line))?;
+    let outputs = Outputs::prepare(&work, asked, &context, command_line)?;
     let result = execute(&work, asked, context, &signals, &outputs).await;
     outputs.end(result)
 }
@@ -282,9 +278,7 @@ async fn to_retry(
     }
     drop(plan);
     if recreate_failed {
-        give_up_failed(&mut reading.ledger, &selected, |row, now| {
-            run.outputs.readers.tell(EventKind::GivenUp(row.clone()), now);
-        });
+        give_up_failed(&mut reading.ledger, &selected, Some(&run.outputs.readers));
     }
     let work_list = WorkList::to_retry(reading, &selected);
     if let Ok(work_list) = &work_list {

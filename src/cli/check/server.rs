@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper_util::client::proxy::matcher::Matcher;
 
 use crate::{
-    api::{Api, Cause, ListQuery},
+    api::{Cause, ListQuery},
     cli::{
         CliError, CliResult, Connection, Context, HttpSession, ReadSession, Signals, chain,
         credentials, error::read_error_text as text, is_proxy, limit_patience, nobody,
@@ -14,7 +14,7 @@ use crate::{
     manifest::{BaseUrl, Discover, Discovered, Manifest},
     output::{CheckItem, Checklist, Coverage},
     plan::Plan,
-    sending::{Halt, ReadError, Session},
+    sending::{Halt, ReadError},
     text::count,
 };
 
