@@ -94,17 +94,13 @@ fn try_ledger(context: &Context, report: &mut Checklist) -> LedgerRead {
     let ledger = reading.as_ref().map(|reading| &reading.ledger);
     report.tried(CheckItem::Ledger, usable(context, &path, ledger.map(|ledger| ledger.len())));
     let folder = folder_of(&path);
-    let tried = try_folder(folder).map_err(|error| {
+    let (name, tried) = (folder.display(), try_folder(folder));
+    let tried = tried.map(|()| format!("{name} can be written")).map_err(|error| {
         let remedy = if folder.exists() { remedy(&error) } else { "make it" };
-        (
-            format!("{} cannot hold a ledger: {}", folder.display(), refusal(&error)),
-            format!("{remedy}, or put the ledger elsewhere (--ledger)"),
-        )
+        let message = format!("{name} cannot hold a ledger: {}", refusal(&error));
+        (message, format!("{remedy}, or put the ledger elsewhere (--ledger)"))
     });
-    report.tried(
-        CheckItem::LedgerFolder,
-        tried.map(|()| format!("{} can be written", folder.display())),
-    );
+    report.tried(CheckItem::LedgerFolder, tried);
     match Lock::peek_holder(&path, Utc::now()) {
         None => report.ok(CheckItem::Lock, "no run holds the ledger"),
         Some(holder) => {
@@ -129,6 +125,8 @@ fn read_ledger(context: &Context) -> CliResult<(PathBuf, Option<LedgerRead>)> {
     Ok((path, reading))
 }
 
+const LOST: &str = "if it is lost: monthend run with --existing adopt";
+
 /// `rows`: `None` without a ledger.
 fn usable(context: &Context, path: &Path, rows: Option<usize>) -> Result<String, (String, String)> {
     let name = context.ledger.display();
@@ -137,22 +135,19 @@ fn usable(context: &Context, path: &Path, rows: Option<usize>) -> Result<String,
             None => Ok(format!("none at {name} yet: a run starts it")),
             Some(trace) => Err((
                 format!("there is none at {name}, but {trace}"),
-                "put it back; if it is lost: monthend run with --existing adopt".to_owned(),
+                format!("put it back; {LOST}"),
             )),
         };
     };
     // A run appends to the file before it puts a new one in its place.
     let opened = refuse_mounted(path).and_then(|()| OpenOptions::new().append(true).open(path));
-    match opened {
-        Ok(_) => Ok(format!("{name}, rows: {rows}")),
-        Err(error) => Err((
-            format!("{name} cannot be written: {}", system_says(&error)),
-            match error.kind() {
-                io::ErrorKind::ResourceBusy => String::new(), // the error says it
-                _ => format!("{}, or name another ledger (--ledger)", remedy(&error)),
-            },
-        )),
-    }
+    opened.map(|_| format!("{name}, rows: {rows}")).map_err(|error| {
+        let message = format!("{name} cannot be written: {}", system_says(&error));
+        match error.kind() {
+            io::ErrorKind::ResourceBusy => (message, String::new()), // the error says it
+            _ => (message, format!("{}, or name another ledger (--ledger)", remedy(&error))),
+        }
+    })
 }
 
 /// Reports of the plan that the ledger lacks and that files next to it show.
@@ -171,10 +166,7 @@ fn try_known(
     let Some(trace) = find_trace(context, reading, (plan, &own), None) else { return };
     let advice = match trace.merge(&context.ledger, command_line) {
         Some(merge) => format!("take them over: {merge}"),
-        None => {
-            "put back the ledger that has them; if it is lost: monthend run with --existing adopt"
-                .to_owned()
-        }
+        None => format!("put back the ledger that has them; {LOST}"),
     };
     let message = format!("{} lacks reports that exist: {trace}", context.ledger.display());
     if trace.is_meant {
@@ -196,13 +188,11 @@ fn try_output(context: &Context, report: &mut Checklist) {
     let tried =
         if there.is_dir() { try_folder(&there) } else { Err(io::ErrorKind::NotADirectory.into()) };
     let does = if there == output { "written" } else { "made" };
-    let tried = tried.map_err(|error| {
-        (
-            format!("{} cannot be written: {}", there.display(), refusal(&error)),
-            format!("{}, or {OTHER}", remedy(&error)),
-        )
+    let tried = tried.map(|()| format!("{} can be {does}", output.display())).map_err(|error| {
+        let message = format!("{} cannot be written: {}", there.display(), refusal(&error));
+        (message, format!("{}, or {OTHER}", remedy(&error)))
     });
-    report.tried(CheckItem::Output, tried.map(|()| format!("{} can be {does}", output.display())));
+    report.tried(CheckItem::Output, tried);
 }
 
 /// For the lines of so many rows.

@@ -111,13 +111,11 @@ impl<'a> Collection<'a> {
         let name = place.display();
         match (parts.len(), requests.len() - parts.len()) {
             _ if !is_over => warn!("the command stopped early, so {name} is not written"),
-            (0, _) => {
-                warn!("{}, so {name} is not written", none_of(&finished.ledger, requests));
-            }
+            (0, _) => warn!("{}, so {name} is not written", none_of(&finished.ledger, requests)),
             (_, 0) => {}
-            (_, missing) => {
+            (_, n) => {
                 let all = count(requests.len(), "report");
-                warn!("{name} is incomplete: {missing} of {all} are missing");
+                warn!("{name} is incomplete: {n} of {all} are missing");
             }
         }
         for (file, old) in earlier {
@@ -175,8 +173,8 @@ pub(super) async fn requests_to_combine(
 
 /// Perhaps the ledger is of another month.
 fn none_of(ledger: &Ledger, requests: &RequestIds) -> String {
-    let periods: BTreeSet<String> =
-        (ledger.rows()).map(|row| row.request().period.to_string()).collect();
+    let periods = ledger.rows().map(|row| row.request().period.to_string());
+    let periods: BTreeSet<String> = periods.collect();
     if periods.is_empty() || ledger.rows().any(|row| requests.contains(&row.key())) {
         return "no file is collected".to_owned();
     }

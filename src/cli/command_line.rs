@@ -124,8 +124,7 @@ impl CommandLine {
         let Some((_, matches)) = self.matches.subcommand() else {
             return Vec::new();
         };
-        let narrow =
-            matches.ids().filter_map(|id| NARROW.iter().find(|(narrow, _)| *id == *narrow));
+        let narrow = matches.ids().filter_map(|id| NARROW.iter().find(|it| *id == *it.0));
         let of_variable =
             narrow.filter(|(id, _)| matches.value_source(id) == Some(ValueSource::EnvVariable));
         let set = of_variable.filter_map(|(_, name)| Some((name, env::var_os(name)?)));

@@ -218,10 +218,7 @@ impl Context {
         }
         let apart = NameSuffix { sandbox: rehearsal.sandbox, share };
         let plain_ledger = variable("MONTHEND_LEDGER").unwrap_or(default);
-        let ledger = match &args.ledger {
-            Some(path) => path.clone(),
-            None => apart.ledger(&plain_ledger),
-        };
+        let ledger = args.ledger.clone().unwrap_or_else(|| apart.ledger(&plain_ledger));
         let config = || sandbox_config(rehearsal.sandbox_config.as_deref());
         let mut sandbox = rehearsal.sandbox.then(config).transpose()?;
         if let Some(config) = &mut sandbox {

@@ -149,8 +149,7 @@ fn forgotten(reading: &LedgerRead, lines: &[HistoryLine]) -> RequestIds {
     let is_forgotten = |text: &str, id: RequestId| match reading.ledger.get(id) {
         None => is_new(reading, id),
         Some(row) => {
-            let is_replaced =
-                |report_id: &str| row.replaces.iter().any(|old| old.as_str() == report_id);
+            let is_replaced = |report: &str| row.replaces.iter().any(|old| old.as_str() == report);
             let is_newer = |at| row.updated_at.is_none_or(|then| then < at);
             let report = reports.get(text);
             is_sent(Some(row))
@@ -213,9 +212,8 @@ fn of_others(
     };
     let known = ledgers_next_to(path).filter(is_other).filter_map(|other| {
         let ledger = read_file(&other).ok()??.ledger;
-        let ids = to_send.iter().copied();
-        let requests: RequestIds =
-            ids.filter(|id| is_known(context, reading, &ledger, *id)).collect();
+        let is_it = |id: &RequestId| is_known(context, reading, &ledger, *id);
+        let requests: RequestIds = to_send.iter().copied().filter(is_it).collect();
         Some((other, requests))
     });
     let (mut shares, others): (Vec<_>, Vec<_>) =

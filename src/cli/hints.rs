@@ -25,7 +25,8 @@ fn commands(context: &Context, command_line: &CommandLine, day: Option<NaiveDate
     let bare = command_line.next("retry", &WHERE) + &day;
     let (retry, unfinished) = if command_line.is("collect") {
         let retry = format!("{bare} --collect");
-        (retry.clone(), Hint::new("to create what is not created yet, and collect it", retry))
+        let why = "to create what is not created yet, and collect it";
+        (retry.clone(), Hint::new(why, retry))
     } else {
         (bare.clone(), Hint::new("to look them up again", &again))
     };

@@ -13,8 +13,7 @@ use crate::{
     collect::{located, spelled},
     files::{self, folder_of},
     ledger::{
-        Ledger, LedgerError, MergeInput, Row, RowIndex, merge as merge_ledgers, merged_name,
-        real_path,
+        Ledger, LedgerError, MergeInput, RowIndex, merge as merge_ledgers, merged_name, real_path,
     },
     output::{console, history},
     plan::Partition,
@@ -62,8 +61,11 @@ pub(super) async fn merge(args: &MergeArgs) -> CliResult {
     }
     merge_sandboxes(&parts, &output, &merged);
     for part in &parts {
-        if let Some(name) = merged_name(&output, &part.real) {
-            put_away(&part.real, &name);
+        // A rescued ledger is done with. Where it keeps its name it holds nothing new, and stops nobody.
+        if let Some(name) = merged_name(&output, &part.real).filter(|name| !name.exists())
+            && let Err(e) = std::fs::rename(&part.real, name)
+        {
+            warn!("{} could not be renamed: {}", part.real.display(), system_says(&e));
         }
     }
     let (rows, ledgers) = (count(merged.len(), "row"), count(parts.len(), "ledger"));
@@ -132,10 +134,9 @@ fn move_files(ledger: &mut Ledger, from: &Path, to: &Path) {
     if from == to {
         return;
     }
-    let is_collected = |(_, row): &(RowIndex, &Row)| !row.collected.file.is_empty();
-    let collected: Vec<RowIndex> =
-        (ledger.places().filter(is_collected)).map(|(place, _)| place).collect();
-    for place in collected {
+    let collected = ledger.places().filter(|(_, row)| !row.collected.file.is_empty());
+    let places: Vec<RowIndex> = collected.map(|(place, _)| place).collect();
+    for place in places {
         let mut row = ledger.row(place).clone();
         row.collected_mut().file = spelled(&located(from, &row.collected.file), to);
         ledger.replace(place, row);
@@ -182,9 +183,8 @@ fn merge_histories(parts: &[MergeSource], output: &Path) {
 /// So that the next rehearsal finds the reports of all.
 fn merge_sandboxes(parts: &[MergeSource], output: &Path, merged: &Ledger) {
     let place = sandbox_state_of(output);
-    let states: Vec<PathBuf> = (parts.iter().map(|part| sandbox_state_of(&part.real)))
-        .filter(|state| state.exists())
-        .collect();
+    let states = parts.iter().map(|part| sandbox_state_of(&part.real));
+    let states: Vec<PathBuf> = states.filter(|state| state.exists()).collect();
     if states.iter().all(|state| *state == place) {
         return;
     }
@@ -199,16 +199,6 @@ fn merge_sandboxes(parts: &[MergeSource], output: &Path, merged: &Ledger) {
         warn!(
             "the sandboxes of these ledgers could not be merged into {place} ({why}): an audit of the rehearsal misses reports"
         );
-    }
-}
-
-/// A rescued ledger is done with. Where it keeps its name it holds nothing new, and stops nobody.
-fn put_away(rescued: &Path, merged: &Path) {
-    if merged.exists() {
-        return;
-    }
-    if let Err(e) = std::fs::rename(rescued, merged) {
-        warn!("{} could not be renamed: {}", rescued.display(), system_says(&e));
     }
 }
 

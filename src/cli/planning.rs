@@ -104,8 +104,7 @@ pub(super) fn tell_leftovers(ledger: &Ledger, plan: &Plan) {
 pub(super) fn relabelled(ledger: &Ledger, plan: &Plan) -> Option<String> {
     let planned = plan.requests().iter();
     let rows = planned.filter_map(|it| Some((it.label.as_deref()?, ledger.get(it.id)?)));
-    let is_other =
-        |(label, row): &(&str, &Row)| row.label.as_deref().is_some_and(|it| it != *label);
+    let is_other = |(name, row): &(&str, &Row)| row.label.as_deref().is_some_and(|it| it != *name);
     let (labels, rows): (Vec<&str>, Vec<&Row>) = rows.filter(is_other).unzip();
     let (label, row) = (labels.first()?, rows.first()?);
     let is = if rows.len() == 1 { "is" } else { "are" };
