@@ -161,7 +161,7 @@ fn try_known(
     if trace_of(&context.ledger).is_some() {
         return; // it is said already
     }
-    let is_own = |it: &&Planned| context.share().is_none_or(|share| share.holds(&it.request));
+    let is_own = |it: &&Planned| context.apart.share.is_none_or(|share| share.holds(&it.request));
     let own = plan.requests().iter().filter(is_own).map(|planned| planned.id).collect();
     let Some(trace) = find_trace(context, reading, (plan, &own), None) else { return };
     let advice = match trace.merge(&context.ledger, command_line) {

@@ -8,8 +8,8 @@ use std::{
 use tracing::{info, warn};
 
 use super::{
-    Asked, CliError, CliResult, CollectArgs, Context, LockedLedger, RunContext, created_rows,
-    discovered, history_of, named_rows, selected_rows,
+    CliError, CliResult, CollectArgs, Context, LockedLedger, RunContext, created_rows, discovered,
+    history_of, named_rows, selected_rows,
 };
 use crate::{
     api::HttpApi,
@@ -152,10 +152,9 @@ impl<'a> Collection<'a> {
 /// The files that `retry` and `collect` combine: those of the requests that `run` would take. None without a manifest.
 pub(super) async fn requests_to_combine(
     run: &RunContext<'_>,
-    (selection, manifest): Asked<'_>,
     ledger: &Ledger,
 ) -> CliResult<Option<RequestIds>> {
-    let Some(manifest) = manifest else {
+    let (selection, Some(manifest)) = (run.selection, run.manifest) else {
         return Ok(None);
     };
     let discovered = discovered(&run.session, manifest, run.signals).await?;

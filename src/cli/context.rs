@@ -29,7 +29,7 @@ pub(super) struct Context {
     /// The manifest's ledger, next to which a rehearsal or a share has its own.
     pub(super) plain_ledger: PathBuf,
     /// Keeps default names of a rehearsal's and a share's files apart from the real ones.
-    apart: NameSuffix,
+    pub(super) apart: NameSuffix,
     /// The path as given, and the name.
     pub(super) manifest: (PathBuf, String),
     pub(super) origin: ManifestSource,
@@ -122,10 +122,6 @@ impl Context {
         self.sandbox.is_some() || self.settings.api.base_url.is_sandbox()
     }
 
-    pub(super) fn uses_sandbox(&self) -> bool {
-        self.apart.sandbox
-    }
-
     /// The first line on stderr, under `--quiet` too: a variable that was left set must not look like a real run.
     pub(super) fn tell_server(&self) {
         console::begin_log();
@@ -135,7 +131,7 @@ impl Context {
 
     /// The first line of a command that asks no server.
     pub(super) fn tell_sandbox(&self) {
-        if self.uses_sandbox() {
+        if self.apart.sandbox {
             self.tell_rehearsal();
         }
     }
@@ -145,11 +141,6 @@ impl Context {
         if self.is_rehearsal() {
             console::always(&first_line(&self.settings.api.base_url, true));
         }
-    }
-
-    /// Another run may be sending other shares of the plan meanwhile.
-    pub(super) fn share(&self) -> Option<Partition> {
-        self.apart.share
     }
 
     /// Where there is no ledger, not even a lock is made.
@@ -304,9 +295,10 @@ pub(super) fn sandbox_config(path: Option<&Path>) -> CliResult<SandboxConfig> {
 
 /// Keeps the files of a rehearsal, and those of each share, apart from the real ones.
 #[derive(Debug, Clone, Copy)]
-struct NameSuffix {
-    sandbox: bool,
-    share: Option<Partition>,
+pub(super) struct NameSuffix {
+    pub(super) sandbox: bool,
+    /// Another run may be sending other shares of the plan meanwhile.
+    pub(super) share: Option<Partition>,
 }
 
 impl NameSuffix {

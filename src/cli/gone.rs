@@ -192,7 +192,7 @@ pub(super) fn find_trace(
     of_history(&history::path_of(&path), requests)
         .or_else(|| {
             let output = context.output(output, &path);
-            of_files(&path, &output, reading, (plan, selected, context.share()))
+            of_files(&path, &output, reading, (plan, selected, context.apart.share))
         })
         .or(of_others)
 }

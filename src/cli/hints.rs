@@ -31,7 +31,7 @@ fn commands(context: &Context, command_line: &CommandLine, day: Option<NaiveDate
         (bare.clone(), Hint::new("to look them up again", &again))
     };
     let collect = if command_line.has("collect") { "" } else { " --collect" };
-    let is_fixed = !context.uses_sandbox() || command_line.has("sandbox_fixed");
+    let is_fixed = !context.apart.sandbox || command_line.has("sandbox_fixed");
     Commands {
         again,
         unfinished,

@@ -8,12 +8,13 @@ use tracing::{error, info, warn};
 
 use super::{
     CliError, CliResult, Collection, Connection, Context, Exit, HttpSession, LockedLedger, Outputs,
-    Room, Signals, SummaryFormat, WorkCommand, commands_for, selected_rows, stop_text,
+    Room, Signals, SummaryFormat, WorkCommand, commands_for, selected_rows, stop_text, warn_all,
 };
 use crate::{
     ledger::{Ledger, RescueResult, Row, State, Tampered, real_ledger, save},
+    manifest::Manifest,
     output::{Reporters, Summary, Workload, console},
-    plan::WorkList,
+    plan::{Selection, UnknownRequest, WorkList},
     run::{Creates, Finished, Interrupt, OtherRuns, Run, RunInput, Unsaved},
     sending::SessionEvent,
     text::{count, system_says},
@@ -22,6 +23,9 @@ use request::RequestIds;
 
 pub(super) struct RunContext<'a> {
     pub(super) work: &'a WorkCommand<'a>,
+    pub(super) selection: &'a Selection,
+    /// Where it was read.
+    pub(super) manifest: Option<&'a Manifest>,
     pub(super) context: &'a Context,
     pub(super) locked: &'a LockedLedger,
     pub(super) outputs: &'a Outputs,
@@ -63,17 +67,30 @@ pub(super) fn run_session<'a>(
 }
 
 impl RunContext<'_> {
-    pub(super) fn tell_work(&self, work_list: &WorkList) {
-        let states = work_list.work.iter().map(|place| &work_list.ledger.row(*place).state);
-        let to_look_up = states.filter(|state| matches!(state, State::Sending { .. })).count();
-        let workload = Workload {
-            to_send: work_list.work.len() - to_look_up,
-            to_look_up,
-            created: work_list.untouched.skipped,
-            adopted: work_list.untouched.adopted,
-            undecided: work_list.untouched.failed,
-        };
-        info!("{}", workload.line(&self.context.settings.limits));
+    /// Says what there is to do, and what is odd about the ledger; `is_new`: there is none yet.
+    pub(super) fn announced(
+        &self,
+        work_list: Result<WorkList, UnknownRequest>,
+        (is_new, repairs): (bool, &[String]),
+    ) -> CliResult<WorkList> {
+        if let Ok(WorkList { ledger, work, untouched, .. }) = &work_list {
+            let states = work.iter().map(|place| &ledger.row(*place).state);
+            let to_look_up = states.filter(|it| matches!(it, State::Sending { .. })).count();
+            let workload = Workload {
+                to_send: work.len() - to_look_up,
+                to_look_up,
+                created: untouched.skipped,
+                adopted: untouched.adopted,
+                undecided: untouched.failed,
+            };
+            info!("{}", workload.line(&self.context.settings.limits));
+        }
+        if is_new {
+            let path = self.context.ledger.display();
+            info!("no ledger at {path}: this run starts a new one");
+        }
+        warn_all(repairs);
+        work_list.map_err(|unknown| self.context.torn_line(&unknown))
     }
 
     pub(super) fn require_room(&self, ledger: &Ledger, selected: &RequestIds) -> CliResult<()> {
@@ -110,7 +127,7 @@ impl RunContext<'_> {
             work,
             doubts,
             creates,
-            other_runs: self.context.share().map_or(OtherRuns::None, |_| OtherRuns::Shares),
+            other_runs: self.context.apart.share.map_or(OtherRuns::None, |_| OtherRuns::Shares),
             all: *all,
             idle,
             max_failures: outputs.max_failures.map(|most| most.rows(selected.len())),

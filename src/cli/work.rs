@@ -2,8 +2,6 @@
 
 use std::ops::ControlFlow;
 
-use tracing::info;
-
 use super::{
     CalendarArgs, CliError, CliResult, CollectArgs, CollectCommandArgs, Collection, CommandLine,
     Connection, Context, Exit, LockedLedger, OnExisting, Outputs, Planning, RepairNote, RetryArgs,
@@ -126,7 +124,7 @@ pub(super) async fn work(work: WorkCommand<'_>, command_line: &CommandLine) -> C
 
 async fn execute(
     work: &WorkCommand<'_>,
-    asked: Asked<'_>,
+    (selection, manifest): Asked<'_>,
     mut context: Context,
     signals: &Signals,
     outputs: &Outputs,
@@ -151,7 +149,7 @@ async fn execute(
     let mut reading = reading.unwrap_or_default();
     let repairs = repair_notes(&context.ledger, &reading, RepairNote::Written);
     if work.mode == Mode::Collect {
-        asked.0.of_ledger(&reading.ledger)?;
+        selection.of_ledger(&reading.ledger)?;
         let ledger = reading.into_ledger(&context.ledger)?;
         reading = LedgerRead { ledger, ..LedgerRead::default() };
     }
@@ -164,6 +162,8 @@ async fn execute(
     signals.end_in_order();
     let run = RunContext {
         work,
+        selection,
+        manifest,
         context: &context,
         locked: &locked,
         outputs,
@@ -173,19 +173,19 @@ async fn execute(
     };
     let (work_list, creates, rows) = match work.mode {
         Mode::Run { existing } => {
-            match to_run(&run, asked, (reading, is_new, &repairs), existing).await? {
+            match to_run(&run, reading, (is_new, &repairs), existing).await? {
                 ControlFlow::Continue((work_list, rows)) => (work_list, Creates::All, rows),
                 ControlFlow::Break(exit) => return Ok(exit),
             }
         }
         Mode::Retry { recreate_failed } => {
-            let retried = to_retry(&run, asked, (reading, &repairs), recreate_failed).await?;
-            (retried.0, Creates::All, retried.1)
+            let (work_list, rows) = to_retry(&run, reading, &repairs, recreate_failed).await?;
+            (work_list, Creates::All, rows)
         }
         Mode::Collect => {
             warn_all(&repairs);
-            let to_combine = requests_to_combine(&run, asked, &reading.ledger).await?;
-            let (all, selected) = (reading.ledger.len(), asked.0.of_ledger(&reading.ledger)?);
+            let to_combine = requests_to_combine(&run, &reading.ledger).await?;
+            let (all, selected) = (reading.ledger.len(), selection.of_ledger(&reading.ledger)?);
             let work_list = WorkList::to_collect(reading.ledger, &selected);
             (work_list, Creates::None, Rows { all, selected, to_combine, ..Rows::default() })
         }
@@ -215,12 +215,12 @@ fn refuse_gone(context: &Context) -> CliResult<()> {
 /// `--existing` says.
 async fn to_run(
     run: &RunContext<'_>,
-    (selection, manifest): Asked<'_>,
-    (reading, is_new, repairs): (LedgerRead, bool, &[String]),
+    reading: LedgerRead,
+    told: (bool, &[String]),
     existing: Option<OnExisting>,
 ) -> CliResult<ControlFlow<Exit, (WorkList, Rows)>> {
-    let Some(manifest) = manifest else { unreachable!("`run` reads the manifest") };
-    let (context, calendar) = (run.context, run.work.calendar);
+    let Some(manifest) = run.manifest else { unreachable!("`run` reads the manifest") };
+    let (context, calendar, selection) = (run.context, run.work.calendar, run.selection);
     let discovered = discovered(&run.session, manifest, run.signals).await?;
     let ledger = &reading.ledger;
     let planning = Planning { manifest, calendar, selection, ledger, is_offline: false };
@@ -231,16 +231,7 @@ async fn to_run(
             trace.refuse(&context.ledger)?;
         }
     }
-    let work_list = WorkList::to_run(reading, &plan, &selected);
-    if let Ok(work_list) = &work_list {
-        run.tell_work(work_list);
-    }
-    if is_new {
-        let path = context.ledger.display();
-        info!("no ledger at {path}: this run starts a new one");
-    }
-    warn_all(repairs);
-    let mut work_list = work_list.map_err(|e| context.torn_line(&e))?;
+    let mut work_list = run.announced(WorkList::to_run(reading, &plan, &selected), told)?;
     warn_of_plan(manifest, &plan, calendar);
     tell_leftovers(&work_list.ledger, &plan);
     let mut rows = Rows { all: plan.requests().len(), selected, ..Rows::default() };
@@ -266,12 +257,12 @@ fn left_outside(ledger: &Ledger, plan: &Plan) -> RequestIds {
 /// The ledger's selected rows that are not created; the manifest's jobs are not looked at.
 async fn to_retry(
     run: &RunContext<'_>,
-    asked: Asked<'_>,
-    (mut reading, repairs): (LedgerRead, &[String]),
+    mut reading: LedgerRead,
+    repairs: &[String],
     recreate_failed: bool,
 ) -> CliResult<(WorkList, Rows)> {
     let context = run.context;
-    let selected = asked.0.of_ledger(&reading.ledger)?;
+    let selected = run.selection.of_ledger(&reading.ledger)?;
     let plan = Plan::of_rows(reading.ledger.rows());
     if let Some(trace) = find_trace(context, &reading, (&plan, &selected), None) {
         trace.refuse(&context.ledger)?;
@@ -280,14 +271,9 @@ async fn to_retry(
     if recreate_failed {
         give_up_failed(&mut reading.ledger, &selected, Some(&run.outputs.readers));
     }
-    let work_list = WorkList::to_retry(reading, &selected);
-    if let Ok(work_list) = &work_list {
-        tell_nothing_to_do(work_list);
-        run.tell_work(work_list);
-    }
-    warn_all(repairs);
-    let work_list = work_list.map_err(|e| context.torn_line(&e))?;
-    let to_combine = requests_to_combine(run, asked, &work_list.ledger).await?;
+    let work_list = WorkList::to_retry(reading, &selected).inspect(tell_nothing_to_do);
+    let work_list = run.announced(work_list, (false, repairs))?;
+    let to_combine = requests_to_combine(run, &work_list.ledger).await?;
     let all = work_list.ledger.len();
     Ok((work_list, Rows { all, selected, to_combine, ..Rows::default() }))
 }
