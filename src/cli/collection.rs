@@ -128,8 +128,8 @@ impl<'a> Collection<'a> {
     /// The files of `selected` that lie in another folder stay there.
     pub(super) fn tell_elsewhere(&self, ledger: &Ledger, selected: &RequestIds) {
         let rows = selected_rows(ledger, selected).into_iter();
-        let files = rows.filter(|row| row.is_collected());
-        let places = files.map(|row| located(&self.ledger_folder, &row.collected.file));
+        let collected = rows.filter(|row| row.is_collected());
+        let places = collected.map(|row| located(&self.ledger_folder, &row.collected.file));
         let elsewhere: Vec<PathBuf> = places.filter(|it| !it.starts_with(&self.output)).collect();
         if let Some(first) = elsewhere.first() {
             let folder = first.ancestors().nth(3).unwrap_or(first); // PERIOD/TYPE/PARTNER.csv

@@ -9,7 +9,7 @@ use tracing::info;
 
 use super::{
     CalendarArgs, CliError, CliResult, Guard, ManifestArgs, StatusArgs, is_manifest,
-    missing_folder, nearest_folder, no_folder, sandbox_state_of, trace_of, variable,
+    missing_folder, nearest_folder, no_folder, refuse_gone, sandbox_state_of, variable,
 };
 use crate::{
     files::{companion, read_regular, with_end},
@@ -210,8 +210,8 @@ impl Context {
         let apart = NameSuffix { sandbox: rehearsal.sandbox, share };
         let plain_ledger = variable("MONTHEND_LEDGER").unwrap_or(default);
         let ledger = args.ledger.clone().unwrap_or_else(|| apart.ledger(&plain_ledger));
-        let config = || sandbox_config(rehearsal.sandbox_config.as_deref());
-        let mut sandbox = rehearsal.sandbox.then(config).transpose()?;
+        let read_config = || sandbox_config(rehearsal.sandbox_config.as_deref());
+        let mut sandbox = rehearsal.sandbox.then(read_config).transpose()?;
         if let Some(config) = &mut sandbox {
             config.fixed |= rehearsal.sandbox_fixed;
             config.port = 0;
@@ -333,10 +333,8 @@ pub(super) fn reports_of(ledger: &Path) -> PathBuf {
 
 impl Context {
     pub(super) fn refuse_as_for_real(&self) -> CliResult<()> {
-        match self.ledger_for_real() {
-            Some(ledger) => self.look_at(&ledger).map_err(as_for_real),
-            None => Ok(()),
-        }
+        let ledger = self.ledger_for_real();
+        ledger.map_or(Ok(()), |ledger| self.look_at(&ledger).map_err(as_for_real))
     }
 
     fn look_at(&self, ledger: &Path) -> CliResult<()> {
@@ -354,13 +352,8 @@ impl Context {
     }
 
     pub(super) fn refuse_gone_for_real(&self) -> CliResult<()> {
-        let Some(ledger) = self.ledger_for_real() else {
-            return Ok(());
-        };
-        match trace_of(&ledger) {
-            Some(trace) => Err(as_for_real(CliError::Gone { ledger, trace })),
-            None => Ok(()),
-        }
+        let ledger = self.ledger_for_real();
+        ledger.map_or(Ok(()), |ledger| refuse_gone(&ledger).map_err(as_for_real))
     }
 
     /// `option`: the folder of collected files that is named, which is the same in a real run.

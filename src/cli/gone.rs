@@ -81,6 +81,12 @@ impl fmt::Display for LedgerTrace {
     }
 }
 
+/// Refuses to begin where a ledger was before, and nobody said what to do about its reports.
+pub(super) fn refuse_gone(ledger: &Path) -> CliResult<()> {
+    let refusal = |trace| Err(CliError::Gone { ledger: ledger.to_owned(), trace });
+    trace_of(ledger).map_or(Ok(()), refusal)
+}
+
 /// What shows that a ledger was at `path`; none where it is still there.
 pub(super) fn trace_of(path: &Path) -> Option<LedgerTrace> {
     let ledger = real_ledger(path).ok().filter(|ledger| !ledger.exists())?;

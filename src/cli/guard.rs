@@ -306,9 +306,8 @@ impl RealFile {
     fn is_same(&self, other: &RealFile) -> bool {
         match (&self.there, &other.there) {
             (Some(one), Some(there)) => {
-                let is_one =
-                    || inode(one).is_some_and(|it| Some(it.0) == inode(there).map(|it| it.0));
-                self.path == other.path || is_one()
+                let id = |file| inode(file).map(|(id, _)| id);
+                self.path == other.path || (id(one).is_some() && id(one) == id(there))
             }
             (None, None) => {
                 self.path.parent() == other.path.parent()

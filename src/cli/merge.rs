@@ -68,8 +68,8 @@ pub(super) async fn merge(args: &MergeArgs) -> CliResult {
             warn!("{} could not be renamed: {}", part.real.display(), system_says(&e));
         }
     }
-    let (rows, ledgers) = (count(merged.len(), "row"), count(parts.len(), "ledger"));
-    console::say(format!("{}: {rows} from {ledgers}\n", args.output.display()));
+    let (rows, from) = (count(merged.len(), "row"), count(parts.len(), "ledger"));
+    console::say(format!("{}: {rows} from {from}\n", args.output.display()));
     Ok(Exit::Success)
 }
 

@@ -60,7 +60,9 @@ use self::{
     error::{CliError, CliResult, chain, is_proxy, nobody, of_ledger, read_error_text, stop_text},
     existing::take_existing,
     exit::Exit,
-    gone::{LedgerTrace, files_of, find_trace, forgotten_of_history, shares_of, trace_of},
+    gone::{
+        LedgerTrace, files_of, find_trace, forgotten_of_history, refuse_gone, shares_of, trace_of,
+    },
     guard::{Guard, refusal, sandbox_state_of},
     hints::{after_audit, commands_for, manifest_next_to, of_manifest},
     locked_ledger::{LockedLedger, announced_pause, missing_folder, no_folder, remember_pause},

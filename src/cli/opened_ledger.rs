@@ -53,9 +53,13 @@ impl OpenedLedger {
             path: path.to_owned(),
             source,
         })?;
-        let path = folder.join(real.file_name().unwrap_or_default());
-        let recorded = RecordedHashes::new();
-        Ok(OpenedLedger { ledger: reading.ledger, path, folder, sha256, recorded })
+        Ok(OpenedLedger {
+            ledger: reading.ledger,
+            path: folder.join(real.file_name().unwrap_or_default()),
+            folder,
+            sha256,
+            recorded: RecordedHashes::new(),
+        })
     }
 
     pub(super) fn with_history(mut self) -> Self {

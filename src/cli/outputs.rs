@@ -118,9 +118,8 @@ impl Outputs {
         Ok(Outputs {
             readers: Reporters::new(readers),
             command_line: command_line.clone(),
-            day_to_combine: as_of.filter(|_| {
-                combined.is_some() && plan.is_some_and(|manifest| manifest.is_relative)
-            }),
+            day_to_combine: as_of
+                .filter(|_| combined.is_some() && plan.is_some_and(|it| it.is_relative)),
             about,
             format,
             max_failures: outputs.max_failures,

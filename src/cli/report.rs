@@ -31,7 +31,7 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
         ledger_path = ledger_of_manifest(&args.ledger, None, args.sandbox, None)?;
         manifest = manifest.or(Some(&args.ledger));
     }
-    let settings = manifest.map(|path| RunSettings::load(path)).transpose()?;
+    let settings = manifest.map(RunSettings::load).transpose()?;
     let totals = settings.as_ref().and_then(|read| read.settings.audit.totals.as_ref());
     let ledger = OpenedLedger::read(&ledger_path)?.with_history();
     let is_sandbox = is_rehearsal(&ledger.ledger, &ledger_path);

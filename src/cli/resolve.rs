@@ -54,18 +54,18 @@ async fn decide(args: &ResolveArgs, request: RequestId, command_line: &CommandLi
     let is_created = matches!(row.state, State::Created(_));
     let open = if is_created { row.clone().given_up() } else { row.clone() };
     let name = request_name(row);
-    let (mut row, said) = match &args.adopt {
+    let (mut decided, said) = match &args.adopt {
         Some(id) => (open.created(id.clone()), format!("{name} is created, with report {id}\n")),
         None => (open.to_be_sent(), format!("{name} is pending; the next run sends it\n")),
     };
-    row.updated_at = Some(Utc::now());
+    decided.updated_at = Some(Utc::now());
     let what = HistoryEvent::Resolve {
-        request_id: row.id().to_string(),
+        request_id: decided.id().to_string(),
         report_id: args.adopt.as_ref().map(ToString::to_string),
-        replaced: row.replaces.last().filter(|_| args.replace).map(ToString::to_string),
+        replaced: decided.replaces.last().filter(|_| args.replace).map(ToString::to_string),
         reason: args.reason.clone(),
     };
-    ledger.replace(place, row);
+    ledger.replace(place, decided);
     locked.write(&ledger).await?;
     if !args.history.no_history {
         add_to_history(&locked.file.path, Utc::now(), what);

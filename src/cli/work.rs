@@ -3,11 +3,11 @@
 use std::ops::ControlFlow;
 
 use super::{
-    CalendarArgs, CliError, CliResult, CollectArgs, CollectCommandArgs, Collection, CommandLine,
-    Connection, Context, Exit, LockedLedger, OnExisting, Outputs, Planning, RepairNote, RetryArgs,
-    Rows, RunArgs, RunContext, Signals, WorkArgs, WorkFormatArgs, credentials, discovered, dry_run,
-    find_trace, give_up_failed, repair_notes, requests_to_combine, run_session, take_existing,
-    tell_leftovers, tell_nothing_to_do, trace_of, warn_all, warn_of_plan,
+    CalendarArgs, CliResult, CollectArgs, CollectCommandArgs, Collection, CommandLine, Connection,
+    Context, Exit, LockedLedger, OnExisting, Outputs, Planning, RepairNote, RetryArgs, Rows,
+    RunArgs, RunContext, Signals, WorkArgs, WorkFormatArgs, credentials, discovered, dry_run,
+    find_trace, give_up_failed, refuse_gone, repair_notes, requests_to_combine, run_session,
+    take_existing, tell_leftovers, tell_nothing_to_do, warn_all, warn_of_plan,
 };
 use crate::{
     ledger::{Ledger, LedgerError, LedgerRead, Row, State},
@@ -139,7 +139,10 @@ async fn execute(
     let reading = locked.file.reading.take();
     let is_new = reading.is_none();
     match work.mode {
-        Mode::Run { existing: None } => refuse_gone(&context)?,
+        Mode::Run { existing: None } => {
+            context.refuse_gone_for_real()?;
+            refuse_gone(&context.ledger)?;
+        }
         Mode::Run { existing: Some(_) } => {}
         Mode::Retry { .. } | Mode::Collect if is_new => {
             return Err(LedgerError::Missing(context.ledger.clone()).into());
@@ -202,15 +205,6 @@ async fn execute(
     run.finish((finished, exit), rows, collection.as_ref())
 }
 
-/// Refuses to begin where a ledger was before, and nobody said what to do about its reports.
-fn refuse_gone(context: &Context) -> CliResult<()> {
-    context.refuse_gone_for_real()?;
-    match trace_of(&context.ledger) {
-        Some(trace) => Err(CliError::Gone { ledger: context.ledger.clone(), trace }),
-        None => Ok(()),
-    }
-}
-
 /// Every selected request of the plan that is not created; of rows that are there on the server already, what
 /// `--existing` says.
 async fn to_run(
@@ -238,7 +232,7 @@ async fn to_run(
     if let Some(on_existing @ (OnExisting::Adopt | OnExisting::Stop)) = existing {
         let settled = take_existing(run, work_list, (&plan, &rows), on_existing).await?;
         work_list = match settled {
-            ControlFlow::Continue(work_list) => work_list,
+            ControlFlow::Continue(left) => left,
             ControlFlow::Break(exit) => return Ok(ControlFlow::Break(exit)),
         };
     }
