@@ -18,7 +18,6 @@ mod ledger;
 mod manifest;
 mod output;
 mod plan;
-mod reconcile;
 mod run;
 mod sending;
 pub mod testing;

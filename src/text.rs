@@ -12,6 +12,7 @@ use std::{
 use chrono::{DateTime, Datelike as _, NaiveDateTime, Utc};
 use serde::{Deserialize as _, Deserializer};
 
+pub use reconcile::{grouped, is_before_header};
 pub use secrets::{hold, hold_address, holds_secret, masked, without_cut_secret};
 
 /// In characters; longer [`foreign`] texts end in an ellipsis.
@@ -134,19 +135,6 @@ pub fn read_moment<'de, D: Deserializer<'de>>(from: D) -> Result<DateTime<Utc>, 
     moment(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no time")))
 }
 
-/// `1,234,567`.
-pub fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 /// `1 request`, `1,234 requests`.
 pub fn count(n: usize, what: &str) -> String {
     let s = if n == 1 { "" } else { "s" };
@@ -237,16 +225,6 @@ pub fn is_word(text: &str) -> bool {
     !text.is_empty() && !text.contains(is_unseen)
 }
 
-/// What may stand before the header of a CSV file: a line of empty cells, or a spreadsheet's note on separators
-/// (`sep=;`).
-pub fn is_before_header(line: &str) -> bool {
-    let line = line.trim_start_matches('\u{feff}').trim();
-    let line = line.strip_prefix('"').unwrap_or(line);
-    let note = line.get(..4).filter(|word| word.eq_ignore_ascii_case("sep="));
-    let rest = &line[note.map_or(0, str::len)..];
-    rest.chars().all(|c| c.is_whitespace() || ",;|\"".contains(c))
-}
-
 /// Control characters, white space and [`is_invisible`] ones.
 fn is_unseen(c: char) -> bool {
     c.is_control() || c.is_whitespace() || is_invisible(c)
@@ -294,22 +272,6 @@ mod tests {
             ("\u{0}\u{7f}\u{85}", ""),
         ] {
             assert_eq!(one_line(text), line);
-        }
-        for line in [
-            "",
-            "sep=;",
-            "SEP=,\r",
-            "\"sep=\t\"",
-            "sep=;,,",
-            ";;;",
-            " \"\",\"\" ",
-            "\u{feff}sep=|",
-            "sep=",
-        ] {
-            assert!(is_before_header(line), "{line:?}");
-        }
-        for line in ["a", "sep=x", "sep", "separator;", "ä;;", "org_id;sep="] {
-            assert!(!is_before_header(line), "{line:?}");
         }
         assert!(is_word("ROUTER_1"));
         for text in ["", "two words", "a\u{202e}b", "a\n"] {

@@ -6,9 +6,8 @@ use std::{
     str::FromStr,
 };
 
-use bigdecimal::BigDecimal;
-
 use crate::ledger::{Row, State};
+use reconcile::{Amount, NumberFormat, Rounding};
 use request::{OrgId, Period, ReportType, Request};
 
 /// One sub-partner (or the partner itself, `None`), type and `internal`. Spellings of one organisation are equal.
@@ -92,27 +91,27 @@ impl<'a> MonthPairs<'a> {
 
 /// `--max-drop`: by how much a figure may fall, from 0 % to 100 %.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MaxDrop(BigDecimal);
+pub struct MaxDrop(Amount);
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("write a percentage from 0% to 100%: 50%, 12.5%")]
 pub struct MaxDropError;
 
 impl MaxDrop {
-    /// By how many per cent `now` is less than `then`, if that is too much. Zero or less cannot fall.
-    pub fn exceeded(&self, then: &BigDecimal, now: &BigDecimal) -> Option<BigDecimal> {
-        let zero = BigDecimal::default();
-        if *then <= zero {
+    /// By how many per cent `now` is less than `then`, if that is too much, with one decimal. It is rounded down: 100 %
+    /// means everything. Zero or less cannot fall.
+    pub fn exceeded(&self, then: &Amount, now: &Amount) -> Option<Amount> {
+        if *then <= Amount::default() {
             return None;
         }
-        let lost = (then - now) * BigDecimal::from(100);
-        (lost > &self.0 * then).then(|| lost / then)
+        let lost = &(then - now) * &Amount::from(100);
+        if lost > &self.0 * then { lost.quotient(then, 1, Rounding::Down) } else { None }
     }
 }
 
 impl Default for MaxDrop {
     fn default() -> Self {
-        MaxDrop(BigDecimal::from(50))
+        MaxDrop(Amount::from(50))
     }
 }
 
@@ -124,9 +123,9 @@ impl FromStr for MaxDrop {
         let is_plain = number.len() <= 16
             && number.starts_with(|c: char| c.is_ascii_digit())
             && number.chars().all(|c| c.is_ascii_digit() || c == '.');
-        let percent = number.parse().ok().filter(|_| is_plain);
+        let percent = NumberFormat::Scientific.read(number.as_bytes()).ok().filter(|_| is_plain);
         match percent {
-            Some(percent) if percent <= 100 => Ok(MaxDrop(percent)),
+            Some(percent) if percent <= Amount::from(100) => Ok(MaxDrop(percent)),
             _ => Err(MaxDropError),
         }
     }
@@ -134,7 +133,7 @@ impl FromStr for MaxDrop {
 
 impl fmt::Display for MaxDrop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}%", self.0.normalized().to_plain_string())
+        write!(f, "{}%", self.0)
     }
 }
 

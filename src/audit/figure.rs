@@ -2,16 +2,12 @@
 
 use std::fmt;
 
-use bigdecimal::{BigDecimal, RoundingMode};
-
-use super::{
-    files::FileState,
-    sums::{total, written},
-};
+use super::{files::FileState, sums::total};
 use crate::{
     ledger::{Row, State},
     manifest::Totals,
 };
+use reconcile::{Amount, Rounding};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoAmount {
@@ -52,12 +48,12 @@ impl<'a> From<Option<&'a Totals>> for Measure<'a> {
     }
 }
 
-pub(super) struct FigureText<'a>(pub(super) Measure<'a>, pub(super) &'a BigDecimal);
+pub(super) struct FigureText<'a>(pub(super) Measure<'a>, pub(super) &'a Amount);
 
 impl fmt::Display for FigureText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let FigureText(measure, figure) = self;
-        let figure = written(figure);
+        let figure = figure.to_string();
         match measure {
             Measure::Rows if figure == "1" => write!(f, "1 row"),
             Measure::Rows => write!(f, "{figure} rows"),
@@ -67,24 +63,23 @@ impl fmt::Display for FigureText<'_> {
 }
 
 /// `594.22, was 619.12 (-24.9, -4 %)`; no percentage of zero or less.
-pub(super) fn change(then: &BigDecimal, now: Option<&BigDecimal>) -> String {
-    let was = written(then);
+pub(super) fn change(then: &Amount, now: Option<&Amount>) -> String {
     let Some(now) = now else {
-        return format!("was {was}");
+        return format!("was {then}");
     };
     let difference = now - then;
-    let signed = |n: &BigDecimal| {
-        let sign = if *n > BigDecimal::default() { "+" } else { "" };
-        sign.to_owned() + &written(n)
+    let signed = |n: &Amount| {
+        let sign = if *n > Amount::default() { "+" } else { "" };
+        format!("{sign}{n}")
     };
-    let percent = if *then > BigDecimal::default() {
-        let percent = &difference * BigDecimal::from(100) / then;
-        let percent = percent.with_scale_round(1, RoundingMode::Down);
-        format!(", {} %", signed(&percent))
+    let percent = if *then > Amount::default() {
+        let hundredfold = &difference * &Amount::from(100);
+        let percent = hundredfold.quotient(then, 1, Rounding::Down);
+        percent.map_or_else(String::new, |percent| format!(", {} %", signed(&percent)))
     } else {
         String::new()
     };
-    format!("{}, was {was} ({}{percent})", written(now), signed(&difference))
+    format!("{now}, was {then} ({}{percent})", signed(&difference))
 }
 
 /// An empty report counts as 0, whatever its columns. `file`: `None` if files are not read.
@@ -92,7 +87,7 @@ pub(super) fn figure(
     row: &Row,
     file: Option<&FileState>,
     measure: Measure<'_>,
-) -> Result<BigDecimal, NoAmount> {
+) -> Result<Amount, NoAmount> {
     if !matches!(row.state, State::Created(_)) {
         return Err(NoAmount::NotCreated);
     }
@@ -107,7 +102,7 @@ pub(super) fn figure(
         Some(FileState::Unchanged(sums)) => sums.as_ref(),
     };
     match (row.collected.rows, measure, sums) {
-        (Some(0), ..) => Ok(BigDecimal::default()),
+        (Some(0), ..) => Ok(Amount::default()),
         (Some(rows), Measure::Rows, _) => Ok(rows.into()),
         (None, Measure::Rows, _) => Err(NoAmount::NoRows),
         (_, Measure::Sum(_), Some(Ok(sums))) => Ok(total(sums)),

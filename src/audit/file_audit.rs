@@ -1,7 +1,5 @@
 //! The files of requests and of an earlier ledger: for `audit` and `monthend report`.
 
-use bigdecimal::BigDecimal;
-
 use super::{
     audited_request::AuditedRequest,
     comparison::MonthPairs,
@@ -13,6 +11,7 @@ use super::{
     totals::{Summed, Total, compare},
 };
 use crate::{ledger::Row, manifest::Totals};
+use reconcile::Amount;
 use request::Request;
 
 pub(super) struct FileAudit<'a, 's> {
@@ -28,7 +27,7 @@ pub(super) struct FileAudit<'a, 's> {
 pub(super) struct FileFindings<'a> {
     /// The differences of each subject, in the order of [`DifferenceKind`].
     pub(super) found: Vec<Vec<Difference>>,
-    pub(super) figures: Vec<Result<BigDecimal, NoAmount>>,
+    pub(super) figures: Vec<Result<Amount, NoAmount>>,
     pub(super) pairs: Vec<Pair>,
     /// Indexes of subjects without an earlier row.
     pub(super) new: Vec<usize>,
@@ -40,7 +39,7 @@ pub(super) struct FileFindings<'a> {
 #[derive(Debug)]
 pub(super) struct Pair {
     pub(super) place: usize,
-    pub(super) then: Result<BigDecimal, NoAmount>,
+    pub(super) then: Result<Amount, NoAmount>,
 }
 
 impl<'a> FileAudit<'a, '_> {

@@ -1,7 +1,5 @@
 //! `vanished` and `dropped`: what an earlier ledger has, and today's plan and files lack.
 
-use bigdecimal::{BigDecimal, RoundingMode};
-
 use super::{
     audited_request::AuditedRequest,
     comparison::MaxDrop,
@@ -9,13 +7,13 @@ use super::{
     figure::{FigureText, Measure, NoAmount, figure},
     files::Files,
     remedy::Remedy,
-    sums::written,
 };
 use crate::{
     ledger::{Ledger, Row},
     manifest::Totals,
     plan::Planned,
 };
+use reconcile::Amount;
 use request::RequestIds;
 
 #[derive(Debug)]
@@ -32,7 +30,7 @@ pub struct Previous<'a> {
 }
 
 impl Previous<'_> {
-    pub(super) fn figure(&self, row: &Row) -> Result<BigDecimal, NoAmount> {
+    pub(super) fn figure(&self, row: &Row) -> Result<Amount, NoAmount> {
         let file = self.files.map(|files| files.look(row, self.totals));
         figure(row, file.as_ref(), self.totals.into())
     }
@@ -41,14 +39,12 @@ impl Previous<'_> {
 /// `None` if the figure did not fall too much. `then` is that of the `earlier` row.
 pub(super) fn dropped(
     subject: &AuditedRequest<'_>,
-    now: &BigDecimal,
+    now: &Amount,
     earlier: &Row,
-    then: &BigDecimal,
+    then: &Amount,
     previous: &Previous<'_>,
 ) -> Option<Difference> {
     let lost = previous.max_drop.exceeded(then, now)?;
-    // Rounded down, so that 100 % is said only when nothing is left.
-    let lost = written(&lost.with_scale_round(1, RoundingMode::Down));
     let measure = Measure::from(previous.totals);
     let what = format!(
         "{}; {} had {} ({lost} % less)",

@@ -2,18 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bigdecimal::BigDecimal;
-
 use super::{
     audited_request::AuditedRequest,
     difference::{Difference, DifferenceKind},
     remedy::Remedy,
-    sums::{Sums, written},
+    sums::Sums,
 };
 use crate::{
     manifest::Totals,
     text::{named_phrases, one_line},
 };
+use reconcile::Amount;
 use request::{OrgId, Period, ReportType, internal_mark};
 
 /// Of one sub-partner (or the partner itself), period and `internal`, and of one value of each of the columns `by`.
@@ -93,10 +92,10 @@ fn compare_group(files: &[&Summed<'_>], totals: &Totals, compared: &mut Compared
     let known: BTreeMap<ReportType, &Sums> = known.collect();
     let keys: BTreeSet<&Vec<String>> = known.values().flat_map(|sums| sums.keys()).collect();
     let mut differ = Vec::new();
-    let zero = BigDecimal::default();
+    let zero = Amount::default();
     for key in keys {
         // A value that a file lacks has the sum 0.
-        let amounts: Vec<(ReportType, &BigDecimal)> = known
+        let amounts: Vec<(ReportType, &Amount)> = known
             .iter()
             .map(|(report_type, sums)| (*report_type, sums.get(key).unwrap_or(&zero)))
             .collect();
@@ -108,7 +107,7 @@ fn compare_group(files: &[&Summed<'_>], totals: &Totals, compared: &mut Compared
         let by: Vec<(String, String)> =
             totals.by.iter().cloned().zip(key.iter().cloned()).collect();
         let sums: BTreeMap<ReportType, String> =
-            amounts.into_iter().map(|(report_type, sum)| (report_type, written(sum))).collect();
+            amounts.into_iter().map(|(report_type, sum)| (report_type, sum.to_string())).collect();
         if agreement == Agreement::Differ {
             differ.push(told(&by, &sums));
         }

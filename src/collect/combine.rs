@@ -16,9 +16,9 @@ use csv::{ByteRecord, Terminator, Writer, WriterBuilder};
 use crate::{
     files::{self, NewFile, open_regular},
     ledger::{Row, neutralise},
-    reconcile::{MOST_COLUMNS, Table},
     text::{count, named, one_line},
 };
+use reconcile::{MOST_COLUMNS, Table};
 use request::{OrgId, Period, ReportType};
 
 /// The columns that say whose report a row is of.
@@ -291,8 +291,8 @@ fn open(part: &CollectedFile<'_>) -> Result<Table<File>, CombineError> {
     Table::open(file).map_err(|e| unreadable(part, e))
 }
 
-fn unreadable(part: &CollectedFile<'_>, source: io::Error) -> CombineError {
-    CombineError::Read { file: part.file.clone(), source }
+fn unreadable(part: &CollectedFile<'_>, source: impl Into<io::Error>) -> CombineError {
+    CombineError::Read { file: part.file.clone(), source: source.into() }
 }
 
 fn leading_names<'a>() -> impl Iterator<Item = Cow<'a, [u8]>> {

@@ -2,10 +2,8 @@
 
 use csv_core::{ReadFieldResult, Reader};
 
-use crate::{
-    reconcile::{LONGEST_ROW, MOST_COLUMNS, too_long, too_many_columns},
-    text::one_line,
-};
+use crate::text::one_line;
+use reconcile::{LONGEST_ROW, MOST_COLUMNS, too_long, too_many_columns};
 
 /// A longer cell is read on without being kept: headers are short.
 const LONGEST_NAME: usize = 4 * 1024;

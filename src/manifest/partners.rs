@@ -16,14 +16,13 @@ use super::{
 };
 use crate::{
     manifest::yaml::{Located, Mistake, Quoted, Sink, Source, SourceError, SourcePlace, nearest},
-    text::{count, is_before_header},
+    text::count,
 };
+use reconcile::Beginning;
 
 const MAX_LINE_BYTES: usize = 16 * 1024;
 
 const COLUMNS: &[&str] = &["org_id", "label"];
-
-const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
 
 #[derive(Default)]
 pub(super) struct PartnersFiles {
@@ -83,9 +82,9 @@ fn partners(
     labels: &mut LabelBook,
     oddities: &mut Vec<PlanWarningSource>,
 ) -> Option<Vec<SubPartner>> {
-    let header_at = header_at(source.text());
+    let is_id = |name: &str| nearest(name, COLUMNS.iter().copied()) == Some("org_id");
+    let Beginning { header_at, separator } = Beginning::of(source.text(), is_id);
     let table = &source.text()[header_at..];
-    let separator = separator(table);
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(separator)
         .has_headers(false)
@@ -126,23 +125,6 @@ fn partners(
         return sink.report(source.place(last_line..end), mistake);
     }
     lines.sound.then_some(lines.partners)
-}
-
-/// After empty lines and a spreadsheet's `sep=` line.
-fn header_at(text: &str) -> usize {
-    let before = text.split_inclusive('\n').take_while(|line| is_before_header(line));
-    before.map(str::len).sum()
-}
-
-/// The separator that makes `org_id` a column. With a decimal comma, spreadsheets write semicolons.
-fn separator(table: &str) -> u8 {
-    let first = table.lines().next();
-    let has_id = |separator: &u8| {
-        let cells = first.unwrap_or_default().split(char::from(*separator));
-        let mut names = cells.map(|cell| cell.trim().trim_matches(['"', '=']).trim());
-        names.any(|name| nearest(name, COLUMNS.iter().copied()) == Some("org_id"))
-    };
-    SEPARATORS.into_iter().find(has_id).unwrap_or(b',')
 }
 
 /// Without the `="…"` that makes it a text in a spreadsheet, and on one line.

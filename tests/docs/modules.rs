@@ -15,7 +15,7 @@ use crate::{
 const MAP: &str = "docs/architecture.md";
 
 /// The crates of `crates/`: modules of their own.
-const CRATES: [&str; 2] = ["request", "sandbox"];
+const CRATES: [&str; 3] = ["reconcile", "request", "sandbox"];
 
 /// Each module's code, without comments and tests, by file.
 fn sources() -> BTreeMap<String, Vec<(PathBuf, String)>> {
@@ -27,7 +27,7 @@ fn sources() -> BTreeMap<String, Vec<(PathBuf, String)>> {
     for path in files {
         let name = path.iter().nth(1).unwrap().to_string_lossy().into_owned();
         let module = name.trim_end_matches(".rs").to_owned();
-        let is_test = |part: &str| ["tests", "tests.rs", "histories.rs"].contains(&part);
+        let is_test = |part: &str| ["tests", "tests.rs", "histories.rs", "benches"].contains(&part);
         let parts: Vec<_> = path.iter().filter_map(|part| part.to_str()).collect();
         if ["lib", "main"].contains(&module.as_str()) || parts.iter().any(|part| is_test(part)) {
             continue;

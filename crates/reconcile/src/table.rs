@@ -1,0 +1,275 @@
+//! A CSV file as a table: columns by name, cells as the bytes they are.
+
+use std::io::{self, Cursor, Read};
+
+use csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder};
+
+use crate::list::{Beginning, read_beginning};
+
+/// As many as a spreadsheet's sheet has. A header with more is none, and would take memory without end.
+pub const MOST_COLUMNS: usize = 16_384;
+/// In bytes. A longer row begins with a quote that is never closed, and takes in the rest of its file.
+pub const LONGEST_ROW: u64 = 1024 * 1024;
+/// A longer list is refused: it would take gigabytes of memory.
+pub const MOST_LIST_ROWS: u64 = 20_000_000;
+
+/// Read once, one row in memory at a time. The header alone says what the columns are.
+pub struct Table<R> {
+    columns: Vec<String>,
+    reader: Reader<Rationed<R>>,
+    row: u64,
+    /// How many rows more it may have; `None`: it is no list.
+    pub(crate) rows_left: Option<u64>,
+}
+
+impl<R: Read> Table<R> {
+    /// Reads the header of a comma-separated file; a file without one has no columns. Rows may have more or fewer
+    /// cells than it, in any encoding.
+    pub fn open(input: R) -> Result<Self, TableError> {
+        Self::begin(Rationed::new(input), b',', None)
+    }
+
+    /// Reads the header of a list, as people and spreadsheets save it: lines before the header, the separator, a byte
+    /// order mark. The separator is the one that makes columns of the `wanted` names.
+    pub fn open_list(input: R, wanted: &[&str]) -> Result<Self, TableError> {
+        let mut rationed = Rationed::new(input);
+        let mut head = read_beginning(&mut rationed)?;
+        let line = std::str::from_utf8(head.header()).map_err(|_| TableError::NotUtf8(0))?;
+        let beginning = Beginning::of(line, |name| wanted.contains(&name));
+        head.bytes.drain(..beginning.header_at);
+        rationed.head = Cursor::new(head.bytes);
+        Self::begin(rationed, beginning.separator, Some(MOST_LIST_ROWS))
+    }
+
+    fn begin(
+        input: Rationed<R>,
+        separator: u8,
+        rows_left: Option<u64>,
+    ) -> Result<Self, TableError> {
+        let mut builder = ReaderBuilder::new();
+        builder.has_headers(false).flexible(true).delimiter(separator);
+        let reader = builder.buffer_capacity(1 << 16).from_reader(input);
+        let mut table = Table { columns: Vec::new(), reader, row: 0, rows_left };
+        let mut header = ByteRecord::new();
+        table.read(&mut header)?;
+        if header.len() > MOST_COLUMNS {
+            return Err(TableError::TooManyColumns(header.len() as u64));
+        }
+        let name = |cell: &[u8]| String::from_utf8_lossy(cell).trim().to_owned();
+        table.columns = header.iter().map(name).collect();
+        Ok(table)
+    }
+
+    /// In order. A name may stand there twice.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// The index of the first column `name`.
+    pub fn place(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column == name)
+    }
+
+    /// Which row [`Table::next`] read last, from 1: as the file counts them, with rows of empty cells.
+    pub fn row(&self) -> u64 {
+        self.row
+    }
+
+    /// Reads the next row; `false` at the end. Of a list, rows of empty cells are passed over, and what is not as wide
+    /// as its header is an error, except for empty cells at its end.
+    pub fn next(&mut self, row: &mut ByteRecord) -> Result<bool, TableError> {
+        loop {
+            if !self.read(row)? {
+                return Ok(false);
+            }
+            self.row += 1;
+            let Some(rows_left) = self.rows_left else {
+                return Ok(true);
+            };
+            if self.is_filled(row)? {
+                self.rows_left = Some(rows_left.checked_sub(1).ok_or(TableError::TooManyRows)?);
+                return Ok(true);
+            }
+        }
+    }
+
+    fn read(&mut self, row: &mut ByteRecord) -> Result<bool, TableError> {
+        self.reader.get_mut().left = LONGEST_ROW;
+        self.reader.read_byte_record(row).map_err(|e| match e.into_kind() {
+            ErrorKind::Io(e) => e.downcast().unwrap_or_else(TableError::Io),
+            other => TableError::Io(io::Error::other(format!("{other:?}"))), // a flexible reader has no others
+        })
+    }
+
+    /// Whether any cell of the row of a list has text in it.
+    fn is_filled(&self, row: &ByteRecord) -> Result<bool, TableError> {
+        let bytes = row.as_slice();
+        if bytes.contains(&0) {
+            return Err(TableError::ZeroBytes);
+        }
+        let is_text = |cell: &[u8]| std::str::from_utf8(cell).is_ok();
+        if !bytes.is_ascii() && !row.iter().all(is_text) {
+            return Err(TableError::NotUtf8(self.row));
+        }
+        let width = self.columns.len();
+        let is_empty = |cell: &[u8]| trimmed(cell).is_empty();
+        if row.iter().all(is_empty) {
+            return Ok(false);
+        }
+        if row.len() < width || !row.iter().skip(width).all(is_empty) {
+            let (cells, header) = (row.len() as u64, width as u64);
+            return Err(TableError::Ragged { row: self.row, cells, header });
+        }
+        Ok(true)
+    }
+}
+
+/// A cell of a row, without white space at its ends; empty where the row is too short.
+pub fn cell(row: &ByteRecord, place: usize) -> &[u8] {
+    trimmed(row.get(place).unwrap_or_default())
+}
+
+/// Without the white space (of Unicode) at both ends. Bytes that are not UTF-8 lose that of ASCII only.
+pub fn trimmed(cell: &[u8]) -> &[u8] {
+    let is_plain = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    if is_plain(cell.first()) && is_plain(cell.last()) {
+        return cell;
+    }
+    std::str::from_utf8(cell).map_or_else(|_| cell.trim_ascii(), |text| text.trim().as_bytes())
+}
+
+/// Why a file cannot be read as a table.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// The file itself cannot be read.
+    #[error(transparent)]
+    Io(io::Error),
+    /// More than [`MOST_COLUMNS`].
+    #[error("{}", too_many_columns(*.0))]
+    TooManyColumns(u64),
+    /// A row of more than [`LONGEST_ROW`] bytes.
+    #[error("a row of it is longer than {} MiB; is a quote not closed?", LONGEST_ROW / 1024 / 1024)]
+    TooLong,
+    /// Only of a list: more than [`MOST_LIST_ROWS`].
+    #[error("it has more than {} rows", grouped(MOST_LIST_ROWS))]
+    TooManyRows,
+    /// Only of a list: a row with more cells than the header, or fewer. The number of the row, from 1.
+    #[error("row {} has {cells} cells, and the header has {header}", grouped(*row))]
+    #[allow(missing_docs, reason = "the names say it")]
+    Ragged { row: u64, cells: u64, header: u64 },
+    /// Only of a list: the number of the row, from 1; 0 is the header.
+    #[error("{} is not UTF-8", row_name(*.0))]
+    NotUtf8(u64),
+    /// Only of a list: UTF-16, as some spreadsheets save "Unicode text".
+    #[error("it is UTF-16 and not UTF-8")]
+    Wide,
+    /// Only of a list: a workbook, or another archive.
+    #[error("it is a workbook or an archive and not CSV")]
+    Archive,
+    /// Only of a list.
+    #[error("it holds zero bytes, which no CSV text has")]
+    ZeroBytes,
+}
+
+impl From<TableError> for io::Error {
+    /// What is no table is `InvalidData`.
+    fn from(error: TableError) -> Self {
+        match error {
+            TableError::Io(e) => e,
+            other => io::Error::new(io::ErrorKind::InvalidData, other),
+        }
+    }
+}
+
+/// For people: a header with so many `columns` is refused.
+pub fn too_many_columns(columns: u64) -> String {
+    let (columns, most) = (grouped(columns), grouped(MOST_COLUMNS as u64));
+    format!("its header has {columns} columns, and at most {most} are read")
+}
+
+/// For people: a row is refused; 0 is the header.
+pub fn too_long(row: u64) -> String {
+    let most = LONGEST_ROW / 1024 / 1024;
+    format!("{} is longer than {most} MiB; is a quote not closed?", row_name(row))
+}
+
+fn row_name(row: u64) -> String {
+    match row {
+        0 => "its header".to_owned(),
+        row => format!("row {}", grouped(row)),
+    }
+}
+
+/// `1,234,567`.
+pub fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Gives no more bytes than one row may have, until it is told to go on.
+pub(crate) struct Rationed<R> {
+    /// What was read to find the header.
+    head: Cursor<Vec<u8>>,
+    input: R,
+    left: u64,
+}
+
+impl<R> Rationed<R> {
+    fn new(input: R) -> Self {
+        Rationed { head: Cursor::default(), input, left: LONGEST_ROW }
+    }
+}
+
+impl<R: Read> Read for Rationed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, TableError::TooLong));
+        }
+        let mut read = self.head.read(buffer)?;
+        if read == 0 {
+            read = self.input.read(buffer)?;
+        }
+        self.left = self.left.saturating_sub(read as u64);
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(file: &str) -> Result<(usize, u64), String> {
+        let said = |e: TableError| e.to_string();
+        let mut table = Table::open(file.as_bytes()).map_err(said)?;
+        let (mut row, mut rows) = (ByteRecord::new(), 0);
+        while table.next(&mut row).map_err(said)? {
+            rows += 1;
+        }
+        Ok((table.columns().len(), rows))
+    }
+
+    #[test]
+    fn a_table_has_so_many_columns_and_so_long_rows_at_most() {
+        let most = "x,".repeat(MOST_COLUMNS - 1) + "x\n";
+        assert_eq!(read(&(most.clone() + &most)), Ok((MOST_COLUMNS, 1)));
+        let why = read(&format!("x,{most}")).unwrap_err();
+        assert!(why.contains("16,385 columns"), "{why}");
+        let long = "y".repeat(2 * LONGEST_ROW as usize);
+        for file in [
+            format!("{long}\n"),
+            format!("A,B\n1,2\n1,{long}\n"),
+            format!("A,B\n1,\"{}", "2\n3,".repeat(LONGEST_ROW as usize)),
+        ] {
+            let why = read(&file).unwrap_err();
+            assert!(why.contains("longer than 1 MiB"), "{why}");
+        }
+        assert_eq!(read(&"1,2\n".repeat(1_000_000)), Ok((2, 999_999)));
+    }
+}
