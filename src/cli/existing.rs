@@ -1,12 +1,13 @@
 //! `run --existing`: reports that the server already holds.
 
-use std::{collections::HashSet, ops::ControlFlow};
+use std::{collections::HashSet, future::ready, ops::ControlFlow};
 
 use chrono::Utc;
 use tracing::info;
 
 use super::{
     CALENDAR, CliError, CliResult, Exit, OnExisting, Rows, RunContext, SummaryFormat, WHERE,
+    ticking,
 };
 use crate::{
     api::Listed,
@@ -33,7 +34,8 @@ pub(super) async fn take_existing(
     }
     // Rows in doubt come first: their reports must not be taken for their twins'.
     if let Some(doubts) = work_list.take_doubts() {
-        let looked_up = run.drive(doubts, Creates::None, rows, None).await?;
+        let (driver, _) = run.begin(doubts, Creates::None, rows).await?;
+        let looked_up = ticking(&run.outputs.readers, driver.drive(ready(Vec::new()))).await;
         if looked_up.stop.is_some() || looked_up.unsaved.is_some() {
             let exit = Exit::of_run(&looked_up, Creates::All);
             return Ok(ControlFlow::Break(run.finish((looked_up, exit), rows.clone(), None)?));

@@ -25,11 +25,11 @@ mod planning;
 mod report;
 mod resolve;
 mod room;
+mod run;
 mod run_context;
 mod sandbox;
 mod signals;
 mod status;
-mod work;
 
 use std::{
     io,
@@ -74,9 +74,9 @@ use self::{
     plan::{created_rows, dry_run, give_up_failed, selected_rows, tell_nothing_to_do},
     planning::{Planning, discovered, named_rows, relabelled, tell_leftovers, warn_of_plan},
     room::{Room, nearest_folder, size_text},
-    run_context::{Rows, RunContext, run_session},
+    run::{Asked, Mode, WorkCommand, run},
+    run_context::{Rows, RunContext, run_session, ticking},
     signals::Signals,
-    work::{Asked, Mode, WorkCommand, work},
 };
 use crate::{
     manifest::YEAR,
@@ -129,9 +129,9 @@ pub fn command() -> clap::Command {
 fn dispatch(cli: Cli, command_line: &CommandLine) -> CliResult {
     match cli.command {
         Command::Plan(args) => run_async(plan::plan(&args)),
-        Command::Run(args) => run_async(work(WorkCommand::from(&args), command_line)),
-        Command::Retry(args) => run_async(work(WorkCommand::from(&args), command_line)),
-        Command::Collect(args) => run_async(work(WorkCommand::from(&args), command_line)),
+        Command::Run(args) => run_async(run(WorkCommand::from(&args), command_line)),
+        Command::Retry(args) => run_async(run(WorkCommand::from(&args), command_line)),
+        Command::Collect(args) => run_async(run(WorkCommand::from(&args), command_line)),
         Command::Resolve(args) => run_async(resolve::resolve(&args, command_line)),
         Command::Merge(args) => run_async(merge::merge(&args)),
         Command::Audit(args) => run_async(audit::audit(&args, command_line)),

@@ -181,7 +181,7 @@ fn next_steps(
 
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-type Shown = HashMap<RequestId, Vec<ShownCandidate>>;
+type ShownCandidates = HashMap<RequestId, Vec<ShownCandidate>>;
 
 /// Reads only, without the lock.
 async fn list(args: &ResolveArgs, command_line: &CommandLine) -> CliResult {
@@ -270,7 +270,7 @@ async fn ask(
     path: &Path,
     (ledger, rows): (&Ledger, &[&Row]),
     signals: &Signals,
-) -> CliResult<Shown> {
+) -> CliResult<ShownCandidates> {
     // A sandbox gets no other token than its own.
     let is_old_sandbox = of_history.as_ref().is_some_and(BaseUrl::is_sandbox);
     if let Some(url) = of_history {
@@ -295,7 +295,7 @@ async fn ask(
                 Ok((row.id(), shown))
             });
             let asked = asked.buffer_unordered(context.settings.limits.concurrency.get());
-            let shown: Result<Shown, ReadError> = signals.or(asked.try_collect()).await?;
+            let shown: Result<ShownCandidates, ReadError> = signals.or(asked.try_collect()).await?;
             shown.map_err(|error| read_error_text(&error))
         }
         Err(error) => Err(error.text()),
@@ -315,7 +315,7 @@ fn taken_by(ledger: &Ledger, id: &ReportId) -> Option<String> {
 fn candidates(
     row: &Row,
     ledger: &Ledger,
-    shown: &Shown,
+    shown: &ShownCandidates,
     lines: &[HistoryLine],
 ) -> Vec<CandidateReport> {
     let known: Vec<(&ReportId, Knowledge)> = match shown.get(&row.id()) {

@@ -11,11 +11,12 @@ use super::{
     Room, Signals, SummaryFormat, WorkCommand, commands_for, selected_rows, stop_text, warn_all,
 };
 use crate::{
-    ledger::{Ledger, RescueResult, Row, State, Tampered, real_ledger, save},
+    api::HttpApi,
+    ledger::{FileDisk, Ledger, RescueResult, Row, State, Tampered, real_ledger, save},
     manifest::Manifest,
     output::{Reporters, Summary, Workload, console},
     plan::{Selection, UnknownRequest, WorkList},
-    run::{Creates, Finished, Interrupt, OtherRuns, Run, RunInput, Unsaved},
+    run::{Creates, Finished, Interrupt, NewReports, OtherRuns, Run, RunInput, Unsaved},
     sending::SessionEvent,
     text::{count, system_says},
 };
@@ -102,15 +103,13 @@ impl RunContext<'_> {
         Err(CliError::NoRoom(short))
     }
 
-    /// Repairs the ledger on the disk, and drives a run of its rows to the end. `collection` collects the selected rows as
-    /// they are created.
-    pub(super) async fn drive(
+    /// Repairs the ledger on the disk, and begins a run of its rows.
+    pub(super) async fn begin(
         &self,
         work_list: WorkList,
         creates: Creates,
         Rows { all, selected, .. }: &Rows,
-        collection: Option<&Collection<'_>>,
-    ) -> CliResult<Finished> {
+    ) -> CliResult<(Run<'_, HttpApi, FileDisk>, NewReports)> {
         let WorkList { ledger, work, doubts, untouched: idle } = work_list;
         let (locked, outputs, settings) = (self.locked, self.outputs, &self.context.settings);
         if !work.is_empty() {
@@ -135,18 +134,7 @@ impl RunContext<'_> {
             interrupt: self.interrupt.clone(),
             on_event: Rc::new(|event| outputs.readers.on_event(event)),
         };
-        let (run, new_reports) = Run::begin(ledger, input);
-        let collecting = async {
-            match collection {
-                Some(it) => it.collect(run.shared(), new_reports, selected, settings).await,
-                None => Vec::new(),
-            }
-        };
-        let mut finished = ticking(&outputs.readers, run.drive(collecting)).await;
-        if let Some(collection) = collection {
-            collection.count_uncollected(&mut finished, selected);
-        }
-        Ok(finished)
+        Ok(Run::begin(ledger, input))
     }
 
     /// The summary, the combined files, and what the reporters are told at the end.
@@ -200,7 +188,7 @@ impl RunContext<'_> {
 }
 
 /// Does `work` while the reporters are told of the time.
-async fn ticking<T>(readers: &Reporters, work: impl Future<Output = T>) -> T {
+pub(super) async fn ticking<T>(readers: &Reporters, work: impl Future<Output = T>) -> T {
     let ticks = async {
         let mut every = interval(Duration::from_millis(500));
         loop {

@@ -7,7 +7,7 @@ use super::{
     Context, Exit, LockedLedger, OnExisting, Outputs, Planning, RepairNote, RetryArgs, Rows,
     RunArgs, RunContext, Signals, WorkArgs, WorkFormatArgs, credentials, discovered, dry_run,
     find_trace, give_up_failed, refuse_gone, repair_notes, requests_to_combine, run_session,
-    take_existing, tell_leftovers, tell_nothing_to_do, warn_all, warn_of_plan,
+    take_existing, tell_leftovers, tell_nothing_to_do, ticking, warn_all, warn_of_plan,
 };
 use crate::{
     ledger::{Ledger, LedgerError, LedgerRead, Row, State},
@@ -108,7 +108,7 @@ impl WorkCommand<'_> {
 /// What the command is about: the selection, and the manifest where it was read.
 pub(super) type Asked<'a> = (&'a Selection, Option<&'a Manifest>);
 
-pub(super) async fn work(work: WorkCommand<'_>, command_line: &CommandLine) -> CliResult {
+pub(super) async fn run(work: WorkCommand<'_>, command_line: &CommandLine) -> CliResult {
     // Whatever is wrong with settings and credentials is found before the ledger is touched.
     let signals = Signals::listen();
     let selection = work.selection()?;
@@ -193,7 +193,18 @@ async fn execute(
             (work_list, Creates::None, Rows { all, selected, to_combine, ..Rows::default() })
         }
     };
-    let finished = run.drive(work_list, creates, &rows, collection.as_ref()).await?;
+    let (driver, new_reports) = run.begin(work_list, creates, &rows).await?;
+    let (collection, settings) = (collection.as_ref(), &context.settings);
+    let collecting = async {
+        match collection {
+            Some(it) => it.collect(driver.shared(), new_reports, &rows.selected, settings).await,
+            None => Vec::new(),
+        }
+    };
+    let mut finished = ticking(&outputs.readers, driver.drive(collecting)).await;
+    if let Some(collection) = collection {
+        collection.count_uncollected(&mut finished, &rows.selected);
+    }
 
     // For `collect`, a planned request that the ledger lacks is not collected either.
     let is_in_ledger = |id: &RequestId| finished.ledger.get(*id).is_some();
@@ -202,7 +213,7 @@ async fn execute(
         Exit::Success if work.mode == Mode::Collect && lacks => Exit::Failures,
         exit => exit,
     };
-    run.finish((finished, exit), rows, collection.as_ref())
+    run.finish((finished, exit), rows, collection)
 }
 
 /// Every selected request of the plan that is not created; of rows that are there on the server already, what
