@@ -17,13 +17,11 @@ use crate::{
 pub(super) async fn init(args: &InitArgs) -> CliResult {
     let signals = Signals::listen();
     let failed = |why: io::Error| {
-        let path = args.file.display();
-        CliError::Usage(match why.kind() {
-            io::ErrorKind::AlreadyExists => {
-                format!("cannot write {path}: the file exists; choose another name")
-            }
-            _ => format!("cannot write {path}: {}", refusal(&why)),
-        })
+        let why = match why.kind() {
+            io::ErrorKind::AlreadyExists => "the file exists; choose another name".to_owned(),
+            _ => refusal(&why),
+        };
+        CliError::Usage(format!("cannot write {}: {why}", args.file.display()))
     };
     if args.file.symlink_metadata().is_ok() {
         // Before anybody is asked; a file that appears later is noticed below.
@@ -33,11 +31,11 @@ pub(super) async fn init(args: &InitArgs) -> CliResult {
     let text = starter(&args.file, Utc::now().date_naive(), found.as_ref());
     let text = text.map_err(|why| failed(io::Error::other(why)))?;
     files::create(&args.file, text.as_bytes()).map_err(failed)?;
-    let found = found.map_or_else(String::new, |found| {
+    let with = found.map_or_else(String::new, |found| {
         format!(" with the API's sub-partners, {} of them active", found.active.len())
     });
     let (name, word) = (args.file.display(), shell_path(&args.file));
-    console::say(format!("wrote {name}{found}; try it with: monthend run {word} --sandbox\n"));
+    console::say(format!("wrote {name}{with}; try it with: monthend run {word} --sandbox\n"));
     Ok(Exit::Success)
 }
 
@@ -47,11 +45,11 @@ async fn find(args: &InitArgs, signals: &Signals) -> CliResult<Found> {
     let ledger = context.ledger.clone();
     let connection = Connection::open(&mut context, credentials).await?;
     let server = ReadSession::begin(&connection, &context.settings, &ledger, signals);
-    let found = signals.or(ask(&server.session)).await?.map_err(DiscoveryError::Read)?;
-    if found.active.is_empty() {
+    let listed = signals.or(ask(&server.session)).await?.map_err(DiscoveryError::Read)?;
+    if listed.active.is_empty() {
         return Err(DiscoveryError::Nobody(Discover::Active).into());
     }
-    Ok(found)
+    Ok(listed)
 }
 
 async fn ask(session: &HttpSession<'_>) -> Result<Found, ReadError> {
