@@ -1,3 +1,5 @@
+//! `merge`: several ledgers become one; all are locked meanwhile, and the inputs stay as they are.
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     path::{Path, PathBuf},

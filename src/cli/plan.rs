@@ -1,3 +1,5 @@
+//! `plan` and `--dry-run`: what `run`, `retry` and `collect` would do. Reads only, without the lock.
+
 use std::{collections::HashMap, path::Path};
 
 use chrono::Utc;

@@ -1,3 +1,5 @@
+//! `resolve`: lists the rows in doubt with their candidates, or decides one by hand.
+
 use std::{collections::HashMap, path::Path, time::Duration};
 
 use chrono::Utc;
