@@ -9,14 +9,12 @@ use clap_complete::Shell;
 
 pub(super) use common::*;
 
-use super::CliResult;
 use crate::{
     manifest::BaseUrl,
     output::{
         Color,
         console::{LogFormat, Verbosity},
     },
-    plan::Selection,
     text::one_line,
 };
 use request::{ReportId, RequestId};
@@ -243,12 +241,6 @@ pub(super) struct StatusArgs {
 
     #[command(flatten)]
     pub(super) selection: SelectionArgs,
-}
-
-impl StatusArgs {
-    pub(super) fn selection(&self) -> CliResult<Selection> {
-        Ok(Selection { causes: self.cause.cause.clone(), ..self.selection.selection()? })
-    }
 }
 
 #[derive(Debug, Args)]

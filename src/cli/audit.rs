@@ -24,7 +24,7 @@ use request::RequestIds;
 /// Reads only, without the lock.
 pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> CliResult {
     let signals = Signals::listen();
-    let selection = args.selection.selection()?;
+    let selection = args.selection.selection(&[])?;
     let (mut context, mut manifest) =
         Context::with_manifest(&args.manifest, &args.calendar, selection.partition)?;
     context.tell_rehearsal();

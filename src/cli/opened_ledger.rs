@@ -127,8 +127,7 @@ pub(super) fn repair_notes(ledger: &Path, reading: &LedgerRead, then: RepairNote
         RepairNote::Past => ("; the file is left as it is", ""),
     };
     let repairs = reading.repairs.iter();
-    let mut found: Vec<String> =
-        repairs.map(|repair| format!("{ledger}: {repair}{repaired}")).collect();
+    let mut found: Vec<String> = repairs.map(|it| format!("{ledger}: {it}{repaired}")).collect();
     if !reading.spelling.is_own() {
         let spelling = &reading.spelling;
         found.push(format!("{ledger}: {spelling}; it is read all the same{written}"));

@@ -25,7 +25,7 @@ use request::{ReportStatus, RequestId, RequestIds};
 
 pub(super) async fn plan(args: &PlanArgs) -> CliResult {
     let signals = Signals::listen();
-    let selection = args.selection.selection()?;
+    let selection = args.selection.selection(&[])?;
     let (context, manifest) =
         Context::with_manifest(&args.manifest, &args.calendar, selection.partition)?;
     let asked = (&selection, &manifest, &args.calendar);
@@ -50,10 +50,8 @@ async fn show_run(
     context.refuse_as_for_real()?;
     let path = real_ledger(&context.ledger)?;
     if let Some(folder) = missing_folder(&path) {
-        let folder = folder.display();
-        warn!(
-            "the folder {folder} does not exist; make it before the run, whose ledger goes there"
-        );
+        let name = folder.display();
+        warn!("the folder {name} does not exist; make it before the run, whose ledger goes there");
     }
     let reading = read_file(&path)?;
     let discovered = if manifest.discovers().is_empty() {

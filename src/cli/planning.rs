@@ -92,11 +92,8 @@ pub(super) fn tell_leftovers(ledger: &Ledger, plan: &Plan) {
     let leftovers: Vec<&Row> =
         (ledger.rows()).filter(|row| !planned.contains(&row.key())).collect();
     if !leftovers.is_empty() {
-        let rows = count(leftovers.len(), "row");
-        let names = named_rows(&leftovers);
-        info!(
-            "the ledger has {rows} that the plan does not have, and they stay as they are: {names}"
-        );
+        let (n, names) = (count(leftovers.len(), "row"), named_rows(&leftovers));
+        info!("the ledger has {n} that the plan does not have, and they stay as they are: {names}");
     }
 }
 

@@ -87,11 +87,6 @@ impl WorkCommand<'_> {
         }
     }
 
-    fn selection(&self) -> CliResult<Selection> {
-        let selection = self.common.selection.selection()?;
-        Ok(Selection { causes: self.causes.to_vec(), ..selection })
-    }
-
     /// With the whole manifest for `run`, and where files are combined: those of the requests that `run` would take.
     fn context(&self, selection: &Selection) -> CliResult<(Context, Option<Manifest>)> {
         let (args, share) = (&self.common.manifest, selection.partition);
@@ -111,7 +106,7 @@ pub(super) type Asked<'a> = (&'a Selection, Option<&'a Manifest>);
 pub(super) async fn run(work: WorkCommand<'_>, command_line: &CommandLine) -> CliResult {
     // Whatever is wrong with settings and credentials is found before the ledger is touched.
     let signals = Signals::listen();
-    let selection = work.selection()?;
+    let selection = work.common.selection.selection(work.causes)?;
     let (context, manifest) = work.context(&selection)?;
     let asked = (&selection, manifest.as_ref());
     if work.format.dry_run {

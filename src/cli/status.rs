@@ -15,7 +15,7 @@ use request::RequestId;
 
 /// Reads only, without the lock.
 pub(super) fn status(args: &StatusArgs, command_line: &CommandLine) -> CliResult {
-    let selection = args.selection()?;
+    let selection = args.selection.selection(&args.cause.cause)?;
     let path = ledger_of(args, selection.partition)?;
     let (real, reading) = read_ledger(&path)?;
     if let Some(trace) = forgotten_of_history(&path, &reading) {

@@ -133,13 +133,13 @@ pub(crate) struct SelectionArgs {
 }
 
 impl SelectionArgs {
-    pub(crate) fn selection(&self) -> CliResult<Selection> {
+    pub(crate) fn selection(&self, causes: &[String]) -> CliResult<Selection> {
         Ok(Selection {
             jobs: self.job.clone(),
             sub_partners: self.sub_partner.clone(),
             types: self.report_type.clone(),
             periods: self.period.clone(),
-            causes: Vec::new(),
+            causes: causes.to_vec(),
             partition: self.share.partition()?,
         })
     }
