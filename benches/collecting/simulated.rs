@@ -1,20 +1,22 @@
 //! Requests for each collected report, in simulated time: a whole run with `--collect`, against servers that show
 //! more or less in their lists.
 
-use std::{cell::RefCell, collections::BTreeMap, io, path::Path, rc::Rc, time::Duration};
+use std::{cell::RefCell, io, path::Path, rc::Rc, time::Duration};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use monthend::testing::{
-    Answer, Api, CollectInput, Counts, Creates, Discover, Disk, DownloadError, DownloadUrl, Event,
-    Finished, Head, Host, Interrupt, Ledger, Limits, ListPage, Listed, NewReports, Notice, OnHead,
-    OtherRuns, Outcome, Overwrite, Page, Rate, Resume, RetryPolicy, Row, RowIndex, Run, RunInput,
-    Session, Shared, WallClock, collect,
+    CollectInput, Counts, Creates, Disk, DownloadError, DownloadUrl, Drawn, Event, Finished, Head,
+    Host, InProcess, Interrupt, Ledger, Limits, NewReports, OtherRuns, Overwrite, Rate, Resume,
+    RetryPolicy, Row, RowIndex, Run, RunInput, Session, Shared, WallClock, Wire, collect,
 };
-use request::{OrgId, Period, ReportId, ReportType, Request};
+use request::{Period, ReportType, Request};
+use sandbox::{
+    ACCESS_TOKEN, Ask, Chance, LatencyConfig, ListWithoutOrg, RateLimitConfig, ReportsConfig,
+    SandboxConfig, Span, What,
+};
 use tokio::time::{Instant, sleep};
-use url::Url;
 
 const REPORTS: usize = 300;
 /// A report is ready after so long.
@@ -23,14 +25,10 @@ const TAKES: Duration = Duration::from_secs(60);
 const LATENCY: Duration = Duration::from_millis(100);
 /// How often who knows no better asks for each report.
 const NAIVE: Duration = Duration::from_secs(10);
-const PAGE: usize = 100;
 
-/// The server, and the host of the files.
-struct World {
+/// What the server is asked; the host of the files.
+struct Counter {
     start: Instant,
-    /// Whether the list without `subPartnerOrgId` has everyone's reports.
-    is_wide: bool,
-    reports: RefCell<BTreeMap<ReportId, (Request, Instant)>>,
     asked: RefCell<Asked>,
 }
 
@@ -47,102 +45,33 @@ impl Asked {
     }
 }
 
-impl WallClock for World {
+impl Wire for Counter {
+    fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
     fn now(&self) -> DateTime<Utc> {
-        DateTime::from_timestamp(1_793_600_000, 0).unwrap() + self.start.elapsed()
+        began() + self.start.elapsed()
     }
-}
 
-impl World {
-    fn shown(&self, id: &ReportId) -> Listed {
-        let reports = self.reports.borrow();
-        let (request, made) = &reports[id];
-        let is_ready = made.elapsed() >= TAKES;
-        let status = if is_ready { "COMPLETED" } else { "IN_PROGRESS" };
-        let url = || format!("https://files.example/{id}").parse().unwrap();
-        Listed {
-            start: Some(request.period.start()),
-            end: Some(request.period.end()),
-            report_type: Some(request.report_type),
-            status: Some(status.to_owned()),
-            download: is_ready.then(url),
-            ..Listed::bare(id.clone())
+    fn draw(&self, ask: &Ask) -> Drawn {
+        let mut asked = self.asked.borrow_mut();
+        match ask.what {
+            What::Create(_) => asked.creates += 1,
+            What::List(_) => asked.lists += 1,
+            _ => asked.gets += 1,
         }
-    }
-
-    async fn answer<T>(&self, what: impl FnOnce() -> T) -> Answer<T> {
-        sleep(LATENCY / 2).await;
-        let outcome = Outcome::Done(what());
-        sleep(LATENCY / 2).await;
-        let notice = Notice { date: Some(self.now()), status: Some(200), ..Notice::default() };
-        Answer { outcome, notice }
+        Drawn::Reached(Chance::Rules)
     }
 }
 
-impl Api for World {
-    type Token = ();
-
-    async fn create(&self, (): &(), request: &Request, _: &dyn OnHead) -> Answer<ReportId> {
-        self.asked.borrow_mut().creates += 1;
-        self.answer(|| {
-            let mut reports = self.reports.borrow_mut();
-            let id: ReportId = format!("id{:04}", reports.len()).parse().unwrap();
-            reports.insert(id.clone(), (request.clone(), Instant::now()));
-            id
-        })
-        .await
-    }
-
-    /// Pages are told apart by their addresses: `https://server.example/FROM`.
-    async fn list(
-        &self,
-        (): &(),
-        ListPage { query, next, .. }: ListPage<'_>,
-        _: &dyn OnHead,
-    ) -> Answer<Page<Listed>> {
-        self.asked.borrow_mut().lists += 1;
-        let from = next.map_or(0, |url| url.path()[1..].parse().unwrap());
-        self.answer(|| {
-            let ids: Vec<ReportId> = self.reports.borrow().keys().cloned().collect();
-            let org = |id: &ReportId| self.reports.borrow()[id].0.sub_partner.clone();
-            let shown = ids.iter().filter(|id| match &query.sub_partner {
-                None => self.is_wide,
-                wanted => *wanted == org(id),
-            });
-            let shown = shown.map(|id| self.shown(id)).filter(|report| {
-                let status = report.status.as_deref();
-                query.status.is_none_or(|wanted| Some(wanted) == status)
-            });
-            let mut items: Vec<Listed> = shown.skip(from).take(PAGE + 1).collect();
-            let has_more = items.len() > PAGE;
-            items.truncate(PAGE);
-            let rest = format!("https://server.example/{}", from + PAGE);
-            Page { items, next: has_more.then(|| rest.parse().unwrap()) }
-        })
-        .await
-    }
-
-    async fn get(&self, (): &(), id: &ReportId, _: &dyn OnHead) -> Answer<Option<Listed>> {
-        self.asked.borrow_mut().gets += 1;
-        self.answer(|| Some(self.shown(id))).await
-    }
-
-    async fn sub_partners(
-        &self,
-        (): &(),
-        _: Discover,
-        _: Option<&Url>,
-        _: &dyn OnHead,
-    ) -> Answer<Page<OrgId>> {
-        unreachable!("nobody is discovered")
-    }
-
-    async fn renew(&self, _: Option<&()>, _: &dyn OnHead) -> Answer<()> {
-        unreachable!("no token ends")
+impl WallClock for Counter {
+    fn now(&self) -> DateTime<Utc> {
+        Wire::now(self)
     }
 }
 
-impl Host for World {
+impl Host for Counter {
     type Body = Option<Bytes>;
 
     async fn open(
@@ -158,6 +87,27 @@ impl Host for World {
     async fn next(&self, body: &mut Self::Body) -> Result<Option<Bytes>, DownloadError> {
         Ok(body.take())
     }
+}
+
+fn began() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_793_600_000, 0).unwrap()
+}
+
+/// `is_wide`: whether the list without `subPartnerOrgId` has everyone's reports.
+fn server(is_wide: bool) -> InProcess<Counter> {
+    let config = SandboxConfig {
+        latency: LatencyConfig { fixed: Span(LATENCY), ..LatencyConfig::default() },
+        rate_limit: RateLimitConfig::unlimited(),
+        reports: ReportsConfig {
+            completes_after: Span(TAKES),
+            list_without_org: if is_wide { ListWithoutOrg::All } else { ListWithoutOrg::Own },
+            check_calendar: false,
+            ..ReportsConfig::default()
+        },
+        ..SandboxConfig::default()
+    };
+    let counter = Counter { start: Instant::now(), asked: RefCell::default() };
+    InProcess::new(config, began(), counter, Duration::from_secs(60))
 }
 
 /// The ledger's file, which nobody reads.
@@ -191,12 +141,7 @@ struct Figures {
 }
 
 async fn play(partners: usize, is_wide: bool, way: Way, rate: Rate) -> Figures {
-    let world = World {
-        start: Instant::now(),
-        is_wide,
-        reports: RefCell::default(),
-        asked: RefCell::default(),
-    };
+    let server = server(is_wide);
     let mut ledger = Ledger::default();
     for n in 0..REPORTS {
         let request = Request {
@@ -209,8 +154,9 @@ async fn play(partners: usize, is_wide: bool, way: Way, rate: Rate) -> Figures {
     }
     let policy = RetryPolicy::default();
     let limits = Limits { rate, ..Limits::default() };
-    let clock: &dyn WallClock = &world;
-    let session = Session::new(&world, Some(()), (&limits, &policy), clock, 7);
+    let clock: &dyn WallClock = &server.wire;
+    let session =
+        Session::new(&server, Some(ACCESS_TOKEN.to_owned()), (&limits, &policy), clock, 7);
     let (_signal, signal) = tokio::sync::watch::channel(None);
     let input = RunInput {
         session: &session,
@@ -228,7 +174,7 @@ async fn play(partners: usize, is_wide: bool, way: Way, rate: Rate) -> Figures {
     };
     let folder = tempfile::tempdir().unwrap();
     let how = CollectInput {
-        host: &world,
+        host: &server.wire,
         created: Vec::new(),
         recorded: std::collections::HashMap::new(),
         output: folder.path().join("reports"),
@@ -248,7 +194,7 @@ async fn play(partners: usize, is_wide: bool, way: Way, rate: Rate) -> Figures {
     };
     let finished = run.drive(collecting).await;
     assert_complete(&finished, folder.path(), way);
-    Figures { asked: *world.asked.borrow(), took: finished.elapsed }
+    Figures { asked: *server.wire.asked.borrow(), took: finished.elapsed }
 }
 
 fn assert_complete(finished: &Finished, folder: &Path, way: Way) {
@@ -259,7 +205,7 @@ fn assert_complete(finished: &Finished, folder: &Path, way: Way) {
     }
 }
 
-async fn poll_each(shared: &Shared<'_, World>, mut created: NewReports) -> Vec<Row> {
+async fn poll_each(shared: &Shared<'_, InProcess<Counter>>, mut created: NewReports) -> Vec<Row> {
     let poll = async |place: RowIndex| {
         let row = shared.record.row(place);
         let id = row.state.report_id().unwrap().clone();

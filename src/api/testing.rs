@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
 use url::Url;
 
 use super::{
@@ -54,11 +54,15 @@ impl WireAnswer {
         reading::none_where_gone(reading::of_read(read))
     }
 
-    /// Any answer whose body is JSON.
-    pub fn json(self) -> Answer<()> {
-        self.read("the answer", |_, body| {
-            let any: Option<IgnoredAny> = super::wire::read(body);
-            any.map(drop).ok_or(reading::Misread::NotThere)
+    /// The answer to a renewal: the new access token.
+    pub fn token(self) -> Answer<String> {
+        self.read("the access token", |_, body| {
+            let object: Option<Map<String, Value>> = super::wire::read(body);
+            let token = object.and_then(|mut object| match object.remove("access_token")? {
+                Value::String(token) => Some(token),
+                _ => None,
+            });
+            token.ok_or(reading::Misread::NotThere)
         })
     }
 

@@ -8,7 +8,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     future::{Future, poll_fn},
     io,
     path::{Path, PathBuf},
@@ -28,13 +28,18 @@ use super::{
     host::ByteRange, names::Names,
 };
 use crate::{
-    api::{Answer, Api, Cause, DownloadUrl, ListPage, Listed, Notice, OnHead, Outcome, Page},
+    api::DownloadUrl,
     ledger::{self, Counts, Disk, Ledger, RecordedHashes, Row, State},
-    manifest::{Discover, Limits, Rate, RetryPolicy},
+    manifest::{Limits, Rate, RetryPolicy},
     run::{Creates, Event, Finished, Interrupt, OtherRuns, Run, RunInput},
     sending::{Session, WallClock},
+    testing::{Drawn, InProcess, Wire},
 };
-use request::{Doubt, OrgId, Period, ReportId, ReportType, Request, RequestId};
+use request::{Period, ReportId, ReportType, Request, RequestId};
+use sandbox::{
+    Ask, Chance, Fault, LatencyConfig, ListWithoutOrg, RateLimitConfig, ReportsConfig,
+    SandboxConfig, Span, What,
+};
 
 const SEEDS: u64 = 40;
 /// A history that does not end in so many processes does not end.
@@ -108,129 +113,73 @@ impl WallClock for HistoryWorld {
     }
 }
 
-struct Report {
-    request: Request,
-    made: Instant,
-    takes: Duration,
-    /// The file has this version, and another one from some time on.
-    changes_at: Option<Instant>,
+/// The way to the server, on which answers to reads are lost.
+struct Lossy<'w>(&'w HistoryWorld);
+
+impl Wire for Lossy<'_> {
+    fn elapsed(&self) -> Duration {
+        self.0.start.elapsed()
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        WallClock::now(self.0)
+    }
+
+    fn draw(&self, ask: &Ask) -> Drawn {
+        let is_lost = !matches!(ask.what, What::Create(_)) && self.0.fails(8);
+        let reset = || Fault::Reset { processed: true, late: Span::default() };
+        Drawn::Reached(Chance::Drawn(is_lost.then(reset)))
+    }
 }
 
-/// The server and the host of the files.
-struct Server<'w> {
+type Server<'w> = InProcess<Lossy<'w>>;
+
+/// A server that does not say who made a report, or when.
+fn server(world: &HistoryWorld) -> Server<'_> {
+    let millis = |below| Span(Duration::from_millis(world.below(below)));
+    let config = SandboxConfig {
+        latency: LatencyConfig {
+            jitter: Span(Duration::from_millis(400)),
+            ..LatencyConfig::default()
+        },
+        rate_limit: RateLimitConfig::unlimited(),
+        reports: ReportsConfig {
+            list_without_org: if world.one_in(2) {
+                ListWithoutOrg::All
+            } else {
+                ListWithoutOrg::Own
+            },
+            list_lag_jitter: millis(3_000),
+            completes_after: millis(20_000),
+            get_shows_created: false,
+            check_calendar: false,
+            download_expires_after: Span(Duration::from_secs(20)),
+            ..ReportsConfig::default()
+        },
+        seed: world.below(u64::MAX),
+        ..SandboxConfig::default()
+    };
+    InProcess::new(config, WallClock::now(world), Lossy(world), Duration::from_secs(60))
+}
+
+/// The host of the files.
+struct Files<'w> {
     world: &'w HistoryWorld,
-    is_wide: bool,
-    lag: Duration,
-    reports: RefCell<BTreeMap<ReportId, Report>>,
-    /// How often the host was asked for a report's file.
+    /// Of each report that was asked for: from when on its file has another version.
+    changes: RefCell<HashMap<ReportId, Option<Instant>>>,
+    /// How often each was asked for.
     asked: RefCell<HashMap<ReportId, usize>>,
 }
 
-impl Server<'_> {
-    fn status(&self, report: &Report) -> &'static str {
-        if report.made.elapsed() >= report.takes { "COMPLETED" } else { "IN_PROGRESS" }
-    }
-
-    fn listed(&self, id: &ReportId, report: &Report, is_single: bool) -> Listed {
-        let status = self.status(report);
-        let address = || {
-            let expires = self.world.now().timestamp() + 20;
-            format!("https://files.example/{id}?Expires={expires}").parse().unwrap()
+impl Files<'_> {
+    fn version(&self, id: &ReportId) -> u8 {
+        let draw = || {
+            let is_changed = self.world.one_in(3);
+            is_changed.then(|| Instant::now() + Duration::from_millis(self.world.below(3_000)))
         };
-        Listed {
-            start: Some(report.request.period.start()),
-            end: Some(report.request.period.end()),
-            report_type: Some(report.request.report_type),
-            status: Some(status.to_owned()),
-            download: (is_single && status == "COMPLETED").then(address),
-            ..Listed::bare(id.clone())
-        }
-    }
-
-    async fn answer<T>(&self, what: impl FnOnce() -> T) -> Answer<T> {
-        self.world.passes(200).await;
-        let lost =
-            Cause { code: "timeout".to_owned(), text: "lost".to_owned(), ..Cause::default() };
-        let outcome = if self.world.fails(8) {
-            Outcome::InDoubt(Doubt::Open, lost)
-        } else {
-            Outcome::Done(what())
-        };
-        let notice = Notice {
-            date: Some(self.world.now()),
-            status: matches!(outcome, Outcome::Done(_)).then_some(200),
-            ..Notice::default()
-        };
-        self.world.passes(200).await;
-        Answer { outcome, notice }
-    }
-}
-
-impl Api for Server<'_> {
-    type Token = ();
-
-    async fn create(&self, (): &(), request: &Request, _: &dyn OnHead) -> Answer<ReportId> {
-        self.world.passes(300).await;
-        let made = Instant::now();
-        let mut reports = self.reports.borrow_mut();
-        let id: ReportId = format!("id{}", reports.len()).parse().unwrap();
-        let takes = Duration::from_millis(self.world.below(20_000));
-        let is_changed = self.world.one_in(3);
-        let report = Report {
-            request: request.clone(),
-            made,
-            takes,
-            changes_at: is_changed
-                .then(|| made + takes + Duration::from_millis(self.world.below(3_000))),
-        };
-        reports.insert(id.clone(), report);
-        let notice =
-            Notice { date: Some(self.world.now()), status: Some(200), ..Notice::default() };
-        Answer { outcome: Outcome::Done(id), notice }
-    }
-
-    async fn list(
-        &self,
-        (): &(),
-        ListPage { query, .. }: ListPage<'_>,
-        _: &dyn OnHead,
-    ) -> Answer<Page<Listed>> {
-        let items = || {
-            let reports = self.reports.borrow();
-            let shown = reports.iter().filter(|(_, report)| {
-                let org = &report.request.sub_partner;
-                let is_meant =
-                    query.sub_partner == *org || query.sub_partner.is_none() && self.is_wide;
-                let word = self.status(report);
-                is_meant
-                    && query.status.is_none_or(|asked| asked == word)
-                    && report.made.elapsed() >= self.lag
-            });
-            shown.map(|(id, report)| self.listed(id, report, false)).collect()
-        };
-        self.answer(|| Page { items: items(), next: None }).await
-    }
-
-    async fn get(&self, (): &(), id: &ReportId, _: &dyn OnHead) -> Answer<Option<Listed>> {
-        let found = || {
-            let reports = self.reports.borrow();
-            Some(self.listed(id, reports.get(id)?, true))
-        };
-        self.answer(found).await
-    }
-
-    async fn sub_partners(
-        &self,
-        (): &(),
-        _: Discover,
-        _: Option<&url::Url>,
-        _: &dyn OnHead,
-    ) -> Answer<Page<OrgId>> {
-        unreachable!("nobody is discovered")
-    }
-
-    async fn renew(&self, _: Option<&()>, _: &dyn OnHead) -> Answer<()> {
-        unreachable!("no token ends")
+        let mut changes = self.changes.borrow_mut();
+        let changes_at = changes.entry(id.clone()).or_insert_with(draw);
+        1 + u8::from(changes_at.is_some_and(|at| at <= Instant::now()))
     }
 }
 
@@ -248,7 +197,7 @@ struct Body {
     breaks: bool,
 }
 
-impl Host for Server<'_> {
+impl Host for Files<'_> {
     type Body = Body;
 
     async fn open(
@@ -256,7 +205,9 @@ impl Host for Server<'_> {
         url: &DownloadUrl,
         resume: Option<&Resume>,
     ) -> Result<(Head, Body), DownloadError> {
-        let id: ReportId = url.expose().path()[1..].parse().unwrap();
+        let path = url.expose().path();
+        let id = path.strip_prefix("/wholesale/").and_then(|rest| rest.strip_suffix(".csv"));
+        let id: ReportId = id.unwrap().parse().unwrap();
         *self.asked.borrow_mut().entry(id.clone()).or_default() += 1;
         self.world.passes(500).await;
         let status = |status| Head { status, ..Head::default() };
@@ -274,12 +225,7 @@ impl Host for Server<'_> {
                 _ => nothing(410),
             };
         }
-        let is_new = {
-            let reports = self.reports.borrow();
-            let changes_at = reports[&id].changes_at;
-            changes_at.is_some_and(|at| at <= Instant::now())
-        };
-        let version = 1 + u8::from(is_new);
+        let version = self.version(&id);
         let (bytes, tag) = (file(&id, version), format!("\"{version}\""));
         // A host that knows no `If-Range` gives the rest of what it has now.
         let knows = !self.world.fails(5);
@@ -348,6 +294,7 @@ impl Disk for Paper<'_> {
 struct History<'w> {
     world: &'w HistoryWorld,
     server: &'w Server<'w>,
+    files: &'w Files<'w>,
     paper: &'w Paper<'w>,
     folder: &'w Path,
     policy: RetryPolicy,
@@ -378,8 +325,9 @@ impl History<'_> {
         }
         idle.skipped = created.len();
         let clock: &dyn WallClock = self.world;
+        let token = sandbox::ACCESS_TOKEN.to_owned();
         let session =
-            Session::new(self.server, Some(()), (&self.limits, &self.policy), clock, self.seed);
+            Session::new(self.server, Some(token), (&self.limits, &self.policy), clock, self.seed);
         let (_signal, signal) = tokio::sync::watch::channel(None);
         let on_event = |event: &Event| self.world.say(|| format!("{:?}", event.kind));
         let input = RunInput {
@@ -397,7 +345,7 @@ impl History<'_> {
             on_event: Rc::new(on_event),
         };
         let how = CollectInput {
-            host: self.server,
+            host: self.files,
             recorded: RecordedHashes::new(),
             created,
             output: self.output(),
@@ -447,7 +395,7 @@ impl History<'_> {
         let mut kills = self.world.below(6);
         for _ in 0..MOST_PROCESSES {
             let before = self.law();
-            let asked = self.server.asked.borrow().clone();
+            let asked = self.files.asked.borrow().clone();
             let steps = (kills > 0).then(|| self.world.below(600));
             if kills == 0 && self.world.one_in(4) {
                 self.world.is_calm.set(true);
@@ -467,7 +415,7 @@ impl History<'_> {
             });
             self.law();
             for id in before.values() {
-                let (then, now) = (asked.get(id), self.server.asked.borrow().get(id).copied());
+                let (then, now) = (asked.get(id), self.files.asked.borrow().get(id).copied());
                 assert_eq!(then, now.as_ref(), "{id} was there and was fetched again");
             }
             match ended {
@@ -482,7 +430,7 @@ impl History<'_> {
                     let is_wrong = |row: &&Row| row.collected.error.contains("in the way");
                     let wrong = ended.ledger.rows().find(is_wrong);
                     assert!(
-                        wrong.is_none() || self.server.has_changed(),
+                        wrong.is_none() || self.files.has_changed(),
                         "its own file is in the way of {wrong:?}"
                     );
                     if wrong.is_some() {
@@ -519,10 +467,9 @@ fn is_made(row: &Row) -> bool {
     is_made
 }
 
-impl Server<'_> {
+impl Files<'_> {
     fn has_changed(&self) -> bool {
-        let reports = self.reports.borrow();
-        reports.values().any(|report| report.changes_at.is_some())
+        self.changes.borrow().values().any(Option::is_some)
     }
 }
 
@@ -538,13 +485,8 @@ async fn play(seed: u64, tells: bool) {
         is_calm: Cell::new(false),
         tells,
     };
-    let server = Server {
-        is_wide: world.one_in(2),
-        lag: Duration::from_millis(world.below(3_000)),
-        world: &world,
-        reports: RefCell::default(),
-        asked: RefCell::default(),
-    };
+    let server = server(&world);
+    let files = Files { world: &world, changes: RefCell::default(), asked: RefCell::default() };
     let mut ledger = Ledger::default();
     for n in 0..1 + world.below(6) {
         let request = Request {
@@ -559,6 +501,7 @@ async fn play(seed: u64, tells: bool) {
     let history = History {
         world: &world,
         server: &server,
+        files: &files,
         paper: &Paper { world: &world, bytes: ledger.to_csv().into() },
         folder: folder.path(),
         policy: RetryPolicy {

@@ -3,6 +3,7 @@
 use std::{cell::RefCell, collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use super::{
@@ -12,43 +13,25 @@ use super::{
     part_file::{CheckedFile, PartFile},
 };
 use crate::{
-    api::{Answer, Api, DownloadUrl, ListPage, Listed, OnHead, Page},
+    api::DownloadUrl,
     ledger::Row,
-    manifest::{Discover, Limits, RetryPolicy},
+    manifest::{Limits, RetryPolicy},
     sending::{Session, SystemClock},
+    testing::{InProcess, Wire},
 };
-use request::{OrgId, Period, ReportId, ReportType, Request};
+use request::{Period, ReportType, Request};
+use sandbox::SandboxConfig;
 
-/// An API that nobody asks.
-struct Nobody;
+/// The way to a server that nobody asks.
+struct Unused;
 
-impl Api for Nobody {
-    type Token = ();
-
-    async fn create(&self, (): &(), _: &Request, _: &dyn OnHead) -> Answer<ReportId> {
-        unreachable!("nothing is created")
+impl Wire for Unused {
+    fn elapsed(&self) -> Duration {
+        Duration::ZERO
     }
 
-    async fn list(&self, (): &(), _: ListPage<'_>, _: &dyn OnHead) -> Answer<Page<Listed>> {
-        unreachable!("nothing is listed")
-    }
-
-    async fn get(&self, (): &(), _: &ReportId, _: &dyn OnHead) -> Answer<Option<Listed>> {
-        unreachable!("nothing is read")
-    }
-
-    async fn sub_partners(
-        &self,
-        (): &(),
-        _: Discover,
-        _: Option<&url::Url>,
-        _: &dyn OnHead,
-    ) -> Answer<Page<OrgId>> {
-        unreachable!("nobody is discovered")
-    }
-
-    async fn renew(&self, _: Option<&()>, _: &dyn OnHead) -> Answer<()> {
-        unreachable!("no token ends")
+    fn now(&self) -> DateTime<Utc> {
+        Utc::now()
     }
 }
 
@@ -174,7 +157,8 @@ async fn fetched_after(pauses: &HostPauses, does: &[Does], url: &str) -> Ended {
     let folder = tempfile::tempdir().unwrap();
     let policy = RetryPolicy { max_attempts: 3.try_into().unwrap(), ..RetryPolicy::default() };
     let limits = Limits::default();
-    let session = Session::new(&Nobody, Some(()), (&limits, &policy), &SystemClock, 7);
+    let server = InProcess::new(SandboxConfig::default(), Utc::now(), Unused, Duration::MAX);
+    let session = Session::new(&server, Some(String::new()), (&limits, &policy), &SystemClock, 7);
     let host =
         Told { does: RefCell::new(does.iter().cloned().collect()), asked: RefCell::default() };
     let request = Request {

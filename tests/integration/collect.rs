@@ -12,7 +12,8 @@ use sandbox::Endpoint;
 use sha2::{Digest as _, Sha256};
 
 use crate::support::{
-    Apart, Desk, Ended, LedgerFile, Line, Monthend, Served, eventually, own, partner, partners,
+    Apart, Desk, Ended, LedgerFile, Line, Monthend, Served, eventually, many, own, partner,
+    partners,
 };
 
 const SEPTEMBER: &str = "2026-09";
@@ -494,9 +495,8 @@ fn a_file_in_the_way_is_taken_where_its_bytes_are_the_reports() {
 /// Ten creates a second: the first files are fetched before the last report is asked for.
 #[test]
 fn files_are_fetched_while_others_are_still_created() {
-    let names: Vec<String> = (0..40).map(|n| format!("p{n}")).collect();
     let server = Served::new(AT_ONCE);
-    let jobs = partners(names.iter().map(String::as_str), "USER", SEPTEMBER);
+    let jobs = many(40);
     let desk = Desk::new();
     desk.manifest_with(server.url(), "limits.rate: 10/s", &jobs);
     let ended = run(&desk).expect(0);

@@ -9,12 +9,7 @@ use std::{
 
 use sandbox::{CLIENT_ID, CLIENT_SECRET, Endpoint, REFRESH_TOKEN};
 
-use crate::support::{Desk, Ended, Monthend, Served, TOKEN, eventually, partners};
-
-fn many(count: usize) -> String {
-    let names: Vec<String> = (0..count).map(|n| format!("p{n}")).collect();
-    partners(names.iter().map(String::as_str), "USER", "2026-09")
-}
+use crate::support::{Desk, Ended, Monthend, Served, TOKEN, eventually, many, partners};
 
 /// Adds what renews a token.
 fn renewable(command: Monthend) -> Monthend {

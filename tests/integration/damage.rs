@@ -2,12 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
-use crate::support::{Desk, Ended, Served, eventually, partners};
-
-fn many(count: usize) -> String {
-    let names: Vec<String> = (0..count).map(|n| format!("p{n}")).collect();
-    partners(names.iter().map(String::as_str), "USER", "2026-09")
-}
+use crate::support::{Desk, Ended, Served, eventually, many};
 
 /// Every id that the server gave stands in one of these texts.
 #[track_caller]

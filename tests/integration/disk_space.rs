@@ -2,12 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Desk, Ended, Served, SmallDisk, eventually, partners};
-
-fn many(count: usize) -> String {
-    let names: Vec<String> = (0..count).map(|n| format!("p{n}")).collect();
-    partners(names.iter().map(String::as_str), "USER", "2026-09")
-}
+use crate::support::{Desk, Ended, Served, SmallDisk, eventually, many};
 
 /// Nothing that only the system needs.
 #[track_caller]

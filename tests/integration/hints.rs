@@ -2,13 +2,9 @@
 
 use std::{fs, path::Path};
 
-use crate::support::{Desk, Ended, Hint, LedgerFile, Served, own, partner, partners};
+use crate::support::{Desk, Ended, Hint, LedgerFile, Served, many, own, partner, partners};
 
 const SEPTEMBER: &str = "2026-09";
-
-fn rehearse(desk: &Desk, command: &str) -> crate::support::Monthend {
-    desk.monthend([command, "m.yaml", "--sandbox"]).without("WEBEX_ACCESS_TOKEN")
-}
 
 #[track_caller]
 fn is(hint: &Hint, why: &str, command: &str) {
@@ -85,11 +81,11 @@ fn in_a_rehearsal_the_causes_are_fixed_by_an_option() {
         "https://webexapis.com/v1",
         &partners(["good", "refused-403"], "USER", SEPTEMBER),
     );
-    let ended = rehearse(&desk, "run").expect(1);
+    let ended = desk.rehearse("run").expect(1);
     let why = "to retry what failed, with the causes fixed";
     let hints = are(&ended, &[(why, "retry m.yaml --sandbox --sandbox-fixed")]);
     hints[0].typed(&desk).without("WEBEX_ACCESS_TOKEN").expect(0);
-    let stopped = rehearse(&desk, "run").args(["--ledger=l.csv", "--max-failures=1"]);
+    let stopped = desk.rehearse("run").args(["--ledger=l.csv", "--max-failures=1"]);
     let ended = stopped.run();
     let again = ended.hints().remove(0);
     let code = if ended.code == Some(3) { "to continue, with the causes fixed" } else { why };
@@ -356,8 +352,7 @@ fn a_run_that_stopped_goes_on() {
     let forbidden = Served::new(
         "faults: [{ when: { endpoint: create, first: 1, last: 40 }, then: [{ kind: status, status: 403 }] }]",
     );
-    let names: Vec<String> = (0..40).map(|n| format!("p{n}")).collect();
-    let jobs = partners(names.iter().map(String::as_str), "USER", SEPTEMBER);
+    let jobs = many(40);
     let desk = Desk::with(forbidden.url(), &jobs);
     let ended = desk.converge().expect(3);
     let why = "to continue, with a token that may create reports";
@@ -394,8 +389,7 @@ fn a_wait_that_is_too_long_a_limit_of_failures_and_a_signal_are_continued() {
     hint.typed(&desk).expect(0);
 
     let server = Served::new("latency: { fixed: 300ms }");
-    let names: Vec<String> = (0..30).map(|n| format!("p{n}")).collect();
-    let jobs = partners(names.iter().map(String::as_str), "USER", SEPTEMBER);
+    let jobs = many(30);
     let desk = Desk::with(server.url(), &jobs);
     let running = desk.converge().start();
     crate::support::eventually("it sends", || !server.creates().is_empty());
@@ -410,7 +404,7 @@ fn after_a_rehearsal_the_real_run_does_what_was_rehearsed() {
     let desk = Desk::with(server.url(), &partners(["a"], "USER", SEPTEMBER));
     desk.write("s.yaml", "reports: { completes_after: 0s }\n");
     let rehearse = |command: &str| {
-        rehearse(&desk, command).args(["--sandbox-config=s.yaml", "--as-of=2026-11-02"])
+        desk.rehearse(command).args(["--sandbox-config=s.yaml", "--as-of=2026-11-02"])
     };
     let ended = rehearse("run").expect(0);
     let collect = "collect m.yaml --sandbox --sandbox-config s.yaml";
@@ -430,7 +424,7 @@ fn a_rehearsal_with_the_sandboxs_sub_partners_is_followed_by_a_manifest() {
     let init = desk.monthend(["init", "m.yaml", "--discover", "--sandbox"]);
     init.without("WEBEX_ACCESS_TOKEN").expect(0);
     desk.write("s.yaml", "reports: { completes_after: 0s }\n");
-    let run = rehearse(&desk, "run").args(["--sandbox-config=s.yaml", "--collect"]);
+    let run = desk.rehearse("run").args(["--sandbox-config=s.yaml", "--collect"]);
     let ended = run.expect(0);
     let why = "for real, begin with a manifest of your own sub-partners";
     let hint = are(&ended, &[(why, "init m.real.yaml --discover")]).remove(0);

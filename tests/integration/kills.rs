@@ -8,7 +8,7 @@ use std::{
 use fastrand::Rng;
 use sandbox::Endpoint;
 
-use crate::support::{Apart, Desk, Served, eventually, own, partners, partners_with, seed};
+use crate::support::{Apart, Desk, Served, eventually, many, own, partners, partners_with, seed};
 
 /// A server that loses every fourth answer after it did what was asked, and refuses now and then.
 const LOSSY: &str = "
@@ -127,8 +127,7 @@ fn a_server_that_is_killed_too_is_survived() {
     let mut rng = Rng::with_seed(seed());
     let desk = Desk::new();
     desk.write("s.yaml", format!("seed: {}\n{LOSSY}", rng.u32(..)));
-    let names: Vec<String> = (0..40).map(|n| format!("p{n}")).collect();
-    let jobs = partners(names.iter().map(String::as_str), "USER", "2026-09");
+    let jobs = many(40);
     for _ in 0..6 {
         let server = Apart::start(&desk.path("s.yaml"), &desk.path("state"));
         desk.manifest_with(

@@ -4,7 +4,7 @@ use std::{net::TcpListener, time::Duration};
 
 use sandbox::{Endpoint, Exchange};
 
-use crate::support::{Desk, Ended, Served, eventually, partners};
+use crate::support::{Desk, Ended, Served, eventually, many, partners};
 
 /// What was on its way when a wait was announced may still arrive (docs/guarantees.md, 3); on a busy machine the answer
 /// is not read at once. Simulated time (`tests/pacing`) proves it to the millisecond.
@@ -26,11 +26,6 @@ fn no_send_in_a_pause(exchanges: &[Exchange]) {
 
 fn named(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("p{n}")).collect()
-}
-
-fn many(count: usize) -> String {
-    let names = named(count);
-    partners(names.iter().map(String::as_str), "USER", "2026-09")
 }
 
 #[test]

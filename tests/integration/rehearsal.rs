@@ -3,8 +3,7 @@
 use crate::support::{Desk, LedgerFile, Served, own, partners};
 
 fn rehearse(desk: &Desk, command: &str) -> crate::support::Monthend {
-    desk.monthend([command, "m.yaml", "--sandbox", "--sandbox-config=s.yaml"])
-        .without("WEBEX_ACCESS_TOKEN")
+    desk.rehearse(command).arg("--sandbox-config=s.yaml")
 }
 
 fn desk(jobs: &str) -> Desk {

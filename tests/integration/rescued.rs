@@ -3,12 +3,7 @@
 
 use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
-use crate::support::{Desk, Ended, Running, Served, csv_cells, eventually, partners, to_csv};
-
-fn many(count: usize) -> String {
-    let names: Vec<String> = (0..count).map(|n| format!("p{n}")).collect();
-    partners(names.iter().map(String::as_str), "USER", "2026-09")
-}
+use crate::support::{Desk, Ended, Running, Served, csv_cells, eventually, many, partners, to_csv};
 
 /// The names of the rescued ledgers, sorted.
 fn rescued(desk: &Desk) -> Vec<String> {

@@ -2,17 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Desk, PATIENCE, Running, Served, eventually, partners};
+use crate::support::{Desk, PATIENCE, Running, Served, eventually, many, partners};
 
 const SIGNALS: [(&str, i32); 3] = [("INT", 130), ("TERM", 143), ("HUP", 129)];
 
 /// Far more than a reaction takes, far less than any of the waits that are cut short.
 const AT_ONCE: Duration = Duration::from_secs(5);
-
-fn many(count: usize) -> String {
-    let names: Vec<String> = (0..count).map(|n| format!("p{n}")).collect();
-    partners(names.iter().map(String::as_str), "USER", "2026-09")
-}
 
 /// Sends a signal and gives how long the process took to end with `code`.
 #[track_caller]

@@ -1,6 +1,6 @@
 //! What is told on stderr while a run goes on, where that is no terminal.
 
-use crate::support::{Desk, Served, partners};
+use crate::support::{Desk, Served, many, partners};
 
 /// Creates fail and lists do not, so the failures in a row are counted and start over all the time.
 #[test]
@@ -9,8 +9,7 @@ fn a_server_that_fails_off_and_on_is_told_once() {
         "faults: [{ when: { endpoint: create }, then: [{ kind: status, status: 500 }] }]",
     );
     let desk = Desk::new();
-    let names: Vec<String> = (0..30).map(|n| format!("p{n}")).collect();
-    let jobs = partners(names.iter().map(String::as_str), "USER", "2026-09");
+    let jobs = many(30);
     desk.manifest_with(
         server.url(),
         "retry.max_consecutive_failures: 8\nretry.max_attempts: 3",
@@ -63,8 +62,7 @@ fn where_nothing_was_accepted_nothing_was_sent() {
 fn an_average_above_the_ceiling_is_explained() {
     let server = Served::new("rate_limit: { limiter: { kind: unlimited } }");
     let desk = Desk::new();
-    let names: Vec<String> = (0..36).map(|n| format!("p{n}")).collect();
-    let jobs = partners(names.iter().map(String::as_str), "USER", "2026-09");
+    let jobs = many(36);
     desk.manifest_with(server.url(), "limits.rate: 300/min\nlimits.burst: 10", &jobs);
     let ended = desk.converge().expect(0);
     ended.shows([" sent (at 300/min after a burst of 10)"]);

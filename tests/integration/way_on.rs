@@ -2,17 +2,13 @@
 
 use crate::support::{Desk, Monthend, Served, own, partners};
 
-fn rehearse(desk: &Desk, command: &str) -> Monthend {
-    desk.monthend([command, "m.yaml", "--sandbox"]).without("WEBEX_ACCESS_TOKEN")
-}
-
 /// A manifest as `init --discover --sandbox` writes it is for rehearsals only.
 #[test]
 fn ids_of_the_sandbox_are_refused_for_a_real_server() {
     let desk = Desk::new();
     let init = desk.monthend(["init", "m.yaml", "--discover", "--sandbox"]);
     init.expect(0);
-    rehearse(&desk, "plan").expect(0);
+    desk.rehearse("plan").expect(0);
     let real = |command: &str| desk.monthend([command, "m.yaml"]);
     for command in ["plan", "run", "audit"] {
         // Refused before anybody is asked: this address is nobody's.
@@ -36,7 +32,7 @@ fn a_retry_for_a_real_server_refuses_rows_of_the_sandbox() {
     let desk = Desk::new();
     let init = desk.monthend(["init", "m.yaml", "--discover", "--sandbox"]);
     init.expect(0);
-    rehearse(&desk, "run").expect(0);
+    desk.rehearse("run").expect(0);
     let mut ledger = desk.ledger_at("m.ledger.sandbox.csv");
     for place in 0..ledger.lines.len() {
         let cells = [("status", "pending"), ("report_id", ""), ("http_status", "")];
@@ -53,13 +49,13 @@ fn a_rehearsal_leaves_the_server_of_the_environment_alone() {
     let desk = Desk::with(server.url(), &own("USER", "2026-09"));
     for command in ["plan", "run", "check", "audit --no-files"] {
         let mut words = command.split(' ');
-        let rehearsal = rehearse(&desk, words.next().unwrap()).args(words);
+        let rehearsal = desk.rehearse(words.next().unwrap()).args(words);
         let rehearsal = rehearsal.env("MONTHEND_BASE_URL", "https://example.com/v1");
         rehearsal.expect(0).says(["SANDBOX"]);
     }
     assert!(server.exchanges().is_empty());
     // Two that were typed, or a rehearsal that the environment asks for: nobody guesses.
-    let typed = rehearse(&desk, "run").arg("--base-url=https://example.com/v1");
+    let typed = desk.rehearse("run").arg("--base-url=https://example.com/v1");
     typed.expect(2).says(["which is meant?"]);
     let typed = desk.converge().arg("--base-url=https://example.com/v1");
     let typed = typed.env("MONTHEND_SANDBOX", "true");
@@ -78,7 +74,7 @@ fn a_missing_ledger_is_made_by_the_command_that_is_said() {
         ended.says(["there is no ledger at m.ledger"]);
     };
     for command in ["retry", "collect", "status"] {
-        let command = rehearse(&desk, command);
+        let command = desk.rehearse(command);
         made_by(command, "monthend run m.yaml --sandbox");
     }
     made_by(desk.retry(), "monthend run m.yaml");
@@ -86,8 +82,8 @@ fn a_missing_ledger_is_made_by_the_command_that_is_said() {
     made_by(report, "monthend run m.yaml");
     desk.status().expect(4).says(["is the path right?"]);
     // A run makes no earlier ledger.
-    rehearse(&desk, "run").expect(0);
-    let report = rehearse(&desk, "report").args(["--compare=september.csv", "-o", "m.html"]);
+    desk.rehearse("run").expect(0);
+    let report = desk.rehearse("report").args(["--compare=september.csv", "-o", "m.html"]);
     let ended = report.expect(4);
     let ended =
         ended.says(["there is no ledger at september.csv to compare with; is the path right?"]);
@@ -98,7 +94,7 @@ fn a_missing_ledger_is_made_by_the_command_that_is_said() {
 #[test]
 fn the_wrong_kind_of_file_is_told_with_the_right_one() {
     let desk = Desk::with("https://webexapis.com/v1", &own("USER", "2026-09"));
-    rehearse(&desk, "run").expect(0);
+    desk.rehearse("run").expect(0);
     desk.write("p.csv", "org_id;label\nx;Acme\n");
     let ledger = "m.ledger.sandbox.csv";
     for command in ["plan", "run", "retry", "collect", "audit", "check"] {
@@ -203,7 +199,7 @@ fn a_plan_says_that_the_ledger_has_no_folder() {
 #[test]
 fn a_page_is_made_of_a_manifest_too() {
     let desk = Desk::with("https://webexapis.com/v1", &own("USER", "2026-09"));
-    rehearse(&desk, "run").expect(0);
+    desk.rehearse("run").expect(0);
     let report = desk.monthend(["report", "m.yaml", "--sandbox", "-o", "m.html"]);
     report.expect(0);
     let page = desk.read("m.html");

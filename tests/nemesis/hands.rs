@@ -19,7 +19,7 @@ pub(crate) const HISTORY: &str = "m.ledger.history.jsonl";
 /// All reports that the server ever had, by the state file that it keeps.
 pub(crate) fn record(desk: &Desk) -> Vec<StoredReport> {
     let made = all_records(desk).into_iter().filter_map(|record| match record {
-        Record::Made(made) => Some(StoredReport::try_from(made).unwrap()),
+        Record::Made(made) => Some(made),
         Record::Deleted { .. } | Record::Renewed { .. } | Record::Tried { .. } => None,
     });
     made.collect()

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sandbox::model::{Ask, Category, Endpoint, ErrorBody, Fault, LinkForm, Person, Span};
+use monthend::testing::Drawn;
+use sandbox::{Ask, Category, Chance, Endpoint, ErrorBody, Fault, LinkForm, Person, Span};
 
 use super::{traits::ServerTraits, world::World};
 
@@ -51,12 +52,6 @@ pub(crate) enum Misfortune {
     OddLink,
     /// The `Link` of a page cannot be read.
     BrokenLink,
-}
-
-/// What becomes of a request before the server has a word in it.
-pub(crate) enum Drawn {
-    NotReached,
-    Reached(Option<Fault>),
 }
 
 impl Misfortune {
@@ -149,24 +144,24 @@ impl Misfortune {
         if endpoint == Endpoint::List
             && let Some(status) = traits.lists_refused_with
         {
-            return Drawn::Reached(Some(refusal(status, None)));
+            return reached(Some(refusal(status, None)));
         }
         let within = |span: Option<(Duration, Duration)>| {
             span.is_some_and(|(from, to)| from <= at && at < to)
         };
         if within(traits.storm) && endpoint == Endpoint::Create {
             world.count("worse: storm of 503");
-            return Drawn::Reached(Some(refusal(503, Some("7"))));
+            return reached(Some(refusal(503, Some("7"))));
         }
         if world.is_calm() {
-            return Drawn::Reached(None);
+            return reached(None);
         }
         if endpoint == Endpoint::List && traits.cleaned_up && world.one_in(2) {
             world.count("worse: deleted after a page");
-            return Drawn::Reached(Some(Fault::Delete {}));
+            return reached(Some(Fault::Delete {}));
         }
         if traits.faults.is_empty() {
-            return Drawn::Reached(None);
+            return reached(None);
         }
         let misfortune = if within(traits.outage) {
             world.count("server: outage");
@@ -178,17 +173,17 @@ impl Misfortune {
             ])
         } else {
             if !world.one_in(traits.fault_one_in) {
-                return Drawn::Reached(None);
+                return reached(None);
             }
             let misfortune = world.pick(&traits.faults);
             if !misfortune.happens_at(endpoint) || !world.spend_fault(misfortune.name()) {
-                return Drawn::Reached(None);
+                return reached(None);
             }
             misfortune
         };
         match misfortune {
-            Misfortune::NotReached => Drawn::NotReached,
-            other => Drawn::Reached(Some(other.fault(world, traits, endpoint))),
+            Misfortune::NotReached => Drawn::NotReached(traits.way(world)),
+            other => reached(Some(other.fault(world, traits, endpoint))),
         }
     }
 
@@ -282,6 +277,10 @@ impl Misfortune {
             },
         }
     }
+}
+
+fn reached(fault: Option<Fault>) -> Drawn {
+    Drawn::Reached(Chance::Drawn(fault))
 }
 
 /// An answer that says no before anything is done.

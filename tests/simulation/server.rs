@@ -1,8 +1,5 @@
-//! The model of the server as an [`Api`] in simulated time.
-//!
-//! What happens to a create is decided when it leaves the client, and happens in the server's own time: also when the
-//! client has stopped waiting or died meanwhile. In the kind set of worlds the server promises only this: within
-//! `settle` after the client stopped waiting, a report that was made is listed.
+//! The server of a history. In the kind set of worlds it promises only this: within `settle` after the client stopped
+//! waiting, a report that was made is listed.
 
 use std::{
     cell::{Cell, RefCell},
@@ -12,29 +9,18 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use monthend::testing::{
-    Answer, Api, BaseUrl, Cause, Discover, Doubt, ListPage, Listed, Notice, OnHead, Outcome, Page,
+    Answer, Api, Discover, Drawn, InProcess, ListPage, Listed, OnHead, Outcome, Page, Wire,
     WireAnswer,
 };
 use request::{OrgId, ReportId, Request};
 use sandbox::model::{
-    self, Ask, Category, Chance, Content, Contradiction, CreatedIs, Ending, ListAsk, Origin,
-    OtherReport, Person, Place, REFRESH_TOKEN, Record, Renewal, Step, StoredReport, SubPartnersAsk,
-    Visit, What, http_date,
+    self, Ask, Category, Chance, Contradiction, CreatedIs, Fault, Origin, OtherReport, Person,
+    Record, StoredReport, Visit, What,
 };
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use url::Url;
 
-use super::{
-    disk::ModelDisk,
-    misfortune::{Drawn, Misfortune},
-    traits::ServerTraits,
-    world::World,
-};
-
-/// The client's lists say `Cache-Control: no-cache`.
-const NO_CACHE: bool = true;
-/// How long the client waits for the body of an error.
-const ERROR_BODY_PATIENCE: Duration = Duration::from_secs(2);
+use super::{disk::ModelDisk, misfortune::Misfortune, traits::ServerTraits, world::World};
 
 /// A report as the server has it.
 #[derive(Debug, Clone)]
@@ -59,13 +45,80 @@ pub(crate) struct Reading {
     pub whole: bool,
 }
 
+/// What goes wrong on the way to the server and back.
+struct Misfortunes<'w> {
+    world: &'w World,
+    traits: ServerTraits,
+    /// What the client knows of announced waits.
+    paused_until: Cell<Option<Instant>>,
+    /// Creates that the server let in, by request.
+    arrived: RefCell<BTreeMap<Request, u32>>,
+    /// Requests that were answered as another one before.
+    misled: RefCell<BTreeSet<Request>>,
+}
+
+impl Wire for Misfortunes<'_> {
+    fn elapsed(&self) -> Duration {
+        self.world.elapsed()
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.world.now_true()
+    }
+
+    fn draw(&self, ask: &Ask) -> Drawn {
+        let drawn = Misfortune::draw(self.world, &self.traits, self.elapsed(), ask);
+        self.world.trace(|| format!("  meets {drawn:?}"));
+        if let (What::Create(request), Drawn::Reached(Chance::Drawn(Some(Fault::Repeat { .. })))) =
+            (&ask.what, &drawn)
+        {
+            self.misled.borrow_mut().insert(request.clone());
+        }
+        drawn
+    }
+
+    async fn passes(&self, time: Duration) {
+        self.world.passes(time).await;
+    }
+
+    async fn arrives(&self, visit: &Visit) {
+        if !visit.is_admitted() {
+            self.world.passes(self.traits.way(self.world)).await;
+        } else if let What::Create(request) = &visit.ask().what {
+            *self.arrived.borrow_mut().entry(request.clone()).or_default() += 1;
+        }
+    }
+
+    fn hears(&self, visit: &Visit, answer: &model::Answer, wire: &mut WireAnswer) {
+        if let Some(wait) = answer.reply.announced {
+            let until = Instant::now() + wait;
+            self.paused_until.set(Some(self.paused_until.get().map_or(until, |at| at.max(until))));
+        }
+        let is_good_read = matches!(visit.ask().what, What::Get(_)) && wire.status == 200;
+        if is_good_read && self.traits.strays && self.world.one_in(2) {
+            self.world.count("worse: another report's single read");
+            wire.body = STRAY.into();
+        }
+        self.world.trace(|| {
+            let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+            let headers: Vec<_> = (wire.headers.iter())
+                .map(|(name, value)| format!("{name}: {}", text(value)))
+                .collect();
+            let body = text(&wire.body);
+            format!("  answer {} {headers:?} {body:.300}", wire.status)
+        });
+    }
+}
+
+/// What somebody else had made long before.
+const STRAY: &str =
+    r#"{"id": "a-stray", "created": "2026-10-01T00:00:01Z", "createdBy": "Nobody"}"#;
+
 pub(crate) struct Server<'w> {
     world: &'w World,
     disk: &'w ModelDisk<'w>,
     pub traits: ServerTraits,
-    model: RefCell<model::Server>,
-    /// What the client knows of announced waits.
-    paused_until: Cell<Option<Instant>>,
+    inner: InProcess<Misfortunes<'w>>,
     /// Requests whose creates left the client.
     sent: RefCell<BTreeSet<Request>>,
     first_left: RefCell<BTreeMap<Request, DateTime<Utc>>>,
@@ -73,10 +126,6 @@ pub(crate) struct Server<'w> {
     left: RefCell<BTreeMap<Request, Vec<(Instant, String)>>>,
     /// With which token a create was sent that was answered with this report.
     answered_with: RefCell<BTreeMap<ReportId, String>>,
-    /// Creates that the server let in, by request.
-    arrived: RefCell<BTreeMap<Request, u32>>,
-    /// Requests that were answered as another one before.
-    misled: RefCell<BTreeSet<Request>>,
     flying: RefCell<Vec<Request>>,
     ever: RefCell<Vec<Report>>,
     read: RefCell<Vec<(ReportId, Reading)>>,
@@ -85,19 +134,23 @@ pub(crate) struct Server<'w> {
 impl<'w> Server<'w> {
     pub(crate) fn new(world: &'w World, disk: &'w ModelDisk<'w>, traits: ServerTraits) -> Self {
         let started_at = world.now_true() + traits.offset;
-        let model = model::Server::new(traits.config.clone(), started_at, String::new());
+        let misfortunes = Misfortunes {
+            world,
+            traits: traits.clone(),
+            paused_until: Cell::new(None),
+            arrived: RefCell::default(),
+            misled: RefCell::default(),
+        };
+        let (config, timeout) = (traits.config.clone(), traits.request_timeout);
         Server {
             world,
             disk,
             traits,
-            model: RefCell::new(model),
-            paused_until: Cell::new(None),
+            inner: InProcess::new(config, started_at, misfortunes, timeout),
             sent: RefCell::default(),
             first_left: RefCell::default(),
             left: RefCell::default(),
             answered_with: RefCell::default(),
-            arrived: RefCell::default(),
-            misled: RefCell::default(),
             flying: RefCell::default(),
             ever: RefCell::default(),
             read: RefCell::default(),
@@ -108,14 +161,10 @@ impl<'w> Server<'w> {
         self.world.elapsed()
     }
 
-    fn clock(&self) -> DateTime<Utc> {
-        self.model.borrow().clock(self.now())
-    }
-
     /// A report that someone made `age` ago.
     pub(crate) fn add_old(&self, request: Request, age: Duration, by: Person) {
-        let made = self.clock() - age;
-        self.model.borrow_mut().put(OtherReport {
+        let made = self.inner.clock() - age;
+        self.inner.model.borrow_mut().put(OtherReport {
             request,
             made,
             listed_at_once: true,
@@ -125,7 +174,7 @@ impl<'w> Server<'w> {
     }
 
     pub(crate) fn token(&self) -> String {
-        self.model.borrow().token().to_owned()
+        self.inner.model.borrow().token().to_owned()
     }
 
     /// Requests whose creates left the client since it was last forgotten.
@@ -138,18 +187,17 @@ impl<'w> Server<'w> {
     }
 
     pub(crate) fn paused_until(&self) -> Option<Instant> {
-        self.paused_until.get().filter(|at| *at > Instant::now())
+        self.inner.wire.paused_until.get().filter(|at| *at > Instant::now())
     }
 
     /// All reports that ever were, also those that somebody has deleted.
     pub(crate) fn reports(&self) -> Vec<Report> {
-        let mut model = self.model.borrow_mut();
+        let mut model = self.inner.model.borrow_mut();
         let stored: HashMap<String, StoredReport> =
             model.reports(self.now()).map(|report| (report.id.clone(), report.clone())).collect();
         let mut ever = self.ever.borrow_mut();
         for record in model.take_records() {
             let Record::Made(made) = record else { continue };
-            let made = StoredReport::try_from(made).unwrap();
             let stored = stored.get(&made.id).cloned().unwrap_or(made);
             ever.push(Report {
                 is_there: true,
@@ -221,13 +269,14 @@ impl<'w> Server<'w> {
 
     /// Whether lists contradict the query that has this report.
     pub(crate) fn contradicts(&self, report: &Report) -> bool {
-        let model = self.model.borrow();
+        let model = self.inner.model.borrow();
         let contradiction = model.contradiction(&report.stored);
         contradiction.is_some_and(Contradiction::is_of_another)
     }
 
     fn tells_all(&self, report: &Report) -> bool {
-        let (config, now, made) = (&self.traits.config.reports, self.clock(), report.stored.made);
+        let (config, now, made) =
+            (&self.traits.config.reports, self.inner.clock(), report.stored.made);
         let ready = match config.created_is {
             CreatedIs::Asked => made,
             CreatedIs::Ready => made + config.completes_after.0,
@@ -237,20 +286,20 @@ impl<'w> Server<'w> {
 
     /// The time of the data that the last of the copies has.
     fn oldest_copy(&self) -> DateTime<Utc> {
-        self.clock() - self.traits.config.reports.replica_lag.0
+        self.inner.clock() - self.traits.config.reports.replica_lag.0
     }
 
     /// Whether a create for `request` was answered as an earlier one.
     pub(crate) fn was_misled(&self, request: &Request) -> bool {
-        self.misled.borrow().contains(request)
+        self.inner.wire.misled.borrow().contains(request)
     }
 
     pub(crate) fn had_conflict(&self, request: &Request) -> bool {
-        self.model.borrow().had_conflict(request)
+        self.inner.model.borrow().had_conflict(request)
     }
 
     pub(crate) fn arrived(&self, request: &Request) -> u32 {
-        let arrived = self.arrived.borrow();
+        let arrived = self.inner.wire.arrived.borrow();
         arrived.get(request).copied().unwrap_or(0)
     }
 
@@ -259,15 +308,17 @@ impl<'w> Server<'w> {
         let now = self.now();
         let latest = now + self.traits.late(self.world);
         self.flying.borrow_mut().clear();
-        let mut model = self.model.borrow_mut();
+        let mut model = self.inner.model.borrow_mut();
         model.client_died(now, latest, || !self.world.one_in(4));
     }
 
-    /// What must hold whenever anything leaves the client.
-    fn check_leave(&self, what: &str) {
+    /// A request leaves the client, with what must hold whenever one does.
+    async fn leaves(&self, what: impl FnOnce() -> String) {
+        self.world.step().await;
+        self.world.trace(what);
         if let Some(until) = self.paused_until() {
             let left = until - Instant::now();
-            self.world.fail(format!("{what} left {left:?} before the end of a pause"));
+            self.world.fail(format!("a request left {left:?} before the end of a pause"));
         }
     }
 
@@ -296,150 +347,6 @@ impl<'w> Server<'w> {
             self.world.fail(format!("{request} left while {} was in doubt", twin.request()));
         }
     }
-
-    /// One exchange; `read` is what the client makes of an answer.
-    async fn exchange<T>(
-        &self,
-        token: Option<&String>,
-        what: What,
-        on_head: &dyn OnHead,
-        read: impl FnOnce(&model::Answer, WireAnswer) -> Answer<T>,
-    ) -> Answer<T> {
-        self.check_leave("a request");
-        let (left, patience) = (Instant::now(), self.traits.request_timeout);
-        let ask = Ask { token: token.cloned(), no_cache: NO_CACHE, what };
-        let fault = match self.draw(&ask) {
-            Drawn::NotReached => {
-                self.world.passes(self.traits.way(self.world)).await;
-                return self.no_answer("connect");
-            }
-            Drawn::Reached(fault) => fault,
-        };
-        self.world.trace(|| format!("  meets {fault:?}"));
-        let request = match &ask.what {
-            What::Create(request) => Some(request.clone()),
-            _ => None,
-        };
-        if let (Some(request), Some(model::Fault::Repeat { .. })) = (&request, &fault) {
-            self.misled.borrow_mut().insert(request.clone());
-        }
-        let mut visit = (self.model.borrow_mut()).receive(self.now(), ask, Chance::Drawn(fault));
-        if let Some(request) = request.filter(|_| visit.is_admitted()) {
-            *self.arrived.borrow_mut().entry(request).or_default() += 1;
-        }
-        match self.ending(&mut visit, left + patience).await {
-            None => self.no_answer("timeout"),
-            Some(Ending::Cut | Ending::Silence) => self.no_answer("reset"),
-            Some(Ending::Answer(answer)) => {
-                if !visit.is_admitted() {
-                    self.world.passes(self.traits.way(self.world)).await;
-                }
-                self.hear(*answer, on_head, read).await
-            }
-        }
-    }
-
-    /// Waits for the end of an exchange, but no longer than `until`.
-    async fn ending(&self, visit: &mut Visit, until: Instant) -> Option<Ending> {
-        loop {
-            let step = self.model.borrow_mut().next(self.now(), visit);
-            let wait = match step {
-                Step::End(Ending::Silence) => until - Instant::now(),
-                Step::End(ending) => return Some(ending),
-                Step::Wait(wait) => wait.min(until - Instant::now()),
-            };
-            self.world.passes(wait).await;
-            if Instant::now() >= until {
-                return None;
-            }
-        }
-    }
-
-    fn draw(&self, ask: &Ask) -> Drawn {
-        Misfortune::draw(self.world, &self.traits, self.now(), ask)
-    }
-
-    /// An answer comes to the client now.
-    async fn hear<T>(
-        &self,
-        answer: model::Answer,
-        on_head: &dyn OnHead,
-        read: impl FnOnce(&model::Answer, WireAnswer) -> Answer<T>,
-    ) -> Answer<T> {
-        let reply = &answer.reply;
-        if let Some(wait) = reply.announced {
-            let until = Instant::now() + wait;
-            self.paused_until.set(Some(self.paused_until.get().map_or(until, |at| at.max(until))));
-        }
-        let arrived = self.world.now_true();
-        let texts = [
-            ("trackingid", Some(answer.tracking_id.clone())),
-            ("date", answer.date.map(http_date)),
-            ("retry-after", reply.retry_after.clone()),
-            ("location", reply.location.clone()),
-        ];
-        let texts = texts.into_iter();
-        let mut headers: Vec<(&str, Vec<u8>)> =
-            texts.filter_map(|(name, text)| Some((name, text?.into_bytes()))).collect();
-        headers.extend(reply.next.as_ref().map(|place| {
-            let url = format!("?{}={}", place.name(), place.value());
-            ("link", reply.link_form.write("", &url))
-        }));
-        let body = answer.body();
-        let wire = WireAnswer {
-            status: reply.status,
-            headers,
-            whole: body.promised.is_none() && answer.trickles <= ERROR_BODY_PATIENCE,
-            body: body.bytes.into_owned(),
-            arrived,
-        };
-        self.world.trace(|| {
-            let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-            let headers: Vec<_> = (wire.headers.iter())
-                .map(|(name, value)| format!("{name}: {}", text(value)))
-                .collect();
-            let body = text(&wire.body);
-            format!("  answer {} {headers:?} {body:.300}", wire.status)
-        });
-        on_head.on_head(&wire.notice());
-        if !answer.trickles.is_zero() {
-            sleep(answer.trickles.min(ERROR_BODY_PATIENCE)).await;
-        }
-        read(&answer, wire)
-    }
-
-    fn no_answer<T>(&self, code: &str) -> Answer<T> {
-        self.world.trace(|| format!("  no answer: {code}"));
-        let cause = Cause {
-            http_status: None,
-            code: code.to_owned(),
-            text: format!("what a model says about {code}"),
-            tracking_id: None,
-            report_id: None,
-        };
-        let outcome = match code {
-            "connect" => Outcome::NotSent(cause),
-            _ => Outcome::InDoubt(Doubt::Open, cause),
-        };
-        Answer { outcome, notice: Notice::default() }
-    }
-}
-
-/// What somebody else had made long before.
-const STRAY: &str =
-    r#"{"id": "a-stray", "created": "2026-10-01T00:00:01Z", "createdBy": "Nobody"}"#;
-
-fn base() -> BaseUrl {
-    "http://127.0.0.1/v1".parse().unwrap()
-}
-
-/// Where the page at `url` begins.
-fn place_of(url: &Url) -> Option<Place> {
-    url.query_pairs().find_map(|(name, value)| match &*name {
-        "cursor" => Some(Place::Cursor(value.into_owned())),
-        "offset" => Some(Place::Offset(value.parse().unwrap())),
-        _ => None,
-    })
 }
 
 impl Api for Server<'_> {
@@ -451,19 +358,16 @@ impl Api for Server<'_> {
         request: &Request,
         on_head: &dyn OnHead,
     ) -> Answer<ReportId> {
-        self.world.step().await;
-        self.world.trace(|| format!("create {request}"));
+        self.leaves(|| format!("create {request}")).await;
         self.check_create(request);
         self.sent.borrow_mut().insert(request.clone());
-        let now = self.clock();
+        let now = self.inner.clock();
         (self.first_left.borrow_mut()).entry(request.clone()).or_insert(now);
         (self.left.borrow_mut().entry(request.clone()))
             .or_default()
             .push((Instant::now(), token.clone()));
         self.flying.borrow_mut().push(request.clone());
-        let what = What::Create(request.clone());
-        let answer = self.exchange(Some(token), what, on_head, |_, wire| wire.created(request));
-        let answer = answer.await;
+        let answer = self.inner.create(token, request, on_head).await;
         if let Outcome::Done(id) = &answer.outcome {
             let mut answered_with = self.answered_with.borrow_mut();
             answered_with.insert(id.clone(), token.clone());
@@ -475,25 +379,12 @@ impl Api for Server<'_> {
     async fn list(
         &self,
         token: &String,
-        ListPage { query, max, next }: ListPage<'_>,
+        page: ListPage<'_>,
         on_head: &dyn OnHead,
     ) -> Answer<Page<Listed>> {
-        self.world.step().await;
-        self.world.trace(|| format!("list {query:?} {:?}", next.and_then(Url::query)));
-        let what = What::List(ListAsk {
-            org: query.sub_partner.clone(),
-            report_type: query.report_type,
-            start: query.period.map(|period| period.start()),
-            end: query.period.map(|period| period.end()),
-            max: Some(max),
-            place: next.and_then(place_of),
-            ..ListAsk::default()
-        });
-        let first = base().join("wholesale/billing/reports");
-        let page = next.unwrap_or(&first);
-        let answer =
-            self.exchange(Some(token), what, on_head, |_, wire| wire.reports(page, &base()));
-        let answer = answer.await;
+        let (query, next) = (page.query, page.next);
+        self.leaves(|| format!("list {query:?} {:?}", next.and_then(Url::query))).await;
+        let answer = self.inner.list(token, page, on_head).await;
         if let Outcome::Done(page) = &answer.outcome {
             let whole = next.is_none() && page.next.is_none();
             for report in &page.items {
@@ -509,18 +400,8 @@ impl Api for Server<'_> {
         id: &ReportId,
         on_head: &dyn OnHead,
     ) -> Answer<Option<Listed>> {
-        self.world.step().await;
-        self.world.trace(|| format!("get {id}"));
-        let what = What::Get(id.as_str().to_owned());
-        let strays = self.traits.strays && self.world.one_in(2);
-        let answer = self.exchange(Some(token), what, on_head, |_, mut wire| {
-            if strays && wire.status == 200 {
-                self.world.count("worse: another report's single read");
-                wire.body = STRAY.into();
-            }
-            wire.report(id)
-        });
-        let answer = answer.await;
+        self.leaves(|| format!("get {id}")).await;
+        let answer = self.inner.get(token, id, on_head).await;
         let found = match &answer.outcome {
             Outcome::Done(found) => found.as_ref(),
             _ => None,
@@ -536,43 +417,12 @@ impl Api for Server<'_> {
         next: Option<&Url>,
         on_head: &dyn OnHead,
     ) -> Answer<Page<OrgId>> {
-        self.world.step().await;
-        self.world.trace(|| "sub-partners".to_owned());
-        let offset = match next.and_then(place_of) {
-            Some(Place::Offset(offset)) => offset,
-            _ => 0,
-        };
-        let what = What::SubPartners(SubPartnersAsk { offset, ..SubPartnersAsk::default() });
-        let page = base().join("wholesale/subPartners");
-        let page = next.unwrap_or(&page);
-        self.exchange(Some(token), what, on_head, |_, wire| wire.sub_partners(page, &base(), which))
-            .await
+        self.leaves(|| "sub-partners".to_owned()).await;
+        self.inner.sub_partners(token, which, next, on_head).await
     }
 
     async fn renew(&self, refused: Option<&String>, on_head: &dyn OnHead) -> Answer<String> {
-        self.world.step().await;
-        self.world.trace(|| format!("renew {refused:?}"));
-        let text = |text: &str| Some(text.to_owned());
-        let what = What::Renew(Renewal {
-            grant_type: text("refresh_token"),
-            client_id: text(model::CLIENT_ID),
-            client_secret: text(model::CLIENT_SECRET),
-            refresh_token: text(REFRESH_TOKEN),
-        });
-        self.exchange(None, what, on_head, |answer, wire| {
-            let token = match &answer.reply.content {
-                Content::Json(body) => body["access_token"].as_str().unwrap().to_owned(),
-                _ => String::new(),
-            };
-            let Answer { outcome, notice } = wire.json();
-            let outcome = match outcome {
-                Outcome::Done(()) => Outcome::Done(token),
-                Outcome::Refused(refusal, cause) => Outcome::Refused(refusal, cause),
-                Outcome::NotSent(cause) => Outcome::NotSent(cause),
-                Outcome::InDoubt(doubt, cause) => Outcome::InDoubt(doubt, cause),
-            };
-            Answer { outcome, notice }
-        })
-        .await
+        self.leaves(|| format!("renew {refused:?}")).await;
+        self.inner.renew(refused, on_head).await
     }
 }

@@ -6,7 +6,7 @@ use request::OrgId;
 use sandbox::model::{
     ClocksConfig, CreatedIs, Duplicates, LatencyConfig, LimitScope, LimiterConfig, ListWithoutOrg,
     Paging, ProvisioningState, RateLimitConfig, RefusalStatus, ReportsConfig, RetryAfterForm,
-    ServerConfig, Shift, Span, Spelling, SubPartner, SubPartnersConfig,
+    SandboxConfig, Shift, Span, Spelling, SubPartner, SubPartnersConfig,
 };
 
 use super::{
@@ -47,7 +47,7 @@ pub(crate) struct ServerTraits {
     pub strays: bool,
     /// The clock that stamps `created` minus the true time.
     pub offset: chrono::Duration,
-    pub config: ServerConfig,
+    pub config: SandboxConfig,
 }
 
 impl ServerTraits {
@@ -114,7 +114,7 @@ impl ServerTraits {
         } else {
             LimiterConfig::Unlimited {}
         };
-        let config = ServerConfig {
+        let config = SandboxConfig {
             seed,
             latency: LatencyConfig {
                 fixed: Span::default(),
@@ -161,7 +161,7 @@ impl ServerTraits {
                 .iter()
                 .map(|org| (org.to_string(), RefusalStatus::BadRequest))
                 .collect(),
-            ..ServerConfig::default()
+            ..SandboxConfig::default()
         };
         ServerTraits {
             fault_one_in,
@@ -215,7 +215,7 @@ impl ServerTraits {
         traits.offset = chrono::Duration::zero();
         let partners = (0..500).map(|n| format!("org{n:03}"));
         let list = partners.map(|org_id| SubPartner { org_id, state: ProvisioningState::Active });
-        traits.config = ServerConfig {
+        traits.config = SandboxConfig {
             seed,
             clocks: ClocksConfig { date_ahead: apart, ..ClocksConfig::default() },
             reports: ReportsConfig {
@@ -227,7 +227,7 @@ impl ServerTraits {
                 list: list.collect(),
                 ..SubPartnersConfig::default()
             },
-            ..ServerConfig::default()
+            ..SandboxConfig::default()
         };
         traits
     }

@@ -1,26 +1,37 @@
 //! The host of the downloads: parts of files (RFC 9110, 14), and their faults.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
     extract::{Request as HttpRequest, State as AxumState},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
-    response::Response,
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse as _, Response},
 };
 use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine as _};
 use futures::{StreamExt as _, stream};
 use sha2::{Digest as _, Sha256};
 
-use super::{
-    Download,
-    call::{field, fields},
-    world::World,
-};
-use crate::model::{Claim, DownloadFault, File};
+use super::{reading::fields, world::World};
+use crate::model::{DownloadFault, File};
 
 const DENIED: &str = "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>";
 const PAGE: &str = "<!DOCTYPE html><html><body>Please sign in.</body></html>";
+
+/// A request to the host of the downloads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Download {
+    /// When it arrived, from the sandbox's start.
+    pub at: Duration,
+    /// Path and query.
+    pub target: String,
+    /// It carried an `Authorization` header: the token leaked to another host.
+    pub leaked_authorization: bool,
+    /// `Range`, verbatim.
+    pub range: Option<String>,
+    /// The answer's status.
+    pub status: u16,
+}
 
 pub(super) async fn handle(
     AxumState(world): AxumState<Arc<World>>,
@@ -34,7 +45,7 @@ pub(super) async fn handle(
     if world.config.record {
         let range = request.headers().get(header::RANGE);
         world.state().downloads.push(Download {
-            at: world.clock.elapsed(),
+            at: world.elapsed(),
             target: request.uri().to_string(),
             leaked_authorization: request.headers().contains_key(header::AUTHORIZATION),
             range: range.and_then(|range| Some(range.to_str().ok()?.to_owned())),
@@ -50,13 +61,8 @@ fn file_of(world: &World, request: &HttpRequest) -> Result<File, StatusCode> {
         return Err(StatusCode::METHOD_NOT_ALLOWED);
     }
     let query = fields(request.uri().query().unwrap_or("").as_bytes());
-    let claim = Claim {
-        path: request.uri().path(),
-        expires: field(&query, "Expires"),
-        signature: field(&query, "Signature"),
-    };
-    let now = world.clock.elapsed();
-    let file = world.state().server.file(now, claim);
+    let now = world.elapsed();
+    let file = world.state().server.file(now, request.uri().path(), &query);
     file.ok_or(StatusCode::FORBIDDEN)
 }
 
@@ -68,9 +74,8 @@ fn respond(file: &File, asked: &HeaderMap) -> Response {
             return plain(status, "application/xml", DENIED);
         }
         Some(DownloadFault::Redirect { location }) => {
-            let mut response = plain(StatusCode::FOUND, "text/plain", "");
-            set(&mut response, header::LOCATION, location);
-            return response;
+            let headers = [(header::LOCATION, location.clone())];
+            return (StatusCode::FOUND, headers).into_response();
         }
         Some(DownloadFault::Html {}) => return plain(StatusCode::OK, "text/html", PAGE),
         Some(DownloadFault::Empty {}) => return plain(StatusCode::OK, "text/csv", ""),
@@ -94,22 +99,23 @@ fn respond(file: &File, asked: &HeaderMap) -> Response {
         return plain(StatusCode::RANGE_NOT_SATISFIABLE, "application/xml", DENIED);
     }
     let rest = Bytes::from(bytes.split_off(from.unwrap_or(0)));
-    let length = rest.len();
-    let mut response = Response::new(body(rest, file.fault.as_ref()));
-    if let Some(from) = from {
-        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-        let range = format!("bytes {from}-{}/{total}", total - 1);
-        set(&mut response, header::CONTENT_RANGE, &range);
-    }
-    for (name, value) in [
-        (header::CONTENT_TYPE, "text/csv"),
-        (header::ACCEPT_RANGES, "bytes"),
-        (header::ETAG, &version),
-        (header::CONTENT_LENGTH, &length.to_string()),
-    ] {
-        set(&mut response, name, value);
-    }
-    response
+    let mut headers = HeaderMap::new();
+    let mut set = |name, value: String| {
+        // Numbers and base64 are valid.
+        headers.extend(HeaderValue::try_from(value).map(|value| (name, value)));
+    };
+    set(header::CONTENT_TYPE, "text/csv".to_owned());
+    set(header::ACCEPT_RANGES, "bytes".to_owned());
+    set(header::ETAG, version);
+    set(header::CONTENT_LENGTH, rest.len().to_string());
+    let status = match from {
+        None => StatusCode::OK,
+        Some(from) => {
+            set(header::CONTENT_RANGE, format!("bytes {from}-{}/{total}", total - 1));
+            StatusCode::PARTIAL_CONTENT
+        }
+    };
+    (status, headers, body(rest, file.fault.as_ref())).into_response()
 }
 
 fn body(bytes: Bytes, fault: Option<&DownloadFault>) -> Body {
@@ -119,7 +125,7 @@ fn body(bytes: Bytes, fault: Option<&DownloadFault>) -> Body {
         Some(DownloadFault::Cut {} | DownloadFault::Changed {}) => {
             // Without a turn of the scheduler in between, the half is never sent.
             let end = stream::once(async {
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(20)).await;
                 Err(io::Error::from(io::ErrorKind::UnexpectedEof))
             });
             Body::from_stream(half.chain(end))
@@ -129,15 +135,6 @@ fn body(bytes: Bytes, fault: Option<&DownloadFault>) -> Body {
     }
 }
 
-fn plain(status: StatusCode, media_type: &str, body: impl Into<Body>) -> Response {
-    let mut response = Response::new(body.into());
-    *response.status_mut() = status;
-    set(&mut response, header::CONTENT_TYPE, media_type);
-    response
-}
-
-fn set(response: &mut Response, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        response.headers_mut().insert(name, value);
-    }
+fn plain(status: StatusCode, media_type: &'static str, body: impl Into<Body>) -> Response {
+    (status, [(header::CONTENT_TYPE, media_type)], body.into()).into_response()
 }

@@ -6,11 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::{Deserialize, Serialize};
-
 use crate::model::Record;
 
-const VERSION: u32 = 1;
+/// The first line; it only identifies the file.
+const FIRST_LINE: &[u8] = b"{\"record\":\"sandbox\",\"version\":1}\n";
 
 /// Why a state file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -40,27 +39,6 @@ pub enum StateError {
     },
 }
 
-#[derive(Serialize, Deserialize)]
-struct Beginning {
-    record: Beginner,
-    version: u32,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Beginner {
-    Sandbox,
-}
-
-impl Beginning {
-    const CURRENT: Beginning = Beginning { record: Beginner::Sandbox, version: VERSION };
-
-    fn line() -> Vec<u8> {
-        // Two plain fields can always be written.
-        serde_json::to_vec(&Beginning::CURRENT).unwrap_or_default()
-    }
-}
-
 pub(super) type Nonsense = Box<dyn std::error::Error + Send + Sync>;
 
 /// Returns the length of all whole lines, in bytes. `path` is for messages.
@@ -71,12 +49,12 @@ pub(super) fn records(
 ) -> Result<usize, StateError> {
     let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
     let damaged = |line, source| StateError::Damaged { path: path.to_owned(), line, source };
-    if whole == 0 && !Beginning::line().starts_with(bytes) {
-        return Err(damaged(1, "not the state of a sandbox".into()));
+    if !bytes.starts_with(FIRST_LINE) && !FIRST_LINE.starts_with(bytes) {
+        return Err(damaged(1, "not the state of a sandbox of this version".into()));
     }
-    for (index, line) in bytes[..whole].split_inclusive(|b| *b == b'\n').enumerate() {
-        read_line(index, line)
-            .and_then(|record| record.map_or(Ok(()), &mut replay))
+    for (index, line) in bytes[..whole].split_inclusive(|b| *b == b'\n').enumerate().skip(1) {
+        (serde_json::from_slice(line).map_err(Nonsense::from))
+            .and_then(&mut replay)
             .map_err(|source| damaged(index + 1, source))?;
     }
     Ok(whole)
@@ -84,8 +62,7 @@ pub(super) fn records(
 
 /// A state that holds `records`. These values cannot fail; the error type is the JSON writer's.
 pub(super) fn text_of(records: impl Iterator<Item = Record>) -> serde_json::Result<Vec<u8>> {
-    let mut text = Beginning::line();
-    text.push(b'\n');
+    let mut text = FIRST_LINE.to_vec();
     for record in records {
         serde_json::to_writer(&mut text, &record)?;
         text.push(b'\n');
@@ -132,7 +109,7 @@ impl Journal {
         let mut state = StateFile { file, len: whole as u64 };
         state.drop_torn_line().map_err(failed)?;
         if whole == 0 {
-            state.append(&Beginning::CURRENT).map_err(failed)?;
+            state.append(FIRST_LINE).map_err(failed)?;
         }
         Ok(Journal::Open(state))
     }
@@ -141,17 +118,19 @@ impl Journal {
     pub(super) fn append(&mut self, record: &Record) -> io::Result<()> {
         match self {
             Journal::Forgetful => Ok(()),
-            Journal::Open(file) => file.append(record),
+            Journal::Open(file) => {
+                let mut line = serde_json::to_vec(record)?;
+                line.push(b'\n');
+                file.append(&line)
+            }
             Journal::Closed => Err(io::Error::other("the sandbox has stopped")),
         }
     }
 }
 
 impl StateFile {
-    fn append(&mut self, record: &impl Serialize) -> io::Result<()> {
-        let mut line = serde_json::to_vec(record)?;
-        line.push(b'\n');
-        if let Err(error) = self.file.write_all(&line) {
+    fn append(&mut self, line: &[u8]) -> io::Result<()> {
+        if let Err(error) = self.file.write_all(line) {
             self.drop_torn_line()?;
             return Err(error);
         }
@@ -169,17 +148,6 @@ impl StateFile {
 impl Drop for StateFile {
     fn drop(&mut self) {
         let _ = self.file.unlock();
-    }
-}
-
-/// `None` for the first line, which only identifies the file.
-fn read_line(index: usize, line: &[u8]) -> Result<Option<Record>, Nonsense> {
-    if index > 0 {
-        return Ok(Some(serde_json::from_slice(line)?));
-    }
-    match serde_json::from_slice(line)? {
-        Beginning { version: VERSION, .. } => Ok(None),
-        _ => Err("not the state of a sandbox of this version".into()),
     }
 }
 

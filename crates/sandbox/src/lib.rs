@@ -6,9 +6,6 @@
     allow(clippy::shadow_unrelated, reason = "a test tells one step after the other")
 )]
 
-mod call;
-mod clock;
-mod config;
 mod connection;
 mod error;
 mod exchange;
@@ -16,25 +13,17 @@ mod files;
 mod journal;
 mod merge;
 pub mod model;
-mod record;
-mod response;
+mod reading;
 mod server;
 mod world;
 
 #[cfg(test)]
 mod tests;
 
-pub use crate::model::{
-    ACCESS_TOKEN, Allowance, CLIENT_ID, CLIENT_SECRET, ClocksConfig, ContentsConfig, CreatedIs,
-    DownloadFault, DownloadRule, Duplicates, Endpoint, Envelope, ErrorBody, ExistingReport, Fault,
-    FaultMatch, FaultRule, LatencyConfig, LimitScope, Limiter, LimiterConfig, ListWithoutOrg,
-    Paging, ProvisioningState, REFRESH_TOKEN, RateLimitConfig, RefusalStatus, ReportsConfig,
-    RetryAfterForm, Shift, Span, SpanError, Spelling, StoredReport, SubPartner, SubPartnersConfig,
-    TokenConfig,
-};
-pub use config::SandboxConfig;
 pub use error::SandboxError;
+pub use exchange::Exchange;
+pub use files::Download;
 pub use journal::StateError;
 pub use merge::merge_states;
-pub use record::{Download, Exchange};
+pub use model::*;
 pub use server::{RunningSandbox, Sandbox};

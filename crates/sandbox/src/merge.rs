@@ -49,7 +49,7 @@ pub fn merge_states(
     merged.sort_by_key(|report| report.made);
     let made = merged.iter_mut().zip(1..).map(|(report, number)| {
         report.number = number;
-        Record::Made((&*report).into())
+        Record::Made(report.clone())
     });
     let text = text_of(made);
     Ok(text.ok())
@@ -59,7 +59,7 @@ fn reports_of(path: &Path, bytes: &[u8]) -> Result<Vec<StoredReport>, StateError
     let mut reports: Vec<StoredReport> = Vec::new();
     records(path, bytes, |record| {
         match record {
-            Record::Made(made) => reports.push(made.try_into()?),
+            Record::Made(made) => reports.push(made),
             Record::Deleted { id } => reports.retain(|report| report.id != id),
             Record::Renewed { .. } | Record::Tried { .. } => {}
         }

@@ -4,17 +4,15 @@ use axum::Router;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use super::{
-    call::BASE_PATH,
-    config::SandboxConfig,
     connection::{Link, LinkedListener},
     error::SandboxError,
-    exchange::{self, SandboxApi},
-    files,
+    exchange::{self, Exchange, SandboxApi},
+    files::{self, Download},
     journal::Journal,
-    record::{Download, Exchange},
+    reading::BASE_PATH,
     world::World,
 };
-use crate::model::StoredReport;
+use crate::model::{Fault, SandboxConfig, StoredReport};
 
 const STOP_GRACE: Duration = Duration::from_secs(1);
 
@@ -49,29 +47,18 @@ impl Sandbox {
 }
 
 fn check(config: &SandboxConfig) -> Result<(), SandboxError> {
-    if let Some(status) =
-        config.reports.accepted_with.iter().find(|status| !(200..300).contains(*status))
-    {
-        return Err(SandboxError::config(
-            "accepted_with",
-            format!("{status} is not from 200 to 299"),
-        ));
+    let refused = |key, text: String| Err(SandboxError::config(key, text));
+    let accepted = &config.reports.accepted_with;
+    if let Some(status) = accepted.iter().find(|status| !(200..300).contains(*status)) {
+        return refused("accepted_with", format!("{status} is not from 200 to 299"));
     }
-    for rule in &config.faults {
-        if let Some(share) = rule.when.probability
-            && !(0.0..=1.0).contains(&share)
-        {
-            let text = format!("{share} is not from 0 to 1");
-            return Err(SandboxError::config("probability", text));
-        }
-        for fault in &rule.then {
-            if let Some(status) = fault.status()
-                && !(200..600).contains(&status)
-            {
-                let text = format!("{status} is not from 200 to 599");
-                return Err(SandboxError::config("status", text));
-            }
-        }
+    let mut shares = config.faults.iter().filter_map(|rule| rule.when.probability);
+    if let Some(share) = shares.find(|share| !(0.0..=1.0).contains(share)) {
+        return refused("probability", format!("{share} is not from 0 to 1"));
+    }
+    let faults = config.faults.iter().flat_map(|rule| &rule.then);
+    if let Some(status) = faults.filter_map(Fault::status).find(|s| !(200..600).contains(s)) {
+        return refused("status", format!("{status} is not from 200 to 599"));
     }
     Ok(())
 }
@@ -128,7 +115,7 @@ impl RunningSandbox {
 
     /// The reports that exist, in the order in which they were created.
     pub fn reports(&self) -> Vec<StoredReport> {
-        let now = self.world.clock.elapsed();
+        let now = self.world.elapsed();
         self.world.state().server.reports(now).cloned().collect()
     }
 

@@ -1,15 +1,15 @@
 //! The lock is held for single steps that never wait for the network.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use chrono::Utc;
+use tokio::time::Instant;
 
 use super::{
-    SandboxConfig,
-    clock::Clock,
-    error::SandboxError,
-    journal::Journal,
-    record::{Download, Exchange},
+    SandboxConfig, error::SandboxError, exchange::Exchange, files::Download, journal::Journal,
 };
 use request::{Period, Request};
 
@@ -18,7 +18,7 @@ use crate::model::{ExistingReport, OtherReport, Server};
 #[derive(Debug)]
 pub(super) struct World {
     pub(super) config: SandboxConfig,
-    pub(super) clock: Clock,
+    began: Instant,
     pub(super) api_origin: String,
     pub(super) files_origin: String,
     state: Mutex<State>,
@@ -38,9 +38,9 @@ impl World {
         api_origin: String,
         files_origin: String,
     ) -> Result<Self, SandboxError> {
-        let clock = Clock::starting_at(config.now.unwrap_or_else(Utc::now));
+        let now = config.now.unwrap_or_else(Utc::now);
         let mut state = State {
-            server: Server::new(config.server(), clock.now(), files_origin.clone()),
+            server: Server::new(config.clone(), now, files_origin.clone()),
             journal: Journal::Forgetful,
             exchanges: Vec::new(),
             downloads: Vec::new(),
@@ -56,7 +56,7 @@ impl World {
             for existing in &config.existing {
                 state.server.put(OtherReport {
                     request: existing_request(existing)?,
-                    made: clock.now() - existing.age.0,
+                    made: now - existing.age.0,
                     listed_at_once: false,
                     category: existing.category,
                     by: existing.by,
@@ -64,7 +64,29 @@ impl World {
             }
             state.write().map_err(|source| SandboxError::Existing { source })?;
         }
-        Ok(World { config, clock, api_origin, files_origin, state: Mutex::new(state) })
+        Ok(World {
+            config,
+            began: Instant::now(),
+            api_origin,
+            files_origin,
+            state: Mutex::new(state),
+        })
+    }
+
+    /// One step of the server; what it records is in the state file when this returns.
+    pub(super) fn step<T>(
+        &self,
+        step: impl FnOnce(&mut Server, Duration) -> T,
+    ) -> std::io::Result<T> {
+        let mut state = self.state();
+        let done = step(&mut state.server, self.elapsed());
+        state.write()?;
+        Ok(done)
+    }
+
+    /// Since the start. It follows tokio's time, so that a paused runtime stops it.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.began.elapsed()
     }
 
     /// A panic in another handler does not poison the state: each step leaves it whole.
@@ -74,7 +96,7 @@ impl World {
 }
 
 impl State {
-    pub(super) fn write(&mut self) -> std::io::Result<()> {
+    fn write(&mut self) -> std::io::Result<()> {
         let records = self.server.take_records();
         records.iter().try_for_each(|record| self.journal.append(record))
     }

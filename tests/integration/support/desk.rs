@@ -134,6 +134,11 @@ impl Desk {
         Monthend::new(&self.folder, args)
     }
 
+    /// On the manifest, against the sandbox.
+    pub(crate) fn rehearse(&self, command: &str) -> Monthend {
+        self.monthend([command, "m.yaml", "--sandbox"]).without("WEBEX_ACCESS_TOKEN")
+    }
+
     pub(crate) fn plan(&self) -> Monthend {
         self.monthend(["plan", "m.yaml"])
     }

@@ -22,6 +22,12 @@ pub(crate) fn partners<'a>(
     partners_with(names, types, periods, "")
 }
 
+/// A job about so many sub-partners, `p0` and so on: one request each.
+pub(crate) fn many(count: usize) -> String {
+    let names: Vec<String> = (0..count).map(|n| format!("p{n}")).collect();
+    partners(names.iter().map(String::as_str), "USER", "2026-09")
+}
+
 /// As [`partners`], with further keys: `internal: true`.
 pub(crate) fn partners_with<'a>(
     names: impl IntoIterator<Item = &'a str>,

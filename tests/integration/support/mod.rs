@@ -22,7 +22,7 @@ pub(crate) use browser::Browser;
 pub(crate) use canned::{Asked, Canned, Reply, report};
 pub(crate) use command::{Ended, Hint, Monthend, Running};
 pub(crate) use desk::Desk;
-pub(crate) use jobs::{own, partner, partners, partners_with};
+pub(crate) use jobs::{many, own, partner, partners, partners_with};
 pub(crate) use law::breaches;
 pub(crate) use ledger::{COLUMNS, LedgerFile, Line, csv_cells, to_csv};
 pub(crate) use redact::{after, redact};

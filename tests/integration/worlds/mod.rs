@@ -9,13 +9,7 @@ mod crashes;
 mod lists;
 mod people;
 
-use crate::support::partners;
-
-/// A job about `count` sub-partners, one report each.
-fn many(count: usize) -> String {
-    let names: Vec<String> = (0..count).map(|n| format!("p{n}")).collect();
-    partners(names.iter().map(String::as_str), "USER", "2026-09")
-}
+use crate::support::many;
 
 /// A third of the answers to creates is lost, processed or not.
 const LOSSY: &str = "{ when: { endpoint: create, tries: 1, probability: 0.34 }, then: [{ kind: reset, processed: true }, { kind: reset }, { kind: status, status: 504, processed: true }, { kind: status, status: 504 }] }";

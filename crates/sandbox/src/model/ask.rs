@@ -1,11 +1,26 @@
 use chrono::NaiveDate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use url::form_urlencoded;
 
-use super::{endpoint::Endpoint, org, place::Place, reply::Reply};
-use request::{OrgId, ReportType, Request};
+use super::{org, reply::Reply};
+use request::{OrgId, ReportStatus, ReportType, Request};
+
+/// Names and values of a query or a form, in order.
+pub type Fields = Vec<(String, String)>;
+
+/// The value of the first field of this name.
+pub(crate) fn field<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
+    fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+}
 
 /// A request to the API.
 #[derive(Debug, Clone)]
 pub struct Ask {
+    /// Scheme, host and path that it was sent to: links lead there.
+    pub url: String,
+    /// The query, without `?`.
+    pub query: Fields,
     /// The bearer token.
     pub token: Option<String>,
     /// It says `Cache-Control: no-cache`.
@@ -27,8 +42,8 @@ pub enum What {
     Delete(String),
     /// A page of the list of sub-partners.
     SubPartners(SubPartnersAsk),
-    /// A new access token.
-    Renew(Renewal),
+    /// A new access token, with this form.
+    Renew(Fields),
     /// An unreadable request to this endpoint, and the answer that it gets once it is admitted.
     Unreadable(Endpoint, Reply),
 }
@@ -52,32 +67,6 @@ pub struct ListAsk {
     pub max: Option<usize>,
     /// Where the page begins; `None` for the first page.
     pub place: Option<Place>,
-}
-
-/// The status of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReportStatus {
-    /// `IN_PROGRESS`
-    InProgress,
-    /// `COMPLETED`
-    Completed,
-    /// `FAILED`
-    Failed,
-}
-
-impl ReportStatus {
-    /// All of them.
-    pub const ALL: [ReportStatus; 3] =
-        [ReportStatus::InProgress, ReportStatus::Completed, ReportStatus::Failed];
-
-    /// As the API spells it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ReportStatus::InProgress => "IN_PROGRESS",
-            ReportStatus::Completed => "COMPLETED",
-            ReportStatus::Failed => "FAILED",
-        }
-    }
 }
 
 /// The order of a list; equal reports are in the order in which they were created.
@@ -105,20 +94,55 @@ pub struct SubPartnersAsk {
     pub max: Option<usize>,
 }
 
-/// The form that a token is renewed with.
-#[derive(Debug, Clone, Default)]
-pub struct Renewal {
-    /// `grant_type`
-    pub grant_type: Option<String>,
-    /// `client_id`
-    pub client_id: Option<String>,
-    /// `client_secret`
-    pub client_secret: Option<String>,
-    /// `refresh_token`
-    pub refresh_token: Option<String>,
+/// One operation of the API.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Endpoint {
+    /// `POST /wholesale/billing/reports`
+    Create,
+    /// `GET /wholesale/billing/reports`
+    List,
+    /// `GET /wholesale/billing/reports/{id}`
+    Get,
+    /// `DELETE /wholesale/billing/reports/{id}`
+    Delete,
+    /// `GET /wholesale/subPartners`
+    SubPartners,
+    /// `POST /access_token`
+    Token,
+}
+
+/// Where a page begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// `cursor`: after this item.
+    Cursor(String),
+    /// `offset`: after this many items.
+    Offset(usize),
+}
+
+impl Place {
+    /// The name of the parameter, and its value.
+    pub fn parameter(&self) -> (&'static str, String) {
+        match self {
+            Place::Cursor(text) => ("cursor", text.clone()),
+            Place::Offset(items) => ("offset", items.to_string()),
+        }
+    }
 }
 
 impl Ask {
+    /// The address of another page of the list that was asked for; `None`: of the first one.
+    pub(super) fn page_url(&self, place: Option<&Place>) -> String {
+        let page = place.map(Place::parameter);
+        let is_kept = |(key, _): &&(String, String)| !matches!(&**key, "cursor" | "offset");
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(self.query.iter().filter(is_kept)).extend_pairs(page);
+        format!("{}?{}", self.url, query.finish())
+    }
+
     /// The operation.
     pub fn endpoint(&self) -> Endpoint {
         match &self.what {

@@ -1,6 +1,6 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -15,11 +15,20 @@ use super::{
 };
 use request::ReportType;
 
-/// Everything about a server.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct ServerConfig {
-    /// The seed of every random choice and every id.
+/// Everything about a sandbox; each key may be left out.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SandboxConfig {
+    /// The API's port on 127.0.0.1; 0 takes a free one.
+    pub port: u16,
+    /// The downloads' port on 127.0.0.1; 0 takes a free one.
+    pub files_port: u16,
+    /// What every choice made by chance, and every id, follows from.
     pub seed: u64,
+    /// Where reports, tokens and tries are kept from one process to the next; left out: nowhere.
+    pub state: Option<PathBuf>,
+    /// The time at which the sandbox's clock starts; left out: the real time.
+    pub now: Option<DateTime<Utc>>,
     /// How long an answer takes.
     pub latency: LatencyConfig,
     /// What the clocks show.
@@ -30,18 +39,24 @@ pub struct ServerConfig {
     pub rate_limit: RateLimitConfig,
     /// How reports behave.
     pub reports: ReportsConfig,
+    /// Reports that others made before; used only when the state is new.
+    pub existing: Vec<ExistingReport>,
     /// Who is listed as a sub-partner.
     pub sub_partners: SubPartnersConfig,
-    /// Sub-partners that always refuse, by a part of the id (decoded or not); some are built in.
+    /// Sub-partners that always refuse, by a part of the organisation id or of what it decodes to, besides
+    /// the built-in `refused-400`, `refused-403` and `refused-404`.
     pub refuse: BTreeMap<String, RefusalStatus>,
-    /// Nobody refuses: neither `refuse` nor the built-in ones count.
+    /// Nobody refuses any more: neither `refuse` nor the built-in ones.
+    #[serde(alias = "mended")] // its earlier name
     pub fixed: bool,
-    /// Faults; the first rule that matches counts.
+    /// What goes wrong; the first rule that matches counts.
     pub faults: Vec<FaultRule>,
-    /// The contents of the files.
+    /// What stands in the reports' files.
     pub contents: ContentsConfig,
-    /// Faults of the files; the first rule that matches counts.
+    /// What goes wrong with the files; the first rule that matches counts.
     pub downloads: Vec<DownloadRule>,
+    /// Keep every exchange in memory, for tests to look at.
+    pub record: bool,
 }
 
 /// `latency:`, half of it on the way in and half on the way out.
@@ -302,15 +317,6 @@ pub enum ProvisioningState {
     Suspended,
 }
 
-impl ProvisioningState {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            ProvisioningState::Active => "active",
-            ProvisioningState::Suspended => "suspended",
-        }
-    }
-}
-
 impl Default for SubPartnersConfig {
     fn default() -> Self {
         use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
@@ -341,13 +347,13 @@ impl Default for SubPartnersConfig {
 #[schemars(extend("enum" = [400, 401, 403, 404]), with = "u16")]
 pub enum RefusalStatus {
     /// 400
-    BadRequest,
+    BadRequest = 400,
     /// 401, whatever the token.
-    Unauthorized,
+    Unauthorized = 401,
     /// 403
-    Forbidden,
+    Forbidden = 403,
     /// 404
-    NotFound,
+    NotFound = 404,
 }
 
 impl RefusalStatus {
@@ -358,21 +364,11 @@ impl RefusalStatus {
         RefusalStatus::Forbidden,
         RefusalStatus::NotFound,
     ];
-
-    /// The HTTP status.
-    pub fn code(self) -> u16 {
-        match self {
-            RefusalStatus::BadRequest => 400,
-            RefusalStatus::Unauthorized => 401,
-            RefusalStatus::Forbidden => 403,
-            RefusalStatus::NotFound => 404,
-        }
-    }
 }
 
 impl From<RefusalStatus> for u16 {
     fn from(status: RefusalStatus) -> u16 {
-        status.code()
+        status as u16
     }
 }
 
@@ -382,7 +378,59 @@ impl TryFrom<u16> for RefusalStatus {
     fn try_from(code: u16) -> Result<Self, String> {
         RefusalStatus::ALL
             .into_iter()
-            .find(|status| status.code() == code)
+            .find(|status| u16::from(*status) == code)
             .ok_or_else(|| format!("{code} is not a valid refusal; write 400, 401, 403 or 404"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_may_be_left_out_and_unknown_ones_are_refused() {
+        let empty: SandboxConfig = serde_yaml::from_str("{}").unwrap();
+        assert_eq!(empty, SandboxConfig::default());
+        let shown = serde_yaml::to_string(&empty).unwrap();
+        assert_eq!(serde_yaml::from_str::<SandboxConfig>(&shown).unwrap(), empty);
+        for bad in ["prot: 1", "refuse: {x: 500}", "latency: {fixed: 5}"] {
+            assert!(serde_yaml::from_str::<SandboxConfig>(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_file_reads_as_the_documentation_shows_it() {
+        let text = "
+            seed: 7
+            latency: { fixed: 20ms, jitter: 30ms }
+            rate_limit:
+              limiter: { kind: token_bucket, rate: 300, per: 1m, burst: 10 }
+              scope: per_endpoint
+              retry_after: http_date
+              penalty: 1s
+            refuse: { Acme: 403 }
+            faults:
+              - when: { endpoint: create, type: USER, tries: 2, probability: 0.3 }
+                then:
+                  - { kind: status, status: 503, retry_after: '1', body: html }
+                  - { kind: reset, processed: true }
+              - when: { endpoint: create, first: 20, last: 20 }
+                then: [{ kind: slow, delay: 5s }]
+              - when: { from: 5s, until: 8s }
+                then:
+                  - { kind: trickle, status: 429, retry_after: '5', over: 4s }
+                  - { kind: repeat, processed: true }
+                  - { kind: rival, by: us, category: point_in_time, org: acme }
+                  - { kind: delete }
+                  - { kind: end_token }
+                  - { kind: wait, retry_after: '2' }
+                  - { kind: hang, processed: true, late: 30s }
+            clocks: { date_ahead: 3s, date_jitter: 200ms, date_ahead_on_5xx: -20s, dateless: 0.1 }
+            reports: { shows_org: uuid, paging: offset, created_is: ready, list_504_above: 10 }
+        ";
+        let config: SandboxConfig = serde_yaml::from_str(text).unwrap();
+        assert_eq!(config.faults.len(), 3);
+        assert_eq!(config.faults[0].then.len(), 2);
+        assert_eq!(config.refuse["Acme"], RefusalStatus::Forbidden);
     }
 }

@@ -1,5 +1,7 @@
 //! Repeatable chance: the same seed and question give the same answer, in any order of questions.
 
+use std::time::Duration;
+
 use sha2::{Digest, Sha256};
 
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +60,13 @@ impl Dice {
             n & 0xffff_ffff_ffff
         )
     }
+}
+
+pub(super) fn up_to(most: Duration, dice: Dice, purpose: &str, number: u64) -> Duration {
+    if most.is_zero() {
+        return most; // asking the dice costs something
+    }
+    most.mul_f64(dice.share(purpose, "", number))
 }
 
 #[cfg(test)]

@@ -4,7 +4,13 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{contents::is_about, dice::Dice, report::StoredReport, span::Span};
+use super::{
+    ask::{Fields, field},
+    contents::is_about,
+    dice::Dice,
+    report::StoredReport,
+    span::Span,
+};
 use request::{ReportType, Request};
 
 const FOLDER: &str = "/wholesale/";
@@ -28,24 +34,17 @@ fn signature(dice: Dice, id: &str, expires: i64) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(dice.bytes("signature", id, expires.cast_unsigned()))
 }
 
-/// The signed part of a request for a file.
-#[derive(Debug, Clone, Copy)]
-pub struct Claim<'a> {
-    /// The path, without the query.
-    pub path: &'a str,
-    /// `Expires`
-    pub expires: Option<&'a str>,
-    /// `Signature`
-    pub signature: Option<&'a str>,
-}
-
-impl<'a> Claim<'a> {
-    pub(super) fn holds(&self, dice: Dice, now: DateTime<Utc>) -> Option<&'a str> {
-        let id = self.path.strip_prefix(FOLDER)?.strip_suffix(".csv")?;
-        let expires: i64 = self.expires?.parse().ok()?;
-        let signed = self.signature? == signature(dice, id, expires);
-        (signed && expires >= now.timestamp()).then_some(id)
-    }
+/// The report whose file this path is good for now.
+pub(super) fn signed_id<'a>(
+    dice: Dice,
+    now: DateTime<Utc>,
+    path: &'a str,
+    query: &Fields,
+) -> Option<&'a str> {
+    let id = path.strip_prefix(FOLDER)?.strip_suffix(".csv")?;
+    let expires: i64 = field(query, "Expires")?.parse().ok()?;
+    let is_signed = field(query, "Signature")? == signature(dice, id, expires);
+    (is_signed && expires >= now.timestamp()).then_some(id)
 }
 
 /// What goes wrong with the file of a report. The first rule that matches counts.

@@ -4,11 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ask::Ask,
+    ask::{Ask, Endpoint},
     dice::Dice,
-    endpoint::Endpoint,
-    link_form::LinkForm,
-    reply::ErrorBody,
+    reply::{ErrorBody, LinkForm},
     report::{Category, Person},
     span::Span,
 };
@@ -155,34 +153,19 @@ pub enum Fault {
     EndToken {},
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Effect {
-    None,
-    After(Duration),
-}
-
 impl Fault {
-    pub(super) fn effect(&self) -> Effect {
-        let (processed, late) = match self {
+    /// How long after its time the request takes effect all the same; `None`: never.
+    pub(super) fn effect(&self) -> Option<Duration> {
+        match self {
             Fault::Status { processed, late, .. }
             | Fault::Reset { processed, late }
-            | Fault::Hang { processed, late } => (*processed, late.0),
-            Fault::Trickle { .. } => (false, Duration::ZERO),
+            | Fault::Hang { processed, late } => processed.then_some(late.0),
             Fault::Repeat { processed } | Fault::Rival { processed, .. } => {
-                (*processed, Duration::ZERO)
+                processed.then_some(Duration::ZERO)
             }
-            Fault::Slow { .. }
-            | Fault::Wait { .. }
-            | Fault::Html {}
-            | Fault::Empty {}
-            | Fault::NoId {}
-            | Fault::Truncated {}
-            | Fault::Part {}
-            | Fault::Link { .. }
-            | Fault::Delete {}
-            | Fault::EndToken {} => (true, Duration::ZERO),
-        };
-        if processed { Effect::After(late) } else { Effect::None }
+            Fault::Trickle { .. } => None,
+            _ => Some(Duration::ZERO),
+        }
     }
 
     /// The status of the answer, if it is an error.

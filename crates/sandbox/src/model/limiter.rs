@@ -43,30 +43,40 @@ fn one_second() -> Span {
     Span(Duration::from_secs(1))
 }
 
-/// What remains of a limit, as a server may announce it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Allowance {
-    /// Requests in a full budget.
-    pub limit: u32,
-    /// Requests that would be admitted now.
-    pub remaining: u32,
-    /// Time until the budget is full.
-    pub reset: Duration,
-    /// Time in which a whole budget comes back.
-    pub window: Duration,
-}
-
 /// A running limit.
 #[derive(Debug, Clone)]
 pub enum Limiter {
     /// Admits everything.
     Unlimited,
-    /// See [`TokenBucket`].
-    TokenBucket(TokenBucket),
-    /// See [`FixedWindow`].
-    FixedWindow(FixedWindow),
-    /// See [`SlidingWindow`].
-    SlidingWindow(SlidingWindow),
+    /// A token bucket, kept as the one instant at which it is full (GCRA).
+    TokenBucket {
+        /// Time until one token comes back; rounded up, never zero.
+        interval: Duration,
+        /// How long before it is full it has a token.
+        slack: Duration,
+        /// When it is full.
+        full_at: Duration,
+    },
+    /// A counter that restarts with each window.
+    FixedWindow {
+        /// Requests in a window.
+        max: u32,
+        /// Its length, never zero.
+        window: Duration,
+        /// When the window of `used` began.
+        began: Duration,
+        /// Requests in it so far.
+        used: u32,
+    },
+    /// The times of the latest requests, at most `max` of them in any window.
+    SlidingWindow {
+        /// Requests in a window.
+        max: u32,
+        /// Its length.
+        window: Duration,
+        /// When each of them came.
+        admitted: VecDeque<Duration>,
+    },
 }
 
 impl Limiter {
@@ -75,13 +85,20 @@ impl Limiter {
         match config {
             LimiterConfig::Unlimited {} => Limiter::Unlimited,
             LimiterConfig::TokenBucket { rate, per, burst } => {
-                Limiter::TokenBucket(TokenBucket::new(rate, per.0, burst))
+                let nanos = per.0.as_nanos().div_ceil(u128::from(rate.get())).max(1);
+                let interval = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+                let slack = interval.saturating_mul(burst.get() - 1);
+                Limiter::TokenBucket { interval, slack, full_at: Duration::ZERO }
             }
-            LimiterConfig::FixedWindow { max, window } => {
-                Limiter::FixedWindow(FixedWindow::new(max, window.0))
-            }
+            LimiterConfig::FixedWindow { max, window } => Limiter::FixedWindow {
+                max: max.get(),
+                window: window.0.max(Duration::from_nanos(1)),
+                began: Duration::ZERO,
+                used: 0,
+            },
             LimiterConfig::SlidingWindow { max, window } => {
-                Limiter::SlidingWindow(SlidingWindow::new(max, window.0))
+                let admitted = VecDeque::new();
+                Limiter::SlidingWindow { max: max.get(), window: window.0, admitted }
             }
         }
     }
@@ -89,165 +106,38 @@ impl Limiter {
     /// Admits one request at `now`, or returns how long until one would be admitted. A refusal uses nothing.
     pub fn admit(&mut self, now: Duration) -> Result<(), Duration> {
         match self {
-            Limiter::Unlimited => Ok(()),
-            Limiter::TokenBucket(limit) => limit.admit(now),
-            Limiter::FixedWindow(limit) => limit.admit(now),
-            Limiter::SlidingWindow(limit) => limit.admit(now),
-        }
-    }
-
-    /// What remains at `now`; `None` without a limit.
-    pub fn allowance(&self, now: Duration) -> Option<Allowance> {
-        match self {
-            Limiter::Unlimited => None,
-            Limiter::TokenBucket(limit) => Some(limit.allowance(now)),
-            Limiter::FixedWindow(limit) => Some(limit.allowance(now)),
-            Limiter::SlidingWindow(limit) => Some(limit.allowance(now)),
-        }
-    }
-}
-
-/// A token bucket, kept as the one instant at which it is full (GCRA).
-#[derive(Debug, Clone)]
-pub struct TokenBucket {
-    /// Time until one token comes back; rounded up, never zero.
-    interval: Duration,
-    burst: u32,
-    full_at: Duration,
-}
-
-impl TokenBucket {
-    /// A full bucket that gets `rate` tokens back in each `per` and holds at most `burst`.
-    pub fn new(rate: NonZeroU32, per: Duration, burst: NonZeroU32) -> Self {
-        let nanos = per.as_nanos().div_ceil(u128::from(rate.get())).max(1);
-        TokenBucket {
-            interval: Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)),
-            burst: burst.get(),
-            full_at: Duration::ZERO,
-        }
-    }
-
-    /// See [`Limiter::admit`].
-    pub fn admit(&mut self, now: Duration) -> Result<(), Duration> {
-        let slack = self.interval.saturating_mul(self.burst - 1);
-        let earliest = self.full_at.saturating_sub(slack);
-        if now < earliest {
-            return Err(earliest - now);
-        }
-        self.full_at = self.full_at.max(now).saturating_add(self.interval);
-        Ok(())
-    }
-
-    /// See [`Limiter::allowance`].
-    pub fn allowance(&self, now: Duration) -> Allowance {
-        let reset = self.full_at.saturating_sub(now);
-        let missing = reset.as_nanos().div_ceil(self.interval.as_nanos());
-        Allowance {
-            limit: self.burst,
-            remaining: self.burst.saturating_sub(u32::try_from(missing).unwrap_or(u32::MAX)),
-            reset,
-            window: self.interval.saturating_mul(self.burst),
-        }
-    }
-}
-
-/// A counter that restarts with each window.
-#[derive(Debug, Clone)]
-pub struct FixedWindow {
-    max: u32,
-    window: Duration,
-    began: Duration,
-    used: u32,
-}
-
-impl FixedWindow {
-    /// A counter for `max` requests in each `window`.
-    pub fn new(max: NonZeroU32, window: Duration) -> Self {
-        FixedWindow {
-            max: max.get(),
-            window: window.max(Duration::from_nanos(1)),
-            began: Duration::ZERO,
-            used: 0,
-        }
-    }
-
-    /// See [`Limiter::admit`].
-    pub fn admit(&mut self, now: Duration) -> Result<(), Duration> {
-        let began = self.window_of(now);
-        if began > self.began {
-            self.began = began;
-            self.used = 0;
-        }
-        if self.used >= self.max {
-            return Err((self.began + self.window).saturating_sub(now));
-        }
-        self.used += 1;
-        Ok(())
-    }
-
-    /// See [`Limiter::allowance`].
-    pub fn allowance(&self, now: Duration) -> Allowance {
-        let began = self.window_of(now).max(self.began);
-        let used = if began == self.began { self.used } else { 0 };
-        Allowance {
-            limit: self.max,
-            remaining: self.max - used,
-            reset: (began + self.window).saturating_sub(now),
-            window: self.window,
-        }
-    }
-
-    fn window_of(&self, now: Duration) -> Duration {
-        let into = now.as_nanos() % self.window.as_nanos(); // the window is never zero
-        now.saturating_sub(Duration::from_nanos(u64::try_from(into).unwrap_or(0)))
-    }
-}
-
-/// The times of the latest requests, at most `max` of them in any window.
-#[derive(Debug, Clone)]
-pub struct SlidingWindow {
-    max: u32,
-    window: Duration,
-    admitted: VecDeque<Duration>,
-}
-
-impl SlidingWindow {
-    /// A log of at most `max` requests within `window`.
-    pub fn new(max: NonZeroU32, window: Duration) -> Self {
-        SlidingWindow { max: max.get(), window, admitted: VecDeque::new() }
-    }
-
-    /// See [`Limiter::admit`].
-    pub fn admit(&mut self, now: Duration) -> Result<(), Duration> {
-        while let Some(&oldest) = self.admitted.front()
-            && oldest + self.window <= now
-        {
-            self.admitted.pop_front();
-        }
-        match self.admitted.front() {
-            Some(&oldest) if self.admitted.len() >= self.max as usize => {
-                Err(oldest + self.window - now)
+            Limiter::Unlimited => {}
+            Limiter::TokenBucket { interval, slack, full_at } => {
+                let earliest = full_at.saturating_sub(*slack);
+                if now < earliest {
+                    return Err(earliest - now);
+                }
+                *full_at = now.max(*full_at).saturating_add(*interval);
             }
-            _ => {
-                self.admitted.push_back(now);
-                Ok(())
+            Limiter::FixedWindow { max, window, began, used } => {
+                let into = u64::try_from(now.as_nanos() % window.as_nanos()).unwrap_or(0);
+                let current = now.saturating_sub(Duration::from_nanos(into));
+                if current > *began {
+                    (*began, *used) = (current, 0);
+                }
+                if used >= max {
+                    return Err((*began + *window).saturating_sub(now));
+                }
+                *used += 1;
+            }
+            Limiter::SlidingWindow { max, window, admitted } => {
+                while admitted.front().is_some_and(|oldest| *oldest + *window <= now) {
+                    admitted.pop_front();
+                }
+                match admitted.front() {
+                    Some(oldest) if admitted.len() >= *max as usize => {
+                        return Err(*oldest + *window - now);
+                    }
+                    _ => admitted.push_back(now),
+                }
             }
         }
-    }
-
-    /// See [`Limiter::allowance`].
-    pub fn allowance(&self, now: Duration) -> Allowance {
-        let gone = self.admitted.partition_point(|&at| at + self.window <= now);
-        let used = u32::try_from(self.admitted.len() - gone).unwrap_or(u32::MAX);
-        Allowance {
-            limit: self.max,
-            remaining: self.max.saturating_sub(used),
-            reset: self
-                .admitted
-                .back()
-                .map_or(Duration::ZERO, |&last| (last + self.window).saturating_sub(now)),
-            window: self.window,
-        }
+        Ok(())
     }
 }
 
@@ -335,22 +225,9 @@ mod tests {
         }
 
         #[test]
-        fn what_remains_is_what_is_admitted_next(config in configs(), gaps in prop::collection::vec(0u64..50, 1..60)) {
-            let mut limiter = Limiter::new(config);
-            let mut now = Duration::ZERO;
-            for gap in gaps {
-                now += ms(gap);
-                let remaining = limiter.allowance(now).unwrap().remaining;
-                let mut probe = limiter.clone();
-                let room = (0..=100).take_while(|_| probe.admit(now).is_ok()).count();
-                prop_assert_eq!(room, remaining as usize);
-                let _ = limiter.admit(now);
-            }
-        }
-
-        #[test]
         fn a_patient_sender_gets_the_whole_rate(rate in 1u32..2000, burst in 1u32..50) {
-            let mut bucket = TokenBucket::new(n(rate), Duration::from_secs(1), n(burst));
+            let config = LimiterConfig::TokenBucket { rate: n(rate), per: one_second(), burst: n(burst) };
+            let mut bucket = Limiter::new(config);
             let (mut now, mut sent) = (Duration::ZERO, 0);
             while now <= Duration::from_secs(2) {
                 match bucket.admit(now) {
@@ -364,13 +241,14 @@ mod tests {
 
     #[test]
     fn a_window_that_ends_frees_its_whole_budget() {
-        let mut fixed = FixedWindow::new(n(2), ms(1000));
+        let (max, window) = (n(2), Span(ms(1000)));
+        let mut fixed = Limiter::new(LimiterConfig::FixedWindow { max, window });
         assert_eq!(fixed.admit(ms(900)), Ok(()));
         assert_eq!(fixed.admit(ms(950)), Ok(()));
         assert_eq!(fixed.admit(ms(960)), Err(ms(40)));
         assert_eq!(fixed.admit(ms(1000)), Ok(()));
 
-        let mut sliding = SlidingWindow::new(n(2), ms(1000));
+        let mut sliding = Limiter::new(LimiterConfig::SlidingWindow { max, window });
         assert_eq!(sliding.admit(ms(900)), Ok(()));
         assert_eq!(sliding.admit(ms(950)), Ok(()));
         assert_eq!(sliding.admit(ms(1000)), Err(ms(900)));

@@ -2,14 +2,13 @@ use chrono::NaiveDate;
 use serde_json::{Value, json};
 
 use super::{
-    ask::{ListAsk, SortBy},
+    ask::{ListAsk, Place, SortBy},
     config::{ListWithoutOrg, Paging},
     org,
-    place::Place,
     reply::{ErrorBody, Reply},
     report::StoredReport,
     store::{Filter, Store, Whose},
-    view::View,
+    view::{View, status_word},
 };
 
 const PAGE_CAP: usize = 100;
@@ -60,9 +59,9 @@ pub(super) fn page(store: &Store, view: View<'_>, ask: &ListAsk) -> (Reply, Vec<
 fn filter_of(view: View<'_>, ask: &ListAsk) -> Filter {
     Filter {
         whose: match (&ask.org, view.config.list_without_org) {
-            (Some(org), _) => Whose::Of(org::meaning(org)),
+            (Some(org), _) => Whose::Of(Some(org::meaning(org))),
             (None, ListWithoutOrg::All) => Whose::Anyones,
-            (None, ListWithoutOrg::Own) => Whose::Own,
+            (None, ListWithoutOrg::Own) => Whose::Of(None),
         },
         report_type: ask.report_type,
         start: ask.start,
@@ -97,12 +96,8 @@ impl Search<'_> {
             .map(|report| ((key(*view, ask.sort_by, report), report.number), report))
             .filter(|(place, _)| after.as_ref().is_none_or(|after| place > after))
             .collect();
-        if found.len() > most + 1 {
-            found.select_nth_unstable_by(most, |(a, _), (b, _)| a.cmp(b));
-            found.truncate(most + 1);
-        }
         found.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        found.into_iter().map(|(_, report)| report).collect()
+        found.into_iter().map(|(_, report)| report).take(most + 1).collect()
     }
 }
 
@@ -112,7 +107,7 @@ fn key(view: View<'_>, sort_by: SortBy, report: &StoredReport) -> String {
         SortBy::Id => report.id.clone(),
         SortBy::BillingStartDate => period.start().to_string(),
         SortBy::BillingEndDate => period.end().to_string(),
-        SortBy::Status => view.status(report).as_str().to_owned(),
+        SortBy::Status => status_word(view.status(report)).to_owned(),
     }
 }
 

@@ -10,25 +10,18 @@ mod contents;
 mod contradiction;
 mod dice;
 mod download;
-mod endpoint;
 mod fault;
 mod limiter;
-mod link_form;
 mod list;
 mod org;
 mod others;
-mod place;
-mod record;
 mod reply;
 mod report;
-mod rules;
 mod server;
 mod span;
-mod spoil;
 mod store;
 mod sub_partners;
 mod throttle;
-mod timing;
 mod token;
 mod view;
 mod visit;
@@ -36,24 +29,21 @@ mod visit;
 #[cfg(test)]
 mod tests;
 
-pub use ask::{Ask, ListAsk, Renewal, ReportStatus, SortBy, SubPartnersAsk, What};
+pub(crate) use ask::field;
+pub use ask::{Ask, Endpoint, Fields, ListAsk, Place, SortBy, SubPartnersAsk, What};
 pub use config::{
     ClocksConfig, CreatedIs, Duplicates, Envelope, ExistingReport, LatencyConfig, ListWithoutOrg,
-    Paging, ProvisioningState, RefusalStatus, ReportsConfig, ServerConfig, SubPartner,
+    Paging, ProvisioningState, RefusalStatus, ReportsConfig, SandboxConfig, SubPartner,
     SubPartnersConfig, TokenConfig,
 };
 pub use contents::ContentsConfig;
 pub use contradiction::Contradiction;
-pub use download::{Claim, DownloadFault, DownloadRule, File};
-pub use endpoint::Endpoint;
+pub use download::{DownloadFault, DownloadRule, File};
 pub use fault::{Fault, FaultMatch, FaultRule};
-pub use limiter::{Allowance, FixedWindow, Limiter, LimiterConfig, SlidingWindow, TokenBucket};
-pub use link_form::LinkForm;
+pub use limiter::{Limiter, LimiterConfig};
 pub use org::Spelling;
-pub use place::Place;
-pub use record::{MadeRecord, Record};
-pub use reply::{Answer, Body, Content, Ending, ErrorBody, Reply, http_date};
-pub use report::{Category, Origin, OtherReport, Person, StoredReport};
+pub use reply::{Answer, Body, Content, Ending, ErrorBody, LinkForm, Reply};
+pub use report::{Category, Origin, OtherReport, Person, Record, StoredReport};
 pub use server::Server;
 pub use span::{Shift, Span, SpanError};
 pub use throttle::{LimitScope, RateLimitConfig, RetryAfterForm, Throttle};

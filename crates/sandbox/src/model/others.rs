@@ -1,15 +1,23 @@
+//! What a server is asked outside of an exchange, and what it decides by the calendar and its configuration.
+
 use std::time::Duration;
 
+use chrono::{DateTime, Months, Utc};
+
 use super::{
+    ask::Fields,
+    config::RefusalStatus,
     contents,
     contradiction::Contradiction,
-    download::{Claim, File},
-    record::Record,
-    report::{Origin, OtherReport, StoredReport},
+    dice,
+    download::{self, File},
+    org,
+    reply::Reply,
+    report::{Origin, OtherReport, Record, StoredReport},
     server::Server,
     token::Tokens,
 };
-use request::Request;
+use request::{Period, Request};
 
 impl Server {
     /// Adds a report that no create made.
@@ -52,9 +60,9 @@ impl Server {
         self.conflicts.contains(request)
     }
 
-    /// The file that this claim gives access to.
-    pub fn file(&mut self, now: Duration, claim: Claim<'_>) -> Option<File> {
-        let id = claim.holds(self.dice, self.clock(now))?;
+    /// The file at this path, where the query is signed and good for now.
+    pub fn file(&mut self, now: Duration, path: &str, query: &Fields) -> Option<File> {
+        let id = download::signed_id(self.dice, self.clock(now), path, query)?;
         let request = &self.store.get(id)?.request;
         let tries = self.file_tries.entry(id.to_owned()).or_default();
         *tries += 1;
@@ -64,6 +72,42 @@ impl Server {
             csv: contents::csv(self.dice, &self.config.contents, request),
             fault: rule.map(|rule| rule.then.clone()),
         })
+    }
+
+    /// Why there is no report for `request`, where the calendar or its sub-partner refuses it.
+    pub(super) fn refusal(&self, request: &Request, now: DateTime<Utc>) -> Option<Reply> {
+        if self.config.reports.check_calendar
+            && let Some(words) = against_the_calendar(request.period, now)
+        {
+            return Some(Reply::error(400, words));
+        }
+        let org = request.sub_partner.as_ref().filter(|_| !self.config.fixed)?.as_str();
+        let mut configured = self.config.refuse.iter();
+        let configured = configured.find(|(text, _)| org::contains(org, text));
+        let mut built_in = RefusalStatus::ALL.into_iter().map(u16::from);
+        let status = match configured {
+            Some((_, status)) => (*status).into(),
+            None => built_in.find(|code| org::contains(org, &format!("refused-{code}")))?,
+        };
+        Some(Reply::error(status, "This sub-partner refuses billing reports."))
+    }
+
+    /// What `Date` says in an answer.
+    pub(super) fn date(&self, now: Duration, number: u64, status: u16) -> Option<DateTime<Utc>> {
+        let clocks = &self.config.clocks;
+        if clocks.dateless > 0.0 && self.dice.share("dateless", "", number) < clocks.dateless {
+            return None;
+        }
+        let jitter = clocks.date_jitter.0;
+        let late = dice::up_to(jitter * 2, self.dice, "date", number);
+        let ahead = clocks.date_ahead.of(self.clock(now)) - jitter + late;
+        Some(if status >= 500 { clocks.date_ahead_on_5xx.of(ahead) } else { ahead })
+    }
+
+    /// The longest that an answer is under way, there and back.
+    pub(super) fn latency(&self, number: u64) -> Duration {
+        let latency = &self.config.latency;
+        latency.fixed.0 + dice::up_to(latency.jitter.0, self.dice, "latency", number)
     }
 
     /// The records since the last call, in order.
@@ -78,8 +122,8 @@ impl Server {
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         match record {
             Record::Made(made) => {
-                let mut report = StoredReport::try_from(made)?;
-                report.listed_from += self.list_lag(report.number);
+                let listed_from = made.made + self.list_lag(made.number);
+                let report = StoredReport { listed_from, ..made };
                 if report.number < self.store.next_number() {
                     return Err("a report out of order".into());
                 }
@@ -97,4 +141,13 @@ impl Server {
         }
         Ok(())
     }
+}
+
+fn against_the_calendar(period: Period, now: DateTime<Utc>) -> Option<&'static str> {
+    let today = now.date_naive();
+    if period.end() >= today {
+        return Some("billingEndDate must be in the past.");
+    }
+    let earliest = today.checked_sub_months(Months::new(60))?;
+    (period.start() < earliest).then_some("billingStartDate must be within the last five years.")
 }

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{link_form::LinkForm, place::Place};
+use super::ask::Place;
 
 /// How an exchange ends for the client.
 #[derive(Debug, Clone)]
@@ -27,12 +27,12 @@ pub struct Answer {
     pub date: Option<DateTime<Utc>>,
     /// `trackingid`
     pub tracking_id: String,
-    /// How long the body takes after the head; zero if both come together.
-    pub trickles: Duration,
+    /// `Link`, which need not be UTF-8.
+    pub link: Option<Vec<u8>>,
 }
 
 /// What an answer says.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Reply {
     /// The HTTP status.
     pub status: u16,
@@ -48,12 +48,15 @@ pub struct Reply {
     pub link_form: LinkForm,
     /// The body.
     pub content: Content,
+    /// How long it takes after the head; zero if both come together.
+    pub trickles: Duration,
 }
 
 /// What a body says.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub enum Content {
     /// Nothing at all.
+    #[default]
     Nothing,
     /// JSON.
     Json(Value),
@@ -97,15 +100,54 @@ pub enum ErrorBody {
     NotUtf8,
 }
 
+/// The form of a `Link` header (RFC 8288).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkForm {
+    /// `<URL>; rel="next"`
+    #[default]
+    Plain,
+    /// Behind an element of the list that is empty.
+    EmptyElement,
+    /// With a title that is no UTF-8.
+    Bytes,
+    /// With the relation as a URI.
+    Uri,
+    /// A quoted text in it never ends: nobody can read it.
+    Unclosed,
+    /// Words stand before it: nobody can read it.
+    Garbage,
+    /// It does not say what it leads to.
+    NoRelation,
+}
+
+impl LinkForm {
+    /// The header's value: a link to the first page where there is one, and one to the next page at `url`.
+    pub(super) fn write(self, first: Option<&str>, url: &str) -> Vec<u8> {
+        let before = first.map_or(String::new(), |first| format!("<{first}>; rel=\"first\", "));
+        let text = match self {
+            LinkForm::Plain => format!("{before}<{url}>; rel=\"next\""),
+            LinkForm::EmptyElement => format!("{before}, <{url}>; rel=\"next\""),
+            LinkForm::Bytes => {
+                let mut bytes = format!("{before}<{url}>; title=\"").into_bytes();
+                bytes.extend(b"Seite f\xfcr Seite\"; rel=\"next\"");
+                return bytes;
+            }
+            LinkForm::Uri => {
+                format!("{before}<{url}>; rel=\"http://www.iana.org/assignments/relation/next\"")
+            }
+            LinkForm::Unclosed => format!("{before}<{url}>; title=\"page; rel=next"),
+            LinkForm::Garbage => format!("{before}more at <{url}>; rel=\"next\""),
+            LinkForm::NoRelation => format!("{before}<{url}>"),
+        };
+        text.into_bytes()
+    }
+}
+
 impl Reply {
     /// JSON.
     pub fn json(status: u16, value: Value) -> Self {
-        Reply::new(status, Content::Json(value))
-    }
-
-    /// No body.
-    pub fn nothing(status: u16) -> Self {
-        Reply::new(status, Content::Nothing)
+        Reply { status, content: Content::Json(value), ..Reply::default() }
     }
 
     /// An error in the shape that the API uses most.
@@ -115,20 +157,8 @@ impl Reply {
 
     /// An error in a certain shape.
     pub fn error_as(status: u16, body: ErrorBody, description: &str) -> Self {
-        let description = description.to_owned();
-        Reply::new(status, Content::Error { body, description })
-    }
-
-    fn new(status: u16, content: Content) -> Self {
-        Reply {
-            status,
-            retry_after: None,
-            announced: None,
-            location: None,
-            next: None,
-            link_form: LinkForm::default(),
-            content,
-        }
+        let content = Content::Error { body, description: description.to_owned() };
+        Reply { status, content, ..Reply::default() }
     }
 
     /// `announced` counts from the moment the answer leaves.
@@ -182,6 +212,19 @@ impl Body {
 }
 
 impl Answer {
+    /// The headers, but for those that say how long the body is.
+    pub fn headers(&self) -> Vec<(&'static str, Vec<u8>)> {
+        let reply = &self.reply;
+        let texts = [
+            ("date", self.date.map(http_date)),
+            ("trackingid", Some(self.tracking_id.clone())),
+            ("retry-after", reply.retry_after.clone()),
+            ("location", reply.location.clone()),
+        ];
+        let texts = texts.into_iter().filter_map(|(name, text)| Some((name, text?.into_bytes())));
+        texts.chain(self.link.clone().map(|link| ("link", link))).collect()
+    }
+
     /// The body as it leaves.
     pub fn body(&self) -> Body {
         match &self.reply.content {

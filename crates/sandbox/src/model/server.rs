@@ -8,26 +8,22 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::{
-    ask::{Ask, ListAsk, ReportStatus, What},
-    config::{Duplicates, ServerConfig},
-    dice::Dice,
+    ask::{Ask, Endpoint, ListAsk, What},
+    config::{Duplicates, SandboxConfig},
+    dice::{self, Dice},
     download,
-    endpoint::Endpoint,
-    fault::{Effect, Fault, Faults},
+    fault::{Fault, Faults},
     list,
-    record::Record,
     reply::{Answer, Content, Ending, Reply},
-    report::{Category, Origin, OtherReport, Person, StoredReport},
-    rules, spoil,
+    report::{Category, Origin, OtherReport, Person, Record, StoredReport},
     store::Store,
     sub_partners,
     throttle::Throttle,
-    timing,
     token::Tokens,
     view::View,
-    visit::{Chance, Decided, Stage, Step, Visit},
+    visit::{self, Chance, Decided, Stage, Step, Visit},
 };
-use request::{ReportId, Request};
+use request::{ReportId, ReportStatus, Request};
 
 /// The longest way of an answer from the server to its client.
 const TIME_TO_READ: Duration = Duration::from_millis(50);
@@ -35,7 +31,7 @@ const TIME_TO_READ: Duration = Duration::from_millis(50);
 /// A server. Each `now` is the time since it started, and never goes back.
 #[derive(Debug)]
 pub struct Server {
-    pub(super) config: ServerConfig,
+    pub(super) config: SandboxConfig,
     pub(super) dice: Dice,
     started_at: DateTime<Utc>,
     files_origin: String,
@@ -66,7 +62,7 @@ pub(super) struct Work {
 
 impl Server {
     /// A server that starts at `started_at` by its own clock, and whose downloads are at `files_origin`.
-    pub fn new(config: ServerConfig, started_at: DateTime<Utc>, files_origin: String) -> Self {
+    pub fn new(config: SandboxConfig, started_at: DateTime<Utc>, files_origin: String) -> Self {
         let dice = Dice::new(config.seed);
         Server {
             dice,
@@ -88,11 +84,6 @@ impl Server {
         }
     }
 
-    /// Its configuration.
-    pub fn config(&self) -> &ServerConfig {
-        &self.config
-    }
-
     /// The bearer token that is valid now.
     pub fn token(&self) -> &str {
         &self.tokens.access
@@ -110,17 +101,15 @@ impl Server {
         let number = self.arrived;
         let (fault, stage, admitted) = match self.admit(now, number, &ask, chance) {
             Err(reply) => {
-                let ending = Decided::from(*reply);
+                let ending = Decided::Reply(*reply);
                 (None, Stage::Leaving { until: now, ending }, false)
             }
             Ok(fault) => {
-                let latency = &self.config.latency;
-                let mut until = now + timing::latency(latency, self.dice, number) / 2;
+                let mut until = now + self.latency(number) / 2;
                 if let What::Create(request) = &ask.what {
-                    until += timing::work(latency, self.dice, number);
-                    let effect =
-                        fault.as_ref().map_or(Effect::After(Duration::ZERO), Fault::effect);
-                    if let Effect::After(late) = effect {
+                    until += dice::up_to(self.config.latency.work.0, self.dice, "work", number);
+                    let effect = fault.as_ref().map_or(Some(Duration::ZERO), Fault::effect);
+                    if let Some(late) = effect {
                         self.at_work.push(Work {
                             number,
                             request: request.clone(),
@@ -144,9 +133,8 @@ impl Server {
             }
             self.advance(now);
             let reply = self.carry_out(now, visit);
-            let ending = spoil::ending(visit.fault.as_ref(), reply);
-            let latency = timing::latency(&self.config.latency, self.dice, visit.number);
-            let mut leaves_at = now + latency / 2;
+            let ending = visit::ending(visit.fault.as_ref(), reply);
+            let mut leaves_at = now + self.latency(visit.number) / 2;
             if let Some(Fault::Slow { delay }) = visit.fault {
                 leaves_at += delay.0;
             }
@@ -156,13 +144,13 @@ impl Server {
             Stage::Leaving { until, .. } if now < *until => Step::Wait(*until - now),
             Stage::Leaving { ending, .. } => {
                 let ending = std::mem::replace(ending, Decided::Cut);
-                if let (What::Create(_), Decided::Reply { reply, .. }) = (&visit.ask.what, &ending)
+                if let (What::Create(_), Decided::Reply(reply)) = (&visit.ask.what, &ending)
                     && let Content::Json(body) = &reply.content
                     && let Some(id) = body["id"].as_str()
                 {
                     self.told.push((now, id.to_owned()));
                 }
-                Step::End(self.ends(now, visit.number, ending))
+                Step::End(self.ends(now, visit, ending))
             }
             Stage::Working { .. } => Step::Wait(Duration::ZERO),
         }
@@ -198,12 +186,12 @@ impl Server {
             if let Err(wait) = self.throttle.admit(endpoint, now) {
                 let date = self.date(now, number, 429);
                 let form = self.config.rate_limit.retry_after;
-                let notice = form.notice(wait, date.unwrap_or(self.clock(now)));
-                if let Some(announced) = notice.announced {
+                let (header, announced) = form.notice(wait, date.unwrap_or(self.clock(now)));
+                if let Some(announced) = announced {
                     self.throttle.announce(endpoint, now + announced);
                 }
                 let words = "Too many requests have been sent; try again later.";
-                let reply = Reply::error(429, words).with_wait(notice.header, notice.announced);
+                let reply = Reply::error(429, words).with_wait(header, announced);
                 return Err(Box::new(reply));
             }
         }
@@ -246,7 +234,7 @@ impl Server {
                 _ => reply,
             };
         }
-        if fault.is_some_and(|fault| fault.effect() == Effect::None) {
+        if fault.is_some_and(|fault| fault.effect().is_none()) {
             return None;
         }
         Some(match &visit.ask.what {
@@ -255,7 +243,7 @@ impl Server {
             What::Get(id) => self.get(self.view(self.clock(now), visit.number), id),
             What::Delete(id) => {
                 if self.delete(id) {
-                    Reply::nothing(204)
+                    Reply { status: 204, ..Reply::default() }
                 } else {
                     no_such_report()
                 }
@@ -318,7 +306,7 @@ impl Server {
     fn create(&mut self, work: &Work) -> Reply {
         let request = &work.request;
         let now = self.clock(work.at);
-        if let Some(refusal) = rules::refusal(&self.config, request, now) {
+        if let Some(refusal) = self.refusal(request, now) {
             return refusal;
         }
         let config = &self.config.reports;
@@ -359,11 +347,11 @@ impl Server {
 
     pub(super) fn list_lag(&self, number: u64) -> Duration {
         let config = &self.config.reports;
-        config.list_lag.0 + timing::up_to(config.list_lag_jitter.0, self.dice, "list lag", number)
+        config.list_lag.0 + dice::up_to(config.list_lag_jitter.0, self.dice, "list lag", number)
     }
 
     pub(super) fn add(&mut self, report: StoredReport) {
-        self.records.push(Record::Made((&report).into()));
+        self.records.push(Record::Made(report.clone()));
         self.store.insert(report);
     }
 
@@ -393,20 +381,19 @@ impl Server {
         Some(Reply::json(200, Value::Object(view.new_report(report))))
     }
 
-    fn date(&self, now: Duration, number: u64, status: u16) -> Option<DateTime<Utc>> {
-        let clocks = &self.config.clocks;
-        timing::date(clocks, self.dice, self.clock(now), number, status)
-    }
-
-    fn ends(&self, now: Duration, number: u64, ending: Decided) -> Ending {
+    fn ends(&self, now: Duration, visit: &Visit, ending: Decided) -> Ending {
+        let number = visit.number;
         match ending {
             Decided::Cut => Ending::Cut,
             Decided::Silence => Ending::Silence,
-            Decided::Reply { reply, trickles } => Ending::Answer(Box::new(Answer {
+            Decided::Reply(reply) => Ending::Answer(Box::new(Answer {
                 date: self.date(now, number, reply.status),
                 tracking_id: format!("SANDBOX_{number:08}"),
+                link: reply.next.as_ref().map(|place| {
+                    let first = number.is_multiple_of(2).then(|| visit.ask.page_url(None));
+                    reply.link_form.write(first.as_deref(), &visit.ask.page_url(Some(place)))
+                }),
                 reply,
-                trickles,
             })),
         }
     }

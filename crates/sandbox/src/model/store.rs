@@ -1,4 +1,4 @@
-//! The reports that exist, indexed: a look-up costs what it returns, and a full listing stays linear.
+//! The reports that exist, indexed: a look-up costs about what it returns, and a full listing stays linear.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -11,20 +11,19 @@ use super::{
     org,
     report::{Category, StoredReport},
 };
-use request::{Period, ReportType, Request};
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Whose {
-    Anyones,
-    Own,
-    Of(String),
-}
+use request::{ReportType, Request};
 
 /// The partner itself (`None`) or an organisation, by its meaning.
 type Owner = Option<String>;
 
 fn owner(request: &Request) -> Owner {
     request.sub_partner.as_ref().map(org::meaning)
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Whose {
+    Anyones,
+    Of(Owner),
 }
 
 /// All filters of a list but the status, which changes with time.
@@ -37,47 +36,23 @@ pub(super) struct Filter {
 }
 
 impl Filter {
+    /// Whatever `whose` and `start` say: the indexes know those.
     fn admits(&self, request: &Request) -> bool {
-        let whose = match &self.whose {
-            Whose::Anyones => true,
-            Whose::Own => request.sub_partner.is_none(),
-            Whose::Of(org) => owner(request).as_ref() == Some(org),
-        };
-        whose
-            && self.report_type.is_none_or(|t| t == request.report_type)
-            && self.start.is_none_or(|day| day == request.period.start())
+        self.report_type.is_none_or(|t| t == request.report_type)
             && self.end.is_none_or(|day| day == request.period.end())
     }
-
-    fn shelf(&self) -> Option<Shelf> {
-        let period = Period::new(self.start?, self.end?).ok()?;
-        Some(Shelf {
-            report_type: self.report_type?,
-            period,
-            whose: match &self.whose {
-                Whose::Anyones => None,
-                Whose::Own => Some(None),
-                Whose::Of(org) => Some(Some(org.clone())),
-            },
-        })
-    }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Shelf {
-    report_type: ReportType,
-    period: Period,
-    whose: Option<Owner>,
-}
+/// First day and number: the order of a list.
+type ByStart = BTreeSet<(NaiveDate, u64)>;
 
 #[derive(Debug, Default)]
 pub(super) struct Store {
     /// Report `n` is at `n - 1`; `None` once deleted.
     reports: Vec<Option<StoredReport>>,
     by_id: HashMap<String, u64>,
-    /// Numbers in ascending order.
-    shelves: HashMap<Shelf, Vec<u64>>,
-    by_start: BTreeSet<(NaiveDate, u64)>,
+    by_start: ByStart,
+    by_owner: HashMap<Owner, ByStart>,
 }
 
 impl Store {
@@ -89,25 +64,19 @@ impl Store {
         while self.next_number() < report.number {
             self.reports.push(None);
         }
-        for shelf in shelves_of(&report.request) {
-            self.shelves.entry(shelf).or_default().push(report.number);
-        }
-        self.by_start.insert((report.request.period.start(), report.number));
+        let place = (report.request.period.start(), report.number);
+        self.by_start.insert(place);
+        self.by_owner.entry(owner(&report.request)).or_default().insert(place);
         self.by_id.insert(report.id.clone(), report.number);
         self.reports.push(Some(report));
     }
 
     pub(super) fn remove(&mut self, id: &str) -> Option<StoredReport> {
         let number = self.by_id.remove(id)?;
-        let report = self.slot(number)?.take()?;
-        for shelf in shelves_of(&report.request) {
-            if let Some(numbers) = self.shelves.get_mut(&shelf)
-                && let Ok(at) = numbers.binary_search(&number)
-            {
-                numbers.remove(at);
-            }
-        }
-        self.by_start.remove(&(report.request.period.start(), number));
+        let report = self.reports.get_mut(index(number)?)?.take()?;
+        let place = (report.request.period.start(), number);
+        self.by_start.remove(&place);
+        self.by_owner.get_mut(&owner(&report.request))?.remove(&place);
         Some(report)
     }
 
@@ -120,57 +89,44 @@ impl Store {
     }
 
     pub(super) fn has(&self, request: &Request) -> bool {
-        let shelf = Shelf {
-            report_type: request.report_type,
-            period: request.period,
-            whose: Some(owner(request)),
+        let filter = Filter {
+            whose: Whose::Of(owner(request)),
+            report_type: Some(request.report_type),
+            start: Some(request.period.start()),
+            end: Some(request.period.end()),
         };
-        self.shelves
-            .get(&shelf)
-            .into_iter()
-            .flatten()
-            .filter_map(|number| self.numbered(*number))
-            .any(|report| {
-                report.category == Category::Reconciliation
-                    && report.request.internal == request.internal
-            })
+        self.by_start(&filter, None).any(|report| {
+            report.category == Category::Reconciliation
+                && report.request.internal == request.internal
+        })
     }
 
     pub(super) fn by_start<'a>(
         &'a self,
         filter: &'a Filter,
         after: Option<(NaiveDate, u64)>,
-    ) -> Box<dyn Iterator<Item = &'a StoredReport> + 'a> {
-        if let (Some(shelf), Some(start)) = (filter.shelf(), filter.start) {
-            let numbers = self.shelves.get(&shelf).map_or(&[][..], Vec::as_slice);
-            let from = after.map_or(0, |after| numbers.partition_point(|n| (start, *n) <= after));
-            let rest = numbers.get(from..).unwrap_or_default();
-            return Box::new(rest.iter().filter_map(|number| self.numbered(*number)));
-        }
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        Box::new(
-            self.by_start
-                .range((from, Bound::Unbounded))
-                .filter_map(|(_, number)| self.numbered(*number))
-                .filter(|report| filter.admits(&report.request)),
-        )
+    ) -> impl Iterator<Item = &'a StoredReport> {
+        let index = match &filter.whose {
+            Whose::Anyones => Some(&self.by_start),
+            Whose::Of(owner) => self.by_owner.get(owner),
+        };
+        // Reports are numbered from 1.
+        let first = filter.start.map(|day| (day, 0)).max(after);
+        let from = first.map_or(Bound::Unbounded, Bound::Excluded);
+        let places = index.into_iter().flat_map(move |index| index.range((from, Bound::Unbounded)));
+        places
+            .take_while(|(start, _)| filter.start.is_none_or(|day| day == *start))
+            .filter_map(|(_, number)| self.numbered(*number))
+            .filter(|report| filter.admits(&report.request))
     }
 
     fn numbered(&self, number: u64) -> Option<&StoredReport> {
-        let at = usize::try_from(number.checked_sub(1)?).ok()?;
-        self.reports.get(at)?.as_ref()
-    }
-
-    fn slot(&mut self, number: u64) -> Option<&mut Option<StoredReport>> {
-        let at = usize::try_from(number.checked_sub(1)?).ok()?;
-        self.reports.get_mut(at)
+        self.reports.get(index(number)?)?.as_ref()
     }
 }
 
-fn shelves_of(request: &Request) -> [Shelf; 2] {
-    let everyones = Shelf { report_type: request.report_type, period: request.period, whose: None };
-    let own = Shelf { whose: Some(owner(request)), ..everyones.clone() };
-    [everyones, own]
+fn index(number: u64) -> Option<usize> {
+    usize::try_from(number.checked_sub(1)?).ok()
 }
 
 #[cfg(test)]
@@ -181,6 +137,7 @@ mod tests {
 
     use super::*;
     use crate::model::report::{Origin, Person};
+    use request::Period;
 
     fn request(org: u8, report_type: usize, month: u32) -> Request {
         Request {
@@ -224,8 +181,8 @@ mod tests {
             let filter = Filter {
                 whose: match whose {
                     0 | 4 => Whose::Anyones,
-                    1 => Whose::Own,
-                    n => Whose::Of(format!("org{}", n - 1)),
+                    1 => Whose::Of(None),
+                    n => Whose::Of(Some(format!("org{}", n - 1))),
                 },
                 report_type: report_type.map(|t| ReportType::ALL[t]),
                 start: start.map(|m| month(m).start()),
@@ -235,7 +192,16 @@ mod tests {
             let place = |r: &&StoredReport| (r.request.period.start(), r.number);
             let mut expected: Vec<_> = store
                 .iter()
-                .filter(|r| filter.admits(&r.request) && after.is_none_or(|after| place(r) > after))
+                .filter(|r| {
+                    let is_meant = match &filter.whose {
+                        Whose::Anyones => true,
+                        Whose::Of(whose) => owner(&r.request) == *whose,
+                    };
+                    is_meant
+                        && filter.admits(&r.request)
+                        && filter.start.is_none_or(|day| day == r.request.period.start())
+                        && after.is_none_or(|after| place(r) > after)
+                })
                 .collect();
             expected.sort_by_key(place);
             let found: Vec<_> = store.by_start(&filter, after).collect();

@@ -1,11 +1,10 @@
 use serde_json::{Value, json};
 
 use super::{
-    ask::SubPartnersAsk,
+    ask::{Place, SubPartnersAsk},
     config::{Envelope, SubPartner, SubPartnersConfig},
     list::page_size,
     org,
-    place::Place,
     reply::Reply,
 };
 
@@ -16,7 +15,7 @@ pub(super) fn page(config: &SubPartnersConfig, ask: &SubPartnersAsk) -> Reply {
         .list
         .iter()
         .enumerate()
-        .filter(|(_, partner)| wanted.is_none_or(|state| state == partner.state.as_str()))
+        .filter(|(_, partner)| wanted.is_none_or(|state| json!(partner.state) == state))
         .skip(ask.offset);
     let page: Vec<Value> =
         rest.by_ref().take(size).map(|(number, partner)| entry(config, number, partner)).collect();
@@ -35,7 +34,7 @@ fn entry(config: &SubPartnersConfig, number: usize, partner: &SubPartner) -> Val
     json!({
         "orgId": org::spelled(&partner.org_id, config.spelling),
         "subscriptionId": format!("Sub{:08}", 10_000_001 + number),
-        "provisioningState": partner.state.as_str(),
+        "provisioningState": partner.state,
         "created": "2023-02-16T14:10:18.855Z",
         "billingStartDate": "2023-02-22T13:43:41.117Z",
     })

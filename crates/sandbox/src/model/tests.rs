@@ -15,15 +15,15 @@ fn span(text: &str) -> Span {
     text.parse().unwrap()
 }
 
-fn calm() -> ServerConfig {
-    ServerConfig {
+fn calm() -> SandboxConfig {
+    SandboxConfig {
         rate_limit: RateLimitConfig::unlimited(),
         reports: ReportsConfig {
             list_shows_created: true,
             completes_after: span("0s"),
             ..ReportsConfig::default()
         },
-        ..ServerConfig::default()
+        ..SandboxConfig::default()
     }
 }
 
@@ -43,7 +43,7 @@ struct World {
 }
 
 impl World {
-    fn new(config: ServerConfig) -> Self {
+    fn new(config: SandboxConfig) -> Self {
         let started_at = "2026-11-03T10:00:00Z".parse().unwrap();
         let server = Server::new(config, started_at, "http://files".to_owned());
         let now = Duration::ZERO;
@@ -51,7 +51,7 @@ impl World {
     }
 
     /// One in which nothing is unusual but this.
-    fn with(change: impl FnOnce(&mut ServerConfig)) -> Self {
+    fn with(change: impl FnOnce(&mut SandboxConfig)) -> Self {
         let mut config = calm();
         change(&mut config);
         World::new(config)
@@ -63,7 +63,7 @@ impl World {
     }
 
     fn ask(&mut self, what: What, chance: Chance, no_cache: bool) -> Ending {
-        let ask = Ask { token: Some(self.server.token().to_owned()), no_cache, what };
+        let ask = ask(self.server.token(), no_cache, what);
         let mut visit = self.server.receive(self.now, ask, chance);
         loop {
             match self.server.next(self.now, &mut visit) {
@@ -118,6 +118,11 @@ impl World {
     fn reports(&mut self) -> Vec<StoredReport> {
         self.server.reports(self.now).cloned().collect()
     }
+}
+
+fn ask(token: &str, no_cache: bool, what: What) -> Ask {
+    let url = "http://sandbox/v1/reports".to_owned();
+    Ask { url, query: Fields::new(), token: Some(token.to_owned()), no_cache, what }
 }
 
 fn json(answer: &Answer) -> Value {
@@ -333,7 +338,7 @@ fn a_429_comes_head_first() {
     let answer = world.answer(What::Create(request(None)), Some(fault));
     assert_eq!((answer.reply.status, world.now), (429, Duration::ZERO));
     assert_eq!(answer.reply.announced, Some(secs(5)));
-    assert_eq!(answer.trickles, secs(4));
+    assert_eq!(answer.reply.trickles, secs(4));
     assert!(world.reports().is_empty());
 }
 
@@ -463,14 +468,14 @@ fn a_token_ends_in_mid_run() {
     let ended = world.answer(What::Create(request(None)), Some(Fault::EndToken {}));
     assert_eq!(ended.reply.status, 401);
     assert_eq!(world.create(None).reply.status, 401);
-    let text = |text: &str| Some(text.to_owned());
-    let renewal = Renewal {
-        grant_type: text("refresh_token"),
-        client_id: text(CLIENT_ID),
-        client_secret: text(CLIENT_SECRET),
-        refresh_token: text(REFRESH_TOKEN),
-    };
-    assert_eq!(world.answer(What::Renew(renewal), None).reply.status, 200);
+    let renewal = [
+        ("grant_type", "refresh_token"),
+        ("client_id", CLIENT_ID),
+        ("client_secret", CLIENT_SECRET),
+        ("refresh_token", REFRESH_TOKEN),
+    ];
+    let renewal = renewal.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(world.answer(What::Renew(renewal.into()), None).reply.status, 200);
     assert_eq!(world.create(None).reply.status, 200);
 }
 
@@ -478,11 +483,7 @@ fn a_token_ends_in_mid_run() {
 fn the_effect_takes_place_though_the_client_is_gone() {
     for (kept, reports) in [(true, 1), (false, 0)] {
         let mut world = World::with(|config| config.latency.fixed = span("20s"));
-        let ask = Ask {
-            token: Some(world.server.token().to_owned()),
-            no_cache: false,
-            what: What::Create(request(None)),
-        };
+        let ask = ask(world.server.token(), false, What::Create(request(None)));
         drop(world.server.receive(secs(0), ask, Chance::Rules));
         world.server.client_died(secs(1), secs(3), || kept);
         assert_eq!(world.server.reports(secs(2)).count(), 0);

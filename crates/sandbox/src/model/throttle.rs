@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    endpoint::Endpoint,
+    ask::Endpoint,
     limiter::{Limiter, LimiterConfig},
     reply::http_date,
     span::Span,
@@ -76,44 +76,33 @@ pub enum RetryAfterForm {
     Nonsense,
 }
 
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct WaitNotice {
-    pub(super) header: Option<String>,
-    pub(super) announced: Option<Duration>,
-}
-
 impl RetryAfterForm {
-    /// `now`: by the clock of the answer's `Date`.
-    pub(super) fn notice(self, wait: Duration, now: DateTime<Utc>) -> WaitNotice {
-        let seconds = whole_seconds(wait).max(1);
+    /// The header for a wait, and how long a client that understands it waits. `now`: by the clock of the answer's `Date`.
+    pub(super) fn notice(
+        self,
+        wait: Duration,
+        now: DateTime<Utc>,
+    ) -> (Option<String>, Option<Duration>) {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let whole = Duration::from_secs(seconds.max(1));
         let (text, announced) = match self {
-            RetryAfterForm::WholeSeconds => {
-                (seconds.to_string(), Some(Duration::from_secs(seconds)))
-            }
+            RetryAfterForm::WholeSeconds => (whole.as_secs().to_string(), Some(whole)),
             RetryAfterForm::Fractional => {
                 let hundredths = wait.as_millis().div_ceil(10).max(1);
-                let announced = Duration::from_millis(
-                    u64::try_from(hundredths).unwrap_or(u64::MAX).saturating_mul(10),
-                );
+                let announced = Duration::from_millis(hundredths as u64 * 10);
                 (format!("{:.2}", announced.as_secs_f64()), Some(announced))
             }
             RetryAfterForm::HttpDate => {
                 // Both dates are cut to whole seconds, so add the second that `Date` may lose.
-                let end = now + Duration::from_secs(seconds + 1);
-                (http_date(end), Some(Duration::from_secs(seconds + 1)))
+                let announced = whole + Duration::from_secs(1);
+                (http_date(now + announced), Some(announced))
             }
             RetryAfterForm::Zero => ("0".to_owned(), Some(Duration::ZERO)),
-            RetryAfterForm::Missing => {
-                return WaitNotice { header: None, announced: None };
-            }
+            RetryAfterForm::Missing => return (None, None),
             RetryAfterForm::Nonsense => ("soon".to_owned(), None),
         };
-        WaitNotice { header: Some(text), announced }
+        (Some(text), announced)
     }
-}
-
-fn whole_seconds(wait: Duration) -> u64 {
-    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 /// The running limit, with one budget for all endpoints or one for each.
@@ -223,8 +212,8 @@ mod tests {
             (RetryAfterForm::Missing, None),
             (RetryAfterForm::Nonsense, Some("soon")),
         ] {
-            let notice = form.notice(wait, now);
-            assert_eq!(notice.header.as_deref(), header, "{form:?}");
+            let (text, _) = form.notice(wait, now);
+            assert_eq!(text.as_deref(), header, "{form:?}");
         }
     }
 }

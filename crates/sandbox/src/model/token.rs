@@ -1,6 +1,11 @@
 use serde_json::json;
 
-use super::{ask::Renewal, config::TokenConfig, reply::Reply, report::Person};
+use super::{
+    ask::{Fields, field},
+    config::TokenConfig,
+    reply::Reply,
+    report::Person,
+};
 
 /// The first access token.
 pub const ACCESS_TOKEN: &str = "sandbox-token";
@@ -50,15 +55,15 @@ impl Tokens {
         self.uses = u64::MAX;
     }
 
-    pub(super) fn renew(&mut self, form: &Renewal, rotate_refresh: bool) -> Reply {
-        if form.grant_type.as_deref() != Some("refresh_token") {
+    pub(super) fn renew(&mut self, form: &Fields, rotate_refresh: bool) -> Reply {
+        if field(form, "grant_type") != Some("refresh_token") {
             return Reply::error(400, "grant_type must be refresh_token.");
         }
-        let client = (form.client_id.as_deref(), form.client_secret.as_deref());
+        let client = (field(form, "client_id"), field(form, "client_secret"));
         if client != (Some(CLIENT_ID), Some(CLIENT_SECRET)) {
             return Reply::error(401, "The client id or the client secret is wrong.");
         }
-        if form.refresh_token.as_deref() != Some(&self.refresh) {
+        if field(form, "refresh_token") != Some(&self.refresh) {
             return Reply::error(400, "The refresh token is invalid or has ended.");
         }
         let renewals = self.renewals + 1;

@@ -1,15 +1,14 @@
 use chrono::{DateTime, DurationRound as _, SecondsFormat, SubsecRound as _, TimeDelta, Utc};
+use request::ReportStatus;
 use serde_json::{Map, Value, json};
 
 use super::{
-    ask::ReportStatus,
     config::{CreatedIs, ReportsConfig},
     contents::is_about,
     contradiction::Contradiction,
-    dice::Dice,
+    dice::{self, Dice},
     org,
     report::{Person, StoredReport},
-    timing,
 };
 
 /// One read, answered by one replica.
@@ -100,7 +99,7 @@ impl<'a> View<'a> {
             ReportStatus::InProgress if is_about(&report.request, &self.config.never_done_for) => {
                 &self.config.never_done_word
             }
-            status => status.as_str(),
+            status => status_word(status),
         };
         body.insert("status".to_owned(), json!(status));
         if with_created {
@@ -139,7 +138,7 @@ impl<'a> View<'a> {
             return;
         }
         let jitter = self.config.created_jitter.0;
-        let late = timing::up_to(jitter * 2, self.dice, "created", report.number);
+        let late = dice::up_to(jitter * 2, self.dice, "created", report.number);
         let stamped = exact - jitter + late;
         let stored =
             if self.config.created_in_whole_seconds { stamped.trunc_subsecs(0) } else { stamped };
@@ -157,5 +156,13 @@ impl<'a> View<'a> {
             let person = self.dice.uuid("person", "", number);
             body.insert("createdBy".to_owned(), json!(person));
         }
+    }
+}
+
+pub(super) fn status_word(status: ReportStatus) -> &'static str {
+    match status {
+        ReportStatus::Completed => ReportStatus::COMPLETED,
+        ReportStatus::Failed => ReportStatus::FAILED,
+        _ => ReportStatus::IN_PROGRESS,
     }
 }

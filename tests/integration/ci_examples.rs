@@ -1,0 +1,432 @@
+//! `examples/ci/`, and the jobs that README.md and docs/ci.md show: the shell lines of each, run with the variables that
+//! its engine sets, against the sandbox. What only brings the binary or the repository to a machine, or keeps files for
+//! the next job, is the test's: all jobs of a pipeline run in one folder.
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use sandbox::{CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN};
+use serde::Deserialize as _;
+use serde_yaml::Value;
+
+use crate::support::{Desk, LedgerFile, Served, TOKEN};
+
+/// How many requests `monthly.yaml` comes to.
+const ALL: usize = 1 + 3 * 2;
+
+type Variables = Vec<(String, String)>;
+
+fn repository() -> PathBuf {
+    env!("CARGO_MANIFEST_DIR").into()
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(repository().join("examples/ci").join(name)).unwrap()
+}
+
+/// A manifest as it is, but for the rate: that would only take time here.
+fn unhurried(manifest: String) -> String {
+    assert!(!manifest.contains("limits:"));
+    manifest + "limits: { rate: unlimited }\n"
+}
+
+/// The documents of a YAML text.
+fn documents(text: &str) -> Vec<Value> {
+    let documents = serde_yaml::Deserializer::from_str(text);
+    documents.map(|document| Value::deserialize(document).unwrap()).collect()
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(truth) => truth.to_string(),
+        other => panic!("no text: {other:?}"),
+    }
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_sequence().map_or(&[], Vec::as_slice)
+}
+
+fn pairs(value: &Value) -> Variables {
+    let pairs = value.as_mapping().into_iter().flatten();
+    pairs.map(|(name, value)| (text(name), text(value))).collect()
+}
+
+/// A folder with the repository's files and the sandbox that every command in it finds. Reports are complete at once.
+struct Workspace {
+    desk: Desk,
+    server: Served,
+}
+
+impl Workspace {
+    fn new() -> Self {
+        let (desk, server) = (Desk::new(), Served::new("reports: { completes_after: 0s }"));
+        for folder in ["bin", "ci", "ledgers", "manifest", "state"] {
+            fs::create_dir(desk.path(folder)).unwrap();
+        }
+        desk.write("monthly.yaml", unhurried(read("monthly.yaml")));
+        desk.write("token", TOKEN);
+        // Nobody can download what was never made.
+        for (name, script) in
+            [("ci/install-monthend", "#!/bin/sh\n"), ("bin/gh", "#!/bin/sh\nexit 1\n")]
+        {
+            let program = desk.write(name, script);
+            fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        symlink(env!("CARGO_BIN_EXE_monthend"), desk.path("bin/monthend")).unwrap();
+        Workspace { desk, server }
+    }
+
+    /// Runs a script as CI engines do: it ends with the first command that fails. Gives the exit code.
+    fn shell(&self, script: &str, variables: Variables) -> i32 {
+        assert!(!script.contains("${{"), "{script}");
+        assert!(!variables.iter().any(|(_, value)| value.contains("${{")), "{variables:?}");
+        let path = std::env::var("PATH").unwrap();
+        let output = Command::new("bash")
+            .args(["-eo", "pipefail", "-c", script])
+            .current_dir(self.desk.folder())
+            .env_clear()
+            .envs(variables)
+            .env("MONTHEND_BASE_URL", self.server.url())
+            .env("PATH", format!("{}:{path}", self.desk.path("bin").display()))
+            .output()
+            .unwrap();
+        let [stdout, stderr] =
+            [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+        println!("$ {script}\n{stdout}{stderr}{}", output.status);
+        output.status.code().unwrap()
+    }
+
+    /// The steps of a job on GitHub, one shell for each. What it keeps as an artifact is there then.
+    fn github(&self, workflow: &str, job: &str, share: usize) -> i32 {
+        let share = share.to_string();
+        let known = [
+            ("matrix.share", share.as_str()),
+            ("github.run_id", "7001"),
+            ("github.run_attempt", "1"),
+            ("github.token", "gh-token"),
+            ("secrets.WEBEX_CLIENT_ID", CLIENT_ID),
+            ("secrets.WEBEX_CLIENT_SECRET", CLIENT_SECRET),
+            ("secrets.WEBEX_REFRESH_TOKEN", REFRESH_TOKEN),
+        ];
+        let filled = known.iter().fold(workflow.to_owned(), |workflow, (name, value)| {
+            workflow.replace(&format!("${{{{ {name} }}}}"), value)
+        });
+        let workflow = &documents(&filled)[0];
+        let job = &workflow["jobs"][job];
+        let variables = [pairs(&workflow["env"]), pairs(&job["env"])].concat();
+        let steps = list(&job["steps"]);
+        let mut scripts = steps.iter().filter_map(|step| step["run"].as_str());
+        let failed = scripts.find_map(|script| {
+            Some(self.shell(script, variables.clone())).filter(|code| *code != 0)
+        });
+        for kept in steps.iter().filter_map(|step| step["with"]["path"].as_str()) {
+            assert_eq!(
+                self.shell(&format!("ls -d {}", kept.replace('\n', " ")), Variables::new()),
+                0
+            );
+        }
+        failed.unwrap_or(0)
+    }
+
+    /// A job's scripts on GitLab; `node`: which one of how many.
+    fn gitlab(&self, pipeline: &Value, job: &str, node: Option<(u64, u64)>) -> i32 {
+        let secrets = [
+            ("WEBEX_CLIENT_ID", CLIENT_ID.to_owned()),
+            ("WEBEX_CLIENT_SECRET", CLIENT_SECRET.to_owned()),
+            ("WEBEX_REFRESH_TOKEN", REFRESH_TOKEN.to_owned()),
+        ];
+        let node = node.map(|(index, total)| {
+            [("CI_NODE_INDEX", index.to_string()), ("CI_NODE_TOTAL", total.to_string())]
+        });
+        let set = secrets.into_iter().chain(node.into_iter().flatten());
+        let set: Variables = set.map(|(name, value)| (name.to_owned(), value)).collect();
+        let job = &pipeline[job];
+        let lines = [list(&job["before_script"]), list(&job["script"])].concat();
+        let script: Vec<String> = lines.iter().map(text).collect();
+        self.shell(
+            &script.join("\n"),
+            [pairs(&pipeline["variables"]), pairs(&job["variables"]), set].concat(),
+        )
+    }
+
+    /// A container of Kubernetes: the binary with its arguments.
+    fn container(&self, container: &Value, index: u64) -> i32 {
+        let arguments: Vec<String> =
+            list(&container["args"]).iter().map(|arg| self.moved(&text(arg))).collect();
+        let variables = list(&container["env"]).iter().map(|variable| {
+            let value = match &variable["valueFrom"]["fieldRef"]["fieldPath"] {
+                Value::Null => self.moved(&text(&variable["value"])),
+                field => {
+                    assert!(text(field).contains("batch.kubernetes.io/job-completion-index"));
+                    index.to_string()
+                }
+            };
+            (text(&variable["name"]), value)
+        });
+        self.shell(&format!("monthend {}", arguments.join(" ")), variables.collect())
+    }
+
+    /// The files of a machine or a volume, in this folder.
+    fn moved(&self, text: &str) -> String {
+        let folder = self.desk.folder().display();
+        text.replace("/usr/local/bin/", "")
+            .replace("/etc/monthend", &folder.to_string())
+            .replace("/var/lib/monthend", &format!("{folder}/state"))
+            .replace("/token/", &format!("{folder}/"))
+            .replace("%d", &folder.to_string())
+            .replace("/manifest/", &format!("{folder}/manifest/"))
+            .replace("/ledgers/", &format!("{folder}/ledgers/"))
+    }
+
+    /// Every request is created once, by this server.
+    #[track_caller]
+    fn is_created(&self, ledger: &str, rows: usize) -> LedgerFile {
+        let file = self.desk.ledger_at(ledger).at_rest(rows);
+        assert_eq!(file.count("created"), rows);
+        assert_eq!(file.report_ids(), self.server.report_ids());
+        file
+    }
+
+    /// And its file is there.
+    #[track_caller]
+    fn is_complete(&self, ledger: &str, rows: usize) {
+        for file in self.is_created(ledger, rows).column("report_file") {
+            assert!(self.desk.path(ledger).with_file_name(file).is_file(), "{file}");
+        }
+    }
+}
+
+#[test]
+fn github_runs_a_matrix_and_merges_it() {
+    let workspace = Workspace::new();
+    let workflow = read("github-actions.yml");
+    let jobs = &documents(&workflow)[0]["jobs"];
+    assert_eq!(list(&jobs["share"]["strategy"]["matrix"]["share"]), [1, 2, 3].map(Value::from));
+    // What the merge is given is what the shares keep.
+    let steps = |job: &str| list(&jobs[job]["steps"]).to_vec();
+    let of = |job: &str, uses: &str| {
+        steps(job).into_iter().find(|step| step["uses"].as_str() == Some(uses)).unwrap()["with"]
+            .clone()
+    };
+    let (kept, given) =
+        (of("share", "actions/upload-artifact@v4"), of("merge", "actions/download-artifact@v4"));
+    assert_eq!(
+        (&kept["name"], &given["pattern"]),
+        (&Value::from("share-${{ matrix.share }}"), &Value::from("share-*"))
+    );
+    assert_eq!((&kept["path"], &given["merge-multiple"]), (&given["path"], &Value::from(true)));
+    // One share is lost. The merge goes on, and says so.
+    for share in [1, 3] {
+        assert_eq!(workspace.github(&workflow, "share", share), 0);
+    }
+    assert_eq!(workspace.github(&workflow, "merge", 0), 1);
+    assert!(workspace.server.creates().len() < ALL);
+    // It runs again alone.
+    assert_eq!(workspace.github(&workflow, "share", 2), 0);
+    assert_eq!(workspace.github(&workflow, "merge", 0), 0);
+    assert_eq!(workspace.server.creates().len(), ALL);
+    workspace.is_complete("ledger/monthly.csv", ALL);
+}
+
+#[test]
+fn a_month_end_that_never_ran_fails_loudly_on_github() {
+    assert_eq!(Workspace::new().github(&read("github-watch.yml"), "watch", 0), 1);
+}
+
+#[test]
+fn gitlab_runs_shares_in_parallel_and_merges_them() {
+    let workspace = Workspace::new();
+    let pipeline = &documents(&read("gitlab-ci.yml"))[0];
+    let total = pipeline["month-end"]["parallel"].as_u64().unwrap();
+    for index in 1..=total {
+        assert_eq!(workspace.gitlab(pipeline, "month-end", Some((index, total))), 0);
+    }
+    assert_eq!(pipeline["month-end"]["artifacts"]["paths"][0], "ledger/");
+    assert_eq!(workspace.gitlab(pipeline, "merge", None), 0);
+    workspace.is_complete("ledger/monthly.csv", ALL);
+}
+
+#[test]
+fn kubernetes_runs_an_indexed_job_then_merges_and_audits() {
+    let workspace = Workspace::new();
+    let documents = documents(&read("kubernetes.yaml"));
+    let named = |kind: &str, name: &str| {
+        let is_it = |d: &&Value| d["kind"] == kind && d["metadata"]["name"] == name;
+        documents.iter().find(is_it).unwrap()
+    };
+    let manifest = text(&named("ConfigMap", "monthend")["data"]["monthly.yaml"]);
+    workspace.desk.write("manifest/monthly.yaml", unhurried(manifest));
+    let job = &named("CronJob", "month-end")["spec"]["jobTemplate"]["spec"];
+    let share = &job["template"]["spec"]["containers"][0];
+    let pods = job["completions"].as_u64().unwrap();
+    assert_eq!(text(&share["env"][1]["value"]), pods.to_string(), "as many shares as pods");
+    let after =
+        &named("CronJob", "month-end-ledger")["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+    let (merge, audit) = (&after["initContainers"][0], &after["containers"][0]);
+
+    // Nothing ever ran: the one of the fourth fails, first for want of ledgers, then of reports.
+    assert_eq!(workspace.container(merge, 0), 4);
+    assert_eq!(workspace.container(audit, 0), 1);
+
+    for index in 0..pods {
+        assert_eq!(workspace.container(share, index), 0);
+    }
+    assert_eq!(workspace.container(merge, 0), 0);
+    assert_eq!(workspace.container(audit, 0), 0);
+    workspace.is_complete("ledgers/monthly.csv", 6 * 2);
+}
+
+#[test]
+fn systemd_runs_on_the_second_and_watches_on_the_fourth() {
+    let workspace = Workspace::new();
+    let run = |unit: &str| {
+        let unit = workspace.moved(&read(unit));
+        let set = |key: &'static str| unit.lines().filter_map(move |line| line.strip_prefix(key));
+        let variables = set("Environment=").filter_map(|pair| pair.split_once('='));
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let [command] = set("ExecStart=").collect::<Vec<_>>()[..] else {
+            panic!("{unit} starts one command");
+        };
+        workspace.shell(command, variables.collect())
+    };
+    assert_eq!(run("month-end-watch.service"), 1, "a month-end that never ran");
+    assert_eq!(run("month-end.service"), 0);
+    assert_eq!(run("month-end-watch.service"), 0);
+    workspace.is_complete("state/monthly.csv", ALL);
+}
+
+#[test]
+fn cron_runs_on_the_second_and_watches_on_the_fourth() {
+    let workspace = Workspace::new();
+    let table = workspace.moved(&read("crontab"));
+    let lines = table.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let (commands, variables): (Vec<&str>, Vec<&str>) =
+        lines.partition(|line| line.starts_with(|c: char| c.is_ascii_digit()));
+    let variables: Variables = variables
+        .iter()
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let run = |day: &str| {
+        let fields = commands.iter().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let command = fields.into_iter().find(|fields| fields[2] == day).unwrap()[5..].join(" ");
+        workspace.shell(&command, variables.clone())
+    };
+    assert_eq!(run("4"), 1, "a month-end that never ran");
+    assert_eq!(run("2"), 0);
+    let sent = workspace.server.creates().len();
+    assert_eq!(run("2"), 0, "the same again does nothing");
+    assert_eq!(workspace.server.creates().len(), sent);
+    assert_eq!(run("4"), 0);
+    workspace.is_complete("state/monthly.csv", ALL);
+}
+
+/// What the alerts look at is what a run writes.
+#[test]
+fn prometheus_is_asked_for_figures_that_are_there() {
+    let workspace = Workspace::new();
+    let variables = [
+        ("MONTHEND_MANIFEST", "monthly.yaml"),
+        ("MONTHEND_METRICS", "month-end.prom"),
+        ("WEBEX_ACCESS_TOKEN", TOKEN),
+    ];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(workspace.shell("monthend run", variables.into()), 0);
+    let written = workspace.desk.read("month-end.prom");
+    let rules = &documents(&read("prometheus-rules.yaml"))[0];
+    let rules = list(&rules["groups"][0]["rules"]);
+    assert_eq!(rules.len(), 5);
+    for rule in rules {
+        assert!(rule["labels"]["severity"].is_string());
+        assert!(rule["annotations"]["summary"].is_string());
+        let expr = text(&rule["expr"]);
+        let names = expr.split(|c: char| !c.is_ascii_lowercase() && c != '_');
+        let names: Vec<&str> = names.filter(|name| name.starts_with("monthend_")).collect();
+        assert!(!names.is_empty(), "{expr}");
+        for name in names {
+            assert!(written.contains(&format!("\n{name}{{")), "{name}: {written}");
+        }
+        if let Some((_, statuses)) = expr.split_once("status=~\"") {
+            for status in statuses.split_once('"').unwrap().0.split('|') {
+                assert!(written.contains(&format!("status=\"{status}\"")), "{status}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_runner_gets_the_binary_and_only_the_right_one() {
+    let workspace = Workspace::new();
+    let desk = &workspace.desk;
+    let pack = "mkdir monthend-0 && printf '#!/bin/sh\\necho monthend 0\\n' >monthend-0/monthend && chmod +x monthend-0/monthend
+        tar -czf m.tar.gz monthend-0 && sha256sum m.tar.gz | cut -d' ' -f1 >sum";
+    assert_eq!(workspace.shell(pack, Variables::new()), 0);
+    let script = repository().join("examples/ci/install-monthend");
+    let install = |sha256: &str| {
+        let folder = desk.folder().display();
+        workspace.shell(
+            &format!(
+                "RUNNER_TEMP={folder} GITHUB_PATH={folder}/path MONTHEND_ARCHIVE=file://{folder}/m.tar.gz \
+                 MONTHEND_ARCHIVE_SHA256={sha256} {}",
+                script.display()
+            ),
+            Variables::new(),
+        )
+    };
+    assert_ne!(install(&"0".repeat(64)), 0);
+    assert!(!desk.has("path") && !desk.has("monthend/monthend"));
+    assert_eq!(install(desk.read("sum").trim()), 0);
+    let path = desk.read("path");
+    assert!(Path::new(path.trim()).join("monthend").is_file(), "{path}");
+}
+
+/// The jobs of README.md and docs/ci.md, as they stand.
+#[test]
+fn the_jobs_of_the_pages_work_as_they_stand() {
+    for (page, from) in [("README.md", "## In CI"), ("docs/ci.md", "## GitHub Actions")] {
+        let page = fs::read_to_string(repository().join(page)).unwrap();
+        let blocks = page[page.find(from).unwrap()..].split("```yaml\n").skip(1);
+        let blocks: Vec<&str> = blocks.map(|block| block.split("```").next().unwrap()).collect();
+        let are_there = |workspace: &Workspace| {
+            workspace.is_created("ledger/monthly.csv", ALL);
+            for file in ["reports.xml", "summary.json", "monthend.prom"] {
+                assert!(workspace.desk.has(file), "{from}: {file}");
+            }
+        };
+        let workspace = Workspace::new();
+        let workflow = blocks.iter().find(|block| block.contains("\njobs:")).unwrap();
+        assert_eq!(workspace.github(workflow, "reports", 0), 0, "{from}");
+        are_there(&workspace);
+
+        let workspace = Workspace::new();
+        let pipeline = blocks.iter().find(|block| block.starts_with("reports:")).unwrap();
+        let pipeline = &documents(pipeline)[0];
+        assert_eq!(workspace.gitlab(pipeline, "reports", None), 0, "{from}");
+        are_there(&workspace);
+        // What GitLab is told to read is what was written.
+        let reports = &pipeline["reports"]["artifacts"]["reports"];
+        assert_eq!(
+            (&reports["junit"], &reports["metrics"]),
+            (&Value::from("reports.xml"), &Value::from("monthend.prom"))
+        );
+    }
+}
+
+#[test]
+fn no_file_is_left_out() {
+    let files = fs::read_dir(repository().join("examples/ci")).unwrap();
+    let mut files: Vec<String> =
+        files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    files.sort();
+    let known = "README.md crontab github-actions.yml github-watch.yml gitlab-ci.yml install-monthend kubernetes.yaml \
+                 month-end-failed@.service month-end-watch.service month-end-watch.timer month-end.service \
+                 month-end.timer monthly.yaml prometheus-rules.yaml";
+    assert_eq!(files.join(" "), known, "run it by a test, then name it here");
+}
