@@ -1,42 +1,25 @@
 //! The arguments, as clap reads them.
 
-mod cause;
-mod check;
-mod comparison;
-mod init;
-mod outputs;
-mod partition;
+mod common;
 mod reconcile;
-mod report;
-mod resolve;
-mod target;
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use clap::{ArgAction, ArgMatches, Args, Parser, Subcommand, ValueEnum, parser::ValueSource};
+use clap_complete::Shell;
 
-use cause::CauseArgs;
-pub(super) use check::{CheckArgs, CheckFormat};
-pub(super) use comparison::MaxDropVariableError;
-use comparison::PreviousArgs;
-pub(super) use init::{CompletionsArgs, InitArgs, ManArgs};
-pub(super) use outputs::{HistoryArgs, OutputArgs, PlanFormat, SummaryFormat, WorkFormatArgs};
-use outputs::{format_or, without_csv};
-use partition::PartitionArgs;
-pub(super) use partition::PartitionArgsError;
-pub(super) use reconcile::{ColumnsArgs, ColumnsFormat, OfflineArgs, ReconcileArgs};
-pub(super) use report::ReportArgs;
-pub(super) use resolve::ResolveArgs;
-pub(super) use target::{CalendarArgs, ManifestArgs, RehearsalArgs, is_manifest};
+pub(super) use common::*;
+pub(super) use reconcile::*;
 
 use crate::{
+    manifest::BaseUrl,
     output::{
         Color,
         console::{LogFormat, Verbosity},
     },
-    plan::{Selection, SubPartnerSelector},
+    text::one_line,
 };
-use request::{Period, ReportType, RequestId};
+use request::{ReportId, RequestId};
 
 /// Creates Webex wholesale billing reports in bulk from a manifest, and keeps a ledger of them.
 ///
@@ -58,28 +41,13 @@ pub(super) struct Cli {
     pub(super) verbose: u8,
 
     /// Colour: `auto` is on a terminal and follows NO_COLOR, CLICOLOR_FORCE and TERM=dumb
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Messages",
-        env = "MONTHEND_COLOR",
-        value_enum,
-        default_value_t,
-        value_name = "WHEN",
-        hide_possible_values = true
-    )]
+    #[arg(long, global = true, help_heading = "Messages", env = "MONTHEND_COLOR")]
+    #[arg(value_enum, default_value_t, value_name = "WHEN", hide_possible_values = true)]
     pub(super) color: Color,
 
     /// How lines on stderr look
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Messages",
-        env = "MONTHEND_LOG_FORMAT",
-        value_enum,
-        default_value_t,
-        value_name = "FORMAT"
-    )]
+    #[arg(long, global = true, help_heading = "Messages", env = "MONTHEND_LOG_FORMAT")]
+    #[arg(value_enum, default_value_t, value_name = "FORMAT")]
     pub(super) log_format: LogFormat,
 }
 
@@ -151,8 +119,8 @@ pub(super) struct PlanArgs {
     pub(super) calendar: CalendarArgs,
 
     /// How to show it: `table` is for people and shows the first rows, `csv` and `json` show all
-    #[arg(long, env = "MONTHEND_FORMAT", value_enum, default_value_t = PlanFormat::Table)]
-    pub(super) format: PlanFormat,
+    #[arg(long, env = "MONTHEND_FORMAT", value_enum, default_value_t = Format::Table)]
+    pub(super) format: Format,
 
     /// End with 2 if the plan has warnings
     #[arg(long, env = "MONTHEND_STRICT")]
@@ -183,50 +151,6 @@ pub(super) struct RunArgs {
     pub(super) and_collect: AndCollectArgs,
 }
 
-/// What makes `run` and `retry` collect too.
-#[derive(Debug, Args)]
-pub(super) struct AndCollectArgs {
-    /// Afterwards wait for the reports to complete, and download them
-    #[arg(long, help_heading = "Collecting", env = "MONTHEND_COLLECT")]
-    pub(super) collect: bool,
-
-    #[command(flatten)]
-    pub(super) how: CollectArgs,
-}
-
-impl AndCollectArgs {
-    pub(super) fn if_wanted(&self) -> Option<&CollectArgs> {
-        self.collect.then_some(&self.how)
-    }
-}
-
-/// How reports are collected.
-#[derive(Debug, Args)]
-pub(super) struct CollectArgs {
-    /// The folder of the files [env: MONTHEND_OUTPUT=] [default: the manifest's `collect.output`, else the ledger's
-    /// path with .reports for .csv]
-    // The environment is read by hand: in a rehearsal it counts as the manifest's, and the option does not.
-    #[arg(long, help_heading = "Collecting", value_name = "DIR")]
-    pub(super) output: Option<PathBuf>,
-
-    /// How long to wait for reports; 0s takes what is ready [default: the manifest's `collect.wait`, else 30m]
-    #[arg(long, help_heading = "Collecting", env = "MONTHEND_WAIT", value_name = "DURATION", value_parser = wait)]
-    pub(super) wait: Option<Duration>,
-
-    /// Overwrite files that were changed on the disk, and files in the way
-    #[arg(long, help_heading = "Collecting", env = "MONTHEND_FORCE")]
-    pub(super) force: bool,
-
-    /// Keep what was downloaded even if it is not a CSV table
-    #[arg(long, help_heading = "Collecting", env = "MONTHEND_NO_CONTENT_CHECK")]
-    pub(super) no_content_check: bool,
-
-    /// Write the rows of all collected files into one CSV file; into one for each type (FILE-user and so on) where
-    /// there are several
-    #[arg(long, help_heading = "Collecting", env = "MONTHEND_COMBINE", value_name = "FILE")]
-    pub(super) combine: Option<PathBuf>,
-}
-
 #[derive(Debug, Args)]
 pub(super) struct CollectCommandArgs {
     #[command(flatten)]
@@ -241,12 +165,6 @@ pub(super) struct CollectCommandArgs {
     // For --combine. Accepted without it, for scripts that give every command the same options.
     #[command(flatten)]
     pub(super) calendar: CalendarArgs,
-}
-
-impl RetryArgs {
-    pub(super) fn selection(&self) -> Result<Selection, PartitionArgsError> {
-        Ok(Selection { causes: self.cause.cause.clone(), ..self.common.selection.selection()? })
-    }
 }
 
 #[derive(Debug, Args)]
@@ -270,27 +188,6 @@ pub(super) struct RetryArgs {
     // As for `collect`: rows have their dates.
     #[command(flatten)]
     pub(super) calendar: CalendarArgs,
-}
-
-/// What `run` and `retry` have in common.
-#[derive(Debug, Args)]
-pub(super) struct WorkArgs {
-    #[command(flatten)]
-    pub(super) manifest: ManifestArgs,
-
-    /// After a signal, requests in flight have this long to finish
-    #[arg(long, env = "MONTHEND_GRACE", value_name = "DURATION", default_value = "10s", value_parser = duration)]
-    pub(super) grace: Duration,
-
-    /// Discard the wait that the server announced to an earlier command on this ledger
-    #[arg(long, env = "MONTHEND_FORGET_PAUSE")]
-    pub(super) forget_pause: bool,
-
-    #[command(flatten)]
-    pub(super) selection: SelectionArgs,
-
-    #[command(flatten)]
-    pub(super) outputs: OutputArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -321,66 +218,6 @@ pub(super) struct MergeArgs {
     pub(super) history: HistoryArgs,
 }
 
-/// Which requests; an option may be repeated. Values of one option: any; several options: all must match.
-#[derive(Debug, Args)]
-pub(super) struct SelectionArgs {
-    /// Requests that this job names
-    #[arg(long, help_heading = "Selection", env = "MONTHEND_JOB", value_name = "NAME")]
-    job: Vec<String>,
-
-    /// Requests of this sub-partner: its id, its label, or `own` for the partner itself
-    #[arg(long, help_heading = "Selection", env = "MONTHEND_SUB_PARTNER", value_name = "WHO")]
-    sub_partner: Vec<SubPartnerSelector>,
-
-    /// Requests of this type
-    #[arg(
-        long = "type",
-        help_heading = "Selection",
-        env = "MONTHEND_TYPE",
-        value_name = "TYPE",
-        ignore_case = true
-    )]
-    report_type: Vec<TypeArg>,
-
-    /// Requests whose period lies within: 2026-09, or 2026-09-01..2026-09-15
-    #[arg(long, help_heading = "Selection", env = "MONTHEND_PERIOD", value_name = "PERIOD")]
-    period: Vec<Period>,
-
-    #[command(flatten)]
-    share: PartitionArgs,
-}
-
-impl SelectionArgs {
-    pub(super) fn selection(&self) -> Result<Selection, PartitionArgsError> {
-        Ok(Selection {
-            jobs: self.job.clone(),
-            sub_partners: self.sub_partner.clone(),
-            types: self.report_type.iter().map(|t| t.report_type()).collect(),
-            periods: self.period.clone(),
-            causes: Vec::new(),
-            partition: self.share.partition()?,
-        })
-    }
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-#[value(rename_all = "UPPER")]
-enum TypeArg {
-    Partner,
-    Customer,
-    User,
-}
-
-impl TypeArg {
-    fn report_type(self) -> ReportType {
-        match self {
-            TypeArg::Partner => ReportType::Partner,
-            TypeArg::Customer => ReportType::Customer,
-            TypeArg::User => ReportType::User,
-        }
-    }
-}
-
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {
     /// The ledger, or the manifest (.yaml, .yml) whose ledger is meant [env: MONTHEND_MANIFEST=]
@@ -399,7 +236,7 @@ pub(super) struct StatusArgs {
 
     /// How to show it; with --history not as csv [env: MONTHEND_FORMAT=] [default: table]
     #[arg(long, value_enum)]
-    format: Option<PlanFormat>,
+    pub(super) format: Option<Format>,
 
     /// Tell the life of one row: what the history next to the ledger knows of it, and how it stands
     #[arg(long, value_name = "REQUEST_ID")]
@@ -412,22 +249,6 @@ pub(super) struct StatusArgs {
     pub(super) selection: SelectionArgs,
 }
 
-impl StatusArgs {
-    pub(super) fn selection(&self) -> Result<Selection, PartitionArgsError> {
-        Ok(Selection { causes: self.cause.cause.clone(), ..self.selection.selection()? })
-    }
-
-    /// The option, else the environment variable. A format there that only other commands have is no mistake.
-    pub(super) fn format(&self) -> PlanFormat {
-        format_or(self.format, PlanFormat::Table)
-    }
-
-    /// None for a format that a row's life does not have.
-    pub(super) fn life_format(&self) -> Option<SummaryFormat> {
-        without_csv(self.format, self.format())
-    }
-}
-
 #[derive(Debug, Args)]
 pub(super) struct AuditArgs {
     #[command(flatten)]
@@ -437,8 +258,8 @@ pub(super) struct AuditArgs {
     pub(super) calendar: CalendarArgs,
 
     /// How to show it: table for people, with the sums of `audit.totals`; csv and json have every difference
-    #[arg(long, env = "MONTHEND_FORMAT", value_enum, default_value_t = PlanFormat::Table)]
-    pub(super) format: PlanFormat,
+    #[arg(long, env = "MONTHEND_FORMAT", value_enum, default_value_t = Format::Table)]
+    pub(super) format: Format,
 
     /// Ask no server: compare plan, ledger, history and files. Needs no token
     #[arg(long, env = "MONTHEND_OFFLINE")]
@@ -452,8 +273,14 @@ pub(super) struct AuditArgs {
     #[arg(long, help_heading = "Outputs", env = "MONTHEND_AUDIT_JUNIT", value_name = "FILE")]
     pub(super) junit: Option<PathBuf>,
 
+    /// An earlier ledger, with its files next to it: name also whoever has vanished since, and whose figures dropped. It
+    /// may be the same ledger, where that has earlier periods
+    #[arg(id = EARLIER, long = "previous", value_name = "LEDGER")]
+    #[arg(help_heading = "Comparing", env = "MONTHEND_PREVIOUS")]
+    pub(super) previous: Option<PathBuf>,
+
     #[command(flatten)]
-    pub(super) previous: PreviousArgs,
+    pub(super) max_drop: MaxDropArgs,
 
     #[command(flatten)]
     pub(super) selection: SelectionArgs,
@@ -509,22 +336,160 @@ pub(super) enum SchemaKind {
     Reconcile,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    pub(super) manifest: ManifestArgs,
+
+    #[command(flatten)]
+    pub(super) calendar: CalendarArgs,
+
+    #[command(flatten)]
+    pub(super) share: PartitionArgs,
+
+    /// How to show it [env: MONTHEND_FORMAT=] [default: table]
+    #[arg(long, value_enum)]
+    pub(super) format: Option<SummaryFormat>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// The ledger, or the manifest (.yaml, .yml) whose ledger is meant
+    pub(super) ledger: PathBuf,
+
+    /// The page to write: an HTML file
+    #[arg(long, short, env = "MONTHEND_REPORT", value_name = "FILE")]
+    pub(super) output: PathBuf,
+
+    /// An earlier ledger, with its files next to it: show what was then, who has vanished, and whose figures dropped
+    #[arg(id = EARLIER, long = "compare", value_name = "EARLIER_LEDGER")]
+    #[arg(help_heading = "Comparing", env = "MONTHEND_COMPARE")]
+    pub(super) compare: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) max_drop: MaxDropArgs,
+
+    /// The manifest, for the sums of its `audit.totals` [default: the one that is named instead of a ledger]
+    #[arg(long, env = "MONTHEND_MANIFEST", value_name = "MANIFEST")]
+    pub(super) manifest: Option<PathBuf>,
+
+    /// Of a manifest: show the ledger of its rehearsals
+    #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX")]
+    pub(super) sandbox: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("decision"))]
+pub(super) struct ResolveArgs {
+    /// The ledger, or the manifest (.yaml, .yml) whose ledger is meant
+    #[arg(id = "manifest", value_name = "LEDGER", env = "MONTHEND_MANIFEST")]
+    pub(super) place: PathBuf,
+
+    /// The ledger, whatever a manifest says [env: MONTHEND_LEDGER=]
+    // As for the other commands, the variable counts as the manifest's `ledger:`.
+    #[arg(id = "ledger", long = "ledger", value_name = "PATH")]
+    pub(super) named: Option<PathBuf>,
+
+    /// The address of the API to ask about candidates [env: MONTHEND_BASE_URL=] [default: the manifest's, else that of
+    /// the last run in the history]
+    #[arg(long, value_name = "URL")]
+    pub(super) base_url: Option<BaseUrl>,
+
+    /// The row's request_id; without it, all rows that a person may decide are listed, with their candidates
+    #[arg(long, value_name = "ID", requires = "decision")]
+    pub(super) request: Option<RequestId>,
+
+    /// The row's report is this one
+    #[arg(long, value_name = "REPORT_ID", group = "decision", requires = "request")]
+    pub(super) adopt: Option<ReportId>,
+
+    /// The row has no report: the next run sends the request again
+    #[arg(long, group = "decision", requires = "request")]
+    pub(super) resend: bool,
+
+    /// The row is created, and its report is discarded: it is recreated, or another is taken
+    #[arg(long, requires = "request")]
+    pub(super) replace: bool,
+
+    /// Why, for the history
+    #[arg(long, value_name = "TEXT", requires = "request", value_parser = reason)]
+    pub(super) reason: Option<String>,
+
+    /// Work on the ledger of the rehearsals
+    #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX")]
+    pub(super) sandbox: bool,
+
+    #[command(flatten)]
+    pub(super) share: PartitionArgs,
+
+    #[command(flatten)]
+    pub(super) history: HistoryArgs,
+}
+
+impl ResolveArgs {
+    /// The arguments with which `run` works on the same ledger.
+    pub(super) fn manifest(&self) -> ManifestArgs {
+        ManifestArgs {
+            ledger: self.named.clone(),
+            base_url: self.base_url.clone(),
+            ..ManifestArgs::of(&self.place, self.sandbox)
+        }
+    }
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    match one_line(text) {
+        reason if reason.is_empty() => Err("write why".to_owned()),
+        reason => Ok(reason),
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InitArgs {
+    /// The manifest to write
+    #[arg(default_value = "month-end.yaml")]
+    pub(super) file: PathBuf,
+
+    /// Ask the API for your sub-partners, and list them
+    #[arg(long, env = "MONTHEND_DISCOVER")]
+    pub(super) discover: bool,
+
+    /// The address of the API to ask [env: MONTHEND_BASE_URL=]
+    #[arg(long, value_name = "URL")]
+    base_url: Option<BaseUrl>,
+
+    #[command(flatten)]
+    sandbox: RehearsalArgs,
+}
+
+impl InitArgs {
+    /// The arguments with which `run` reaches the same API.
+    pub(super) fn manifest(&self) -> ManifestArgs {
+        ManifestArgs {
+            base_url: self.base_url.clone(),
+            sandbox: self.sandbox.clone(),
+            ..ManifestArgs::of(&self.file, false)
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// The shell that completes
+    #[arg(value_enum)]
+    pub(super) shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ManArgs {
+    /// The folder to write monthend.1 and the pages of all commands into
+    #[arg(value_name = "DIR")]
+    pub(super) folder: PathBuf,
+}
+
 /// Neither the environment nor a default counts.
 pub(super) fn is_typed(matches: &ArgMatches, id: &str) -> bool {
     // Asking for an argument that the command does not have would be a panic.
     matches.try_contains_id(id).is_ok()
         && matches.value_source(id) == Some(ValueSource::CommandLine)
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    crate::manifest::duration_of(text)
-        .ok_or_else(|| "write a number with its unit: 5s, 500ms, 2m".to_owned())
-}
-
-/// As [`duration`], and `0s`.
-fn wait(text: &str) -> Result<Duration, String> {
-    match text.trim() {
-        "0" | "0s" => Ok(Duration::ZERO),
-        text => duration(text),
-    }
 }

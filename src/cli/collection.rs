@@ -3,81 +3,73 @@
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use tracing::{info, warn};
 
 use super::{
-    args::CollectArgs, context::Context, error::CliError, locked_ledger::LockedLedger,
-    status::history_of,
+    CliError, CliResult, CollectArgs, Context, LockedLedger, RunContext, created_rows, discovered,
+    history_of, named_rows, selected_rows,
 };
 use crate::{
     api::HttpApi,
     collect::{
         CollectInput, CollectedFile, HttpHost, Overwrite, collect, combine, located, set_aside,
     },
-    ledger::{Ledger, RecordedHashes, Row, State},
+    ledger::{Ledger, RecordedHashes, Row},
     manifest::Settings,
     output::history,
+    plan::Plan,
     run::{Finished, NewReports, Shared},
     text::count,
 };
 use request::RequestIds;
 
 #[derive(Debug)]
-pub(super) struct Collection {
+pub(super) struct Collection<'a> {
+    args: &'a CollectArgs,
     /// Absolute.
     output: PathBuf,
     /// Absolute.
     ledger_folder: PathBuf,
-    wait: Duration,
-    overwrite: Overwrite,
-    any_content: bool,
-    combined: Option<PathBuf>,
     /// The hashes of files by the history.
     recorded: RecordedHashes,
 }
 
-impl Collection {
+impl<'a> Collection<'a> {
     /// Refuses outputs that are collected files already (exit code 2). [`Outputs::prepare`] has tried that files can be
     /// written.
     ///
     /// [`Outputs::prepare`]: super::outputs::Outputs::prepare
     pub(super) fn prepare(
-        args: &CollectArgs,
+        args: &'a CollectArgs,
         context: &Context,
         locked: &LockedLedger,
-    ) -> Result<Self, CliError> {
+    ) -> CliResult<Self> {
         let output = context.output(args.output.as_deref(), &locked.file.path);
-        let failed = |why| CliError::Output { path: output.clone(), why };
+        let failed = |why| CliError::unwritable(&output, &why);
         let absolute = |path: &Path| std::path::absolute(path);
         let ledger = absolute(&locked.file.path).map_err(failed)?;
         Ok(Collection {
+            args,
             output: absolute(&output).map_err(failed)?,
             ledger_folder: ledger.parent().unwrap_or(Path::new("/")).to_owned(),
-            wait: args.wait.unwrap_or(context.settings.collect.wait),
-            overwrite: if args.force { Overwrite::All } else { Overwrite::Ours },
-            any_content: args.no_content_check,
-            combined: args.combine.clone(),
             recorded: history::recorded_hashes(&history_of(&locked.file.path).lines),
         })
     }
 
     /// Collects the selected rows, as they are created.
-    async fn collect(
+    pub(super) async fn collect(
         &self,
         shared: &Shared<'_, HttpApi>,
         new_reports: NewReports,
         selected: &RequestIds,
         settings: &Settings,
     ) -> Vec<Row> {
-        let is_wanted =
-            |row: &Row| selected.contains(&row.key()) && matches!(row.state, State::Created(_));
         let created = {
             let ledger = shared.record.ledger();
-            let wanted = ledger.places().filter(|(_, row)| is_wanted(row));
-            wanted.map(|(place, _)| place).collect()
+            let wanted = created_rows(&ledger, selected).into_iter();
+            wanted.filter_map(|row| ledger.place(row.key())).collect()
         };
         let host = HttpHost::new(&settings.api);
         let input = CollectInput {
@@ -86,9 +78,9 @@ impl Collection {
             created,
             output: self.output.clone(),
             ledger_folder: self.ledger_folder.clone(),
-            wait: self.wait,
-            overwrite: self.overwrite,
-            any_content: self.any_content,
+            wait: self.args.wait.unwrap_or(settings.collect.wait),
+            overwrite: if self.args.force { Overwrite::All } else { Overwrite::Ours },
+            any_content: self.args.no_content_check,
             rules: settings.files.clone(),
             concurrency: settings.limits.concurrency.get(),
             silence: settings.api.request_timeout,
@@ -98,41 +90,33 @@ impl Collection {
 
     /// A run that was interrupted has not looked at every row.
     pub(super) fn count_uncollected(&self, finished: &mut Finished, selected: &RequestIds) {
-        let rows = finished.ledger.rows().filter(|row| selected.contains(&row.key()));
-        let created = rows.filter(|row| matches!(row.state, State::Created(_)));
+        let created = created_rows(&finished.ledger, selected).into_iter();
         let left = created.filter(|row| !row.is_collected()).count();
         finished.counts.uncollected = finished.counts.uncollected.max(left);
     }
 
     /// For `--combine`; nothing after a run that stopped early. A combined file of an earlier run is set aside where
     /// none is written.
-    pub(super) fn combine(
-        &self,
-        finished: &Finished,
-        requests: &RequestIds,
-    ) -> Result<(), CliError> {
-        let Some(context) = &self.combined else {
+    pub(super) fn combine(&self, finished: &Finished, requests: &RequestIds) -> CliResult<()> {
+        let Some(place) = &self.args.combine else {
             return Ok(());
         };
         let is_over = finished.stop.is_none() && finished.unsaved.is_none();
         let parts = if is_over { self.parts(&finished.ledger, requests) } else { Vec::new() };
-        let combined = combine(context, &parts)?;
+        let combined = combine(place, &parts)?;
         for file in &combined {
             file.notes().iter().for_each(|note| warn!("{note}"));
             info!("{file}");
         }
-        let earlier = set_aside(context, &combined)?;
-        let name = context.display();
+        let earlier = set_aside(place, &combined)?;
+        let name = place.display();
         match (parts.len(), requests.len() - parts.len()) {
             _ if !is_over => warn!("the command stopped early, so {name} is not written"),
-            (0, _) => {
-                let why = none_of(&finished.ledger, requests);
-                warn!("{why}, so {name} is not written");
-            }
+            (0, _) => warn!("{}, so {name} is not written", none_of(&finished.ledger, requests)),
             (_, 0) => {}
-            (_, missing) => {
+            (_, n) => {
                 let all = count(requests.len(), "report");
-                warn!("{name} is incomplete: {missing} of {all} are missing");
+                warn!("{name} is incomplete: {n} of {all} are missing");
             }
         }
         for (file, old) in earlier {
@@ -144,49 +128,53 @@ impl Collection {
 
     /// The files of `selected` that lie in another folder stay there.
     pub(super) fn tell_elsewhere(&self, ledger: &Ledger, selected: &RequestIds) {
-        let rows = ledger.rows().filter(|row| selected.contains(&row.key()));
-        let files = rows.filter(|row| row.is_collected());
-        let places = files.map(|row| located(&self.ledger_folder, &row.collected.file));
+        let rows = selected_rows(ledger, selected).into_iter();
+        let collected = rows.filter(|row| row.is_collected());
+        let places = collected.map(|row| located(&self.ledger_folder, &row.collected.file));
         let elsewhere: Vec<PathBuf> = places.filter(|it| !it.starts_with(&self.output)).collect();
         if let Some(first) = elsewhere.first() {
             let folder = first.ancestors().nth(3).unwrap_or(first); // PERIOD/TYPE/PARTNER.csv
+            let (output, folder) = (self.output.display(), folder.display());
+            let files = count(elsewhere.len(), "file");
             info!(
-                "collected before, and not in {}: {} in {}; files keep their place",
-                self.output.display(),
-                count(elsewhere.len(), "file"),
-                folder.display()
+                "collected before, and not in {output}: {files} in {folder}; files keep their place"
             );
         }
     }
 
     fn parts<'l>(&self, ledger: &'l Ledger, requests: &RequestIds) -> Vec<CollectedFile<'l>> {
-        let is_collected = |row: &&Row| requests.contains(&row.key()) && row.is_collected();
-        let part = |row: &'l Row| CollectedFile {
-            row,
-            file: self.ledger_folder.join(&row.collected.file),
-        };
-        ledger.rows().filter(is_collected).map(part).collect()
+        let mut rows = selected_rows(ledger, requests);
+        rows.retain(|row| row.is_collected());
+        let file = |row: &Row| self.ledger_folder.join(&row.collected.file);
+        rows.into_iter().map(|row| CollectedFile { row, file: file(row) }).collect()
     }
 }
 
-/// What a run does next to its creates: nothing, or it collects the selected rows.
-pub(super) async fn collecting(
-    collection: Option<&Collection>,
-    shared: &Shared<'_, HttpApi>,
-    new_reports: NewReports,
-    selected: &RequestIds,
-    settings: &Settings,
-) -> Vec<Row> {
-    match collection {
-        Some(it) => it.collect(shared, new_reports, selected, settings).await,
-        None => Vec::new(),
+/// The files that `retry` and `collect` combine: those of the requests that `run` would take. None without a manifest.
+pub(super) async fn requests_to_combine(
+    run: &RunContext<'_>,
+    ledger: &Ledger,
+) -> CliResult<Option<RequestIds>> {
+    let (selection, Some(manifest)) = (run.selection, run.manifest) else {
+        return Ok(None);
+    };
+    let discovered = discovered(&run.session, manifest, run.signals).await?;
+    let plan = Plan::expand(manifest, &discovered)?;
+    let requests = selection.to_combine(&plan, manifest, &discovered, ledger);
+    let mut left_out = created_rows(ledger, &selection.of_ledger(ledger)?);
+    left_out.retain(|row| !requests.contains(&row.key()));
+    if !left_out.is_empty() {
+        let reports = count(left_out.len(), "report");
+        let names = named_rows(&left_out);
+        info!("--combine leaves out {reports} that the plan does not have: {names}");
     }
+    Ok(Some(requests))
 }
 
 /// Perhaps the ledger is of another month.
 fn none_of(ledger: &Ledger, requests: &RequestIds) -> String {
-    let periods: BTreeSet<String> =
-        (ledger.rows()).map(|row| row.request().period.to_string()).collect();
+    let periods = ledger.rows().map(|row| row.request().period.to_string());
+    let periods: BTreeSet<String> = periods.collect();
     if periods.is_empty() || ledger.rows().any(|row| requests.contains(&row.key())) {
         return "no file is collected".to_owned();
     }

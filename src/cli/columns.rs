@@ -1,14 +1,10 @@
 use super::{
-    args::{ColumnsArgs, ColumnsFormat, PlanFormat},
-    error::CliError,
-    exit::Exit,
-    offline::OfflineInput,
-    results,
+    CliResult, ColumnsArgs, ColumnsFormat, Exit, Format, OfflineInput, print_table, print_view,
 };
 use crate::{audit, output::ColumnsView};
 
 /// Reads only, without the lock; asks no server.
-pub(super) fn columns(args: &ColumnsArgs) -> Result<Exit, CliError> {
+pub(super) fn columns(args: &ColumnsArgs) -> CliResult {
     let input = OfflineInput::open(&args.offline)?;
     let collection = input.sources().collection(&input.selection);
     let (types, missing) = audit::columns(&collection, &input.context.settings.files);
@@ -22,10 +18,10 @@ pub(super) fn columns(args: &ColumnsArgs) -> Result<Exit, CliError> {
         exit_code: exit.code(),
     };
     match args.format() {
-        ColumnsFormat::Table => results::show(&view, PlanFormat::Table)?,
-        ColumnsFormat::Csv => results::show(&view, PlanFormat::Csv)?,
-        ColumnsFormat::Json => results::show(&view, PlanFormat::Json)?,
-        ColumnsFormat::Yaml => results::table(&view.yaml())?,
+        ColumnsFormat::Table => print_view(&view, Format::Table)?,
+        ColumnsFormat::Csv => print_view(&view, Format::Csv)?,
+        ColumnsFormat::Json => print_view(&view, Format::Json)?,
+        ColumnsFormat::Yaml => print_table(&view.yaml())?,
     }
     Ok(exit)
 }

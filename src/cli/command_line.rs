@@ -7,7 +7,7 @@ use std::{
 };
 
 use chrono::NaiveDate;
-use clap::{ArgMatches, Command, CommandFactory as _, parser::ValueSource};
+use clap::{ArgMatches, CommandFactory as _, parser::ValueSource};
 
 use super::args::{Cli, is_manifest, is_typed};
 use crate::text::{shell_path, shell_word, typed_path};
@@ -19,6 +19,8 @@ pub(super) struct CommandLine {
     program: String,
     arguments: Vec<String>,
     matches: ArgMatches,
+    /// Whether only warnings and errors are said.
+    pub(super) is_quiet: bool,
 }
 
 /// The options that a follow-up command keeps, by their names in `args`; the constants below are parts of it.
@@ -49,12 +51,13 @@ const REAL: &[&str] = WHERE.split_at(4).1;
 pub(super) const LEDGER: &[&str] = WHERE.split_at(7).0;
 
 impl CommandLine {
-    pub(super) fn new(matches: ArgMatches) -> Self {
-        let mut words = env::args_os().map(|word| quoted(&word));
+    pub(super) fn new(matches: ArgMatches, is_quiet: bool) -> Self {
+        let mut words = env::args_os().map(|word| quoted_word(&word));
         CommandLine {
             program: words.next().unwrap_or_else(|| "monthend".to_owned()),
             arguments: words.collect(),
             matches,
+            is_quiet,
         }
     }
 
@@ -87,12 +90,6 @@ impl CommandLine {
         values.map(|value| value.to_string_lossy().into_owned()).collect()
     }
 
-    /// [`CommandLine::next`] without the option `left_out`.
-    pub(super) fn without(&self, command: &str, kept: &[&str], left_out: &str) -> String {
-        let kept: Vec<&str> = kept.iter().copied().filter(|id| *id != left_out).collect();
-        self.next(command, &kept)
-    }
-
     /// With relative periods counted from `day`.
     pub(super) fn again_as_of(&self, day: NaiveDate) -> String {
         let mut without = self.clone();
@@ -116,23 +113,22 @@ impl CommandLine {
 
     /// Variables that narrow the command, as `MONTHEND_SUB_PARTNER=Alder`.
     pub(super) fn narrowed_by_environment(&self) -> Vec<String> {
-        const NARROW: [&str; 6] =
-            ["job", "sub_partner", "report_type", "period", "cause", "no_files"];
-        let Some((command, matches)) = self.matches.subcommand() else {
+        const NARROW: [(&str, &str); 6] = [
+            ("job", "MONTHEND_JOB"),
+            ("sub_partner", "MONTHEND_SUB_PARTNER"),
+            ("report_type", "MONTHEND_TYPE"),
+            ("period", "MONTHEND_PERIOD"),
+            ("cause", "MONTHEND_CAUSE"),
+            ("no_files", "MONTHEND_NO_FILES"),
+        ];
+        let Some((_, matches)) = self.matches.subcommand() else {
             return Vec::new();
         };
-        let is_narrow = |id: &str| {
-            NARROW.contains(&id) && matches.value_source(id) == Some(ValueSource::EnvVariable)
-        };
-        if !matches.ids().any(|id| is_narrow(id.as_str())) {
-            return Vec::new(); // the usual case: the definition of all commands need not be built
-        }
-        let cli = Cli::command();
-        let arguments = cli.find_subcommand(command).into_iter().flat_map(Command::get_arguments);
-        let narrow = arguments.filter(|argument| is_narrow(argument.get_id().as_str()));
-        let variables = narrow.filter_map(|argument| argument.get_env());
-        let set = variables.filter_map(|name| Some((name, env::var_os(name)?)));
-        set.map(|(name, value)| format!("{}={}", name.to_string_lossy(), quoted(&value))).collect()
+        let narrow = matches.ids().filter_map(|id| NARROW.iter().find(|it| *id == *it.0));
+        let of_variable =
+            narrow.filter(|(id, _)| matches.value_source(id) == Some(ValueSource::EnvVariable));
+        let set = of_variable.filter_map(|(_, name)| Some((name, env::var_os(name)?)));
+        set.map(|(name, value)| format!("{name}={}", quoted_word(&value))).collect()
     }
 
     /// The run that makes the missing ledger; none where it is no manifest's ledger.
@@ -161,29 +157,17 @@ impl CommandLine {
     }
 
     /// The command that merges `inputs` into `output`.
-    pub(super) fn merge<'p>(
-        &self,
-        inputs: impl IntoIterator<Item = &'p PathBuf>,
-        output: &Path,
-    ) -> String {
-        let inputs = inputs.into_iter().map(|path| path.display().to_string());
-        let output = ["-o".to_owned(), output.display().to_string()];
-        self.with("merge", inputs.chain(output))
+    pub(super) fn merge(&self, inputs: &[PathBuf], output: &Path) -> String {
+        let inputs = inputs.iter().map(|path| path.display().to_string());
+        self.with("merge", inputs.chain(["-o".to_owned(), output.display().to_string()]))
     }
 
     /// Another command on `arguments`, which are quoted where that is needed.
-    pub(super) fn with(
-        &self,
-        command: &str,
-        arguments: impl IntoIterator<Item = String>,
-    ) -> String {
-        let words = [self.program.clone(), command.to_owned()];
-        let arguments = arguments.into_iter().map(|word| quoted(OsStr::new(&word)));
-        words.into_iter().chain(arguments).collect::<Vec<_>>().join(" ")
-    }
-
-    pub(super) fn word(path: &std::path::Path) -> String {
-        quoted(path.as_os_str())
+    pub(super) fn with(&self, command: &str, words: impl IntoIterator<Item = String>) -> String {
+        let words = words.into_iter().map(|word| quoted_word(OsStr::new(&word)));
+        let words: Vec<String> =
+            [self.program.clone(), command.to_owned()].into_iter().chain(words).collect();
+        words.join(" ")
     }
 
     /// Another command on the same, with those of the options `kept` that were typed.
@@ -215,12 +199,12 @@ impl CommandLine {
 
 /// With `=`, since a value may begin as an option does.
 fn option(long: &str, value: &OsStr) -> String {
-    let value = quoted(value);
+    let value = quoted_word(value);
     let between = if value.starts_with('-') { "=" } else { " " };
     format!("--{long}{between}{value}")
 }
 
-pub(super) fn quoted(word: &OsStr) -> String {
+pub(super) fn quoted_word(word: &OsStr) -> String {
     let word = word.to_string_lossy();
     match word.split_once('=') {
         Some((option, value)) if option.starts_with("--") => {
@@ -238,8 +222,9 @@ mod tests {
         let all = [&["monthend"], arguments].concat();
         CommandLine {
             program: "monthend".to_owned(),
-            arguments: arguments.iter().map(|word| quoted(OsStr::new(word))).collect(),
+            arguments: arguments.iter().map(|word| quoted_word(OsStr::new(word))).collect(),
             matches: Cli::command().try_get_matches_from(all).unwrap(),
+            is_quiet: false,
         }
     }
 

@@ -1,16 +1,22 @@
-use std::{env, ffi::OsString};
+//! The way to the server, and the session of commands that only read.
+
+use std::{cell::RefCell, env, ffi::OsString, num::NonZeroU32, path::Path, rc::Rc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use tracing::info;
 
-use super::{context::Context, error::CliError};
+use super::{CliResult, Context, Signals, announced_pause, remember_pause};
 use crate::{
     api::{Credentials, HttpApi, Token},
+    ledger::{Lock, Pause},
     manifest::Settings,
     output::duration,
     sending::{Session, SystemClock},
 };
 use sandbox::{self, RunningSandbox, Sandbox};
+
+/// Of a command.
+pub(super) type HttpSession<'a> = Session<'a, HttpApi>;
 
 /// A way to the server, or to a sandbox that lives as long as this.
 #[derive(Debug)]
@@ -25,23 +31,20 @@ pub(super) struct Connection {
 }
 
 /// From the environment, or those of the sandbox for a rehearsal.
-pub(super) fn credentials(context: &Context) -> Result<Credentials, CliError> {
+pub(super) fn credentials(context: &Context) -> CliResult<Credentials> {
     Ok(match context.sandbox {
         None => Credentials::from_env(|name| env::var_os(name))?,
         Some(_) => credentials_of_sandbox()?,
     })
 }
 
-pub(super) fn credentials_of_sandbox() -> Result<Credentials, CliError> {
+pub(super) fn credentials_of_sandbox() -> CliResult<Credentials> {
     Ok(Credentials::from_env(sandbox_credentials)?)
 }
 
 impl Connection {
     /// Starts the sandbox where one is asked for. Nothing is sent yet.
-    pub(super) async fn open(
-        context: &mut Context,
-        credentials: Credentials,
-    ) -> Result<Self, CliError> {
+    pub(super) async fn open(context: &mut Context, credentials: Credentials) -> CliResult<Self> {
         let sandbox = match context.sandbox.take() {
             None => None,
             Some(config) => Some(Sandbox::start(config).await?),
@@ -66,7 +69,7 @@ impl Connection {
         &self,
         settings: &Settings,
         pause: Option<DateTime<Utc>>,
-    ) -> Session<'_, HttpApi> {
+    ) -> HttpSession<'_> {
         let session = Session::new(
             &self.api,
             self.token.clone(),
@@ -74,12 +77,9 @@ impl Connection {
             &SystemClock,
             fastrand::u64(..),
         );
-        let left = pause.and_then(|until| (until - Utc::now()).to_std().ok());
-        if let Some(wait) = left {
-            info!(
-                "the server asked an earlier run for a pause: {} are left (--forget-pause discards it)",
-                duration(wait)
-            );
+        if let Some(wait) = pause.and_then(|until| (until - Utc::now()).to_std().ok()) {
+            let left = format!("{} are left (--forget-pause discards it)", duration(wait));
+            info!("the server asked an earlier run for a pause: {left}");
             session.gate().pause(wait);
         }
         session
@@ -96,4 +96,54 @@ fn sandbox_credentials(name: &str) -> Option<OsString> {
         _ => return None,
     };
     Some(value.into())
+}
+
+/// Fewer tries and shorter waits than in a run: somebody looks on.
+pub(super) fn limit_patience(settings: &mut Settings, longest_wait: Duration) {
+    let retry = &mut settings.retry;
+    retry.max_attempts = const { NonZeroU32::new(2).unwrap() };
+    retry.base_delay = retry.base_delay.min(Duration::from_millis(500));
+    retry.max_retry_after = retry.max_retry_after.min(longest_wait);
+}
+
+/// A session for reads: the ledger is not held, but pauses next to it are kept. A pause that is announced meanwhile is noted for the next command when this is dropped.
+pub(super) struct ReadSession<'a> {
+    pub(super) session: HttpSession<'a>,
+    /// The latest.
+    pause: Rc<RefCell<Option<Pause>>>,
+    ledger: &'a Path,
+}
+
+impl<'a> ReadSession<'a> {
+    /// `ledger` is the real path. From here on the first signal is for the caller to hear ([`Signals::caught`]).
+    pub(super) fn begin(
+        connection: &'a Connection,
+        settings: &Settings,
+        ledger: &'a Path,
+        signals: &Signals,
+    ) -> Self {
+        let server = &connection.server;
+        let pause = Rc::new(RefCell::new(None));
+        let latest = Rc::clone(&pause);
+        let known = Lock::peek_pause(ledger, server, Utc::now());
+        let session = connection.session(settings, known).telling(move |event| {
+            if let Some(new) = announced_pause(server, event) {
+                latest.replace(Some(new));
+            }
+        });
+        signals.end_in_order();
+        ReadSession { session, pause, ledger }
+    }
+}
+
+impl Drop for ReadSession<'_> {
+    /// Nothing is noted while a run holds the lock: the server will tell that run itself.
+    fn drop(&mut self) {
+        if let Some(pause) = self.pause.take()
+            && let Ok(mut lock) = Lock::take(self.ledger, Utc::now())
+        {
+            remember_pause(&mut lock, pause);
+            lock.release(Utc::now());
+        }
+    }
 }

@@ -1,29 +1,25 @@
 //! What a command works on: settings, server, ledger.
 
-use std::path::{Path, PathBuf};
+use std::{
+    env, io,
+    path::{Path, PathBuf},
+};
 
-use chrono::{NaiveDate, Utc};
-use tracing::{info, warn};
+use tracing::info;
 
 use super::{
-    args::{CalendarArgs, ManifestArgs, RehearsalArgs, StatusArgs, is_manifest},
-    environment::variable,
-    error::CliError,
-    guard::{Guard, GuardError, sandbox_state_of},
+    CalendarArgs, CliError, CliResult, Guard, ManifestArgs, StatusArgs, is_manifest,
+    missing_folder, nearest_folder, no_folder, refuse_gone, sandbox_state_of, variable,
 };
 use crate::{
     files::{companion, read_regular, with_end},
-    ledger::LedgerRead,
-    manifest::{
-        BaseUrl, DateCheck, Limits, LoadOptions, Manifest, ManifestSource, PlanWarningSource,
-        RunSettings, Settings,
-    },
+    ledger::{LedgerError, read_file, real_ledger, refuse_mixing, refuse_unmerged},
+    manifest::{BaseUrlError, Manifest, ManifestSource, PlanWarningSource, RunSettings, Settings},
     output::{console, first_line},
     plan::{Partition, UnknownRequest},
+    text::named,
 };
 use sandbox::SandboxConfig;
-
-pub(super) use crate::ledger::real_ledger;
 
 #[derive(Debug)]
 pub(super) struct Context {
@@ -33,7 +29,7 @@ pub(super) struct Context {
     /// The manifest's ledger, next to which a rehearsal or a share has its own.
     pub(super) plain_ledger: PathBuf,
     /// Keeps default names of a rehearsal's and a share's files apart from the real ones.
-    apart: NameSuffix,
+    pub(super) apart: NameSuffix,
     /// The path as given, and the name.
     pub(super) manifest: (PathBuf, String),
     pub(super) origin: ManifestSource,
@@ -47,13 +43,9 @@ impl Context {
         args: &ManifestArgs,
         calendar: &CalendarArgs,
         share: Option<Partition>,
-    ) -> Result<(Context, Manifest), CliError> {
-        let today: NaiveDate = Utc::now().date_naive();
-        let options =
-            LoadOptions { as_of: calendar.as_of(), today, date_check: DateCheck::from(calendar) };
-        let mut manifest = Manifest::load(&args.manifest, &options)?;
-        let limits = &mut manifest.settings.limits;
-        *limits = limits_of(limits, share);
+    ) -> CliResult<(Context, Manifest)> {
+        let mut manifest =
+            Manifest::load(&args.manifest, &calendar.load_options(calendar.as_of()))?;
         let read = RunSettings {
             origin: manifest.origin.clone(),
             name: manifest.name.clone(),
@@ -61,32 +53,33 @@ impl Context {
             ledger: manifest.ledger.clone(),
         };
         let context = Context::new(args, read, share)?;
+        manifest.settings.limits = context.settings.limits.clone();
         context.guard()?; // what a command keeps for the next one overwrites nothing either
-        if !context.is_rehearsal() {
-            let is_of_sandbox =
-                |oddity: &&PlanWarningSource| matches!(oddity, PlanWarningSource::OfSandbox { .. });
-            let found: Vec<PlanWarningSource> =
-                (manifest.oddities.iter().filter(is_of_sandbox)).cloned().collect();
-            if !found.is_empty() {
-                return Err(CliError::OfSandbox(found));
-            }
+        let is_of_sandbox =
+            |oddity: &&PlanWarningSource| matches!(oddity, PlanWarningSource::OfSandbox { .. });
+        let of_sandbox: Vec<_> = manifest.oddities.iter().filter(is_of_sandbox).collect();
+        if context.is_rehearsal() || of_sandbox.is_empty() {
+            return Ok((context, manifest));
         }
-        Ok((context, manifest))
+        let (these, them) =
+            if of_sandbox.len() == 1 { ("this id is", "it") } else { ("these ids are", "them") };
+        Err(CliError::OfSandbox(format!(
+            "{these} from the sandbox, and no real server knows {them}: {}; use the ids of your own sub-partners \
+             (`monthend init FILE --discover` asks the API for them), or rehearse with --sandbox",
+            named(of_sandbox.iter().take(3), of_sandbox.len())
+        )))
     }
 
     /// For a command that takes its requests from the ledger.
     pub(super) fn with_settings(
         args: &ManifestArgs,
         share: Option<Partition>,
-    ) -> Result<Context, CliError> {
-        let mut read = RunSettings::load(&args.manifest)?;
-        let limits = &mut read.settings.limits;
-        *limits = limits_of(limits, share);
-        Context::new(args, read, share)
+    ) -> CliResult<Context> {
+        Context::new(args, RunSettings::load(&args.manifest)?, share)
     }
 
     /// For the command that writes the manifest: default settings.
-    pub(super) fn without_manifest(args: &ManifestArgs) -> Result<Context, CliError> {
+    pub(super) fn without_manifest(args: &ManifestArgs) -> CliResult<Context> {
         let read = RunSettings {
             origin: ManifestSource::default(),
             name: String::new(),
@@ -107,7 +100,7 @@ impl Context {
 
     /// Guards what the command reads and what it keeps next to its ledger. A rehearsal and a share only read the
     /// manifest's ledger.
-    pub(super) fn guard(&self) -> Result<Guard, GuardError> {
+    pub(super) fn guard(&self) -> CliResult<Guard> {
         let mut guard = Guard::new();
         guard.manifest(&self.manifest.0, &self.origin, &self.settings);
         if let Some(config) = &self.sandbox_config {
@@ -129,10 +122,6 @@ impl Context {
         self.sandbox.is_some() || self.settings.api.base_url.is_sandbox()
     }
 
-    pub(super) fn uses_sandbox(&self) -> bool {
-        self.apart.sandbox
-    }
-
     /// The first line on stderr, under `--quiet` too: a variable that was left set must not look like a real run.
     pub(super) fn tell_server(&self) {
         console::begin_log();
@@ -142,7 +131,7 @@ impl Context {
 
     /// The first line of a command that asks no server.
     pub(super) fn tell_sandbox(&self) {
-        if self.uses_sandbox() {
+        if self.apart.sandbox {
             self.tell_rehearsal();
         }
     }
@@ -154,9 +143,12 @@ impl Context {
         }
     }
 
-    /// Another run may be sending other shares of the plan meanwhile.
-    pub(super) fn is_a_share(&self) -> bool {
-        self.apart.share.is_some()
+    /// Where there is no ledger, not even a lock is made.
+    pub(super) fn require_ledger(&self) -> Result<(), LedgerError> {
+        if real_ledger(&self.ledger)?.exists() {
+            return Ok(());
+        }
+        Err(LedgerError::Missing(self.ledger.clone()))
     }
 
     /// The folder of collected files: `option`, else MONTHEND_OUTPUT or the manifest's `collect.output` with the suffix
@@ -177,17 +169,6 @@ impl Context {
         self.ledger == self.apart.ledger(&manifest.with_extension("ledger.csv"))
     }
 
-    /// In a rehearsal, the folder of a real run; none where it is the same.
-    pub(super) fn output_for_real(&self, option: Option<&Path>) -> Option<PathBuf> {
-        if option.is_some() || !self.apart.sandbox {
-            return None;
-        }
-        match self.named_output() {
-            Some(path) => Some(self.apart.for_real().folder(&path)),
-            None => self.ledger_for_real().as_deref().map(reports_of),
-        }
-    }
-
     /// In a rehearsal with a ledger of its own, the ledger of a real run.
     pub(super) fn ledger_for_real(&self) -> Option<PathBuf> {
         let is_apart = self.apart.sandbox && self.ledger == self.apart.ledger(&self.plain_ledger);
@@ -204,39 +185,44 @@ impl Context {
     }
 
     /// A torn line about a request that nobody can name.
-    pub(super) fn torn_line(&self, source: UnknownRequest) -> CliError {
-        CliError::TornLine { path: self.ledger.clone(), source }
+    pub(super) fn torn_line(&self, request: &UnknownRequest) -> CliError {
+        CliError::BadLedger(format!("{}: {request}", self.ledger.display()))
     }
 
-    fn new(
-        args: &ManifestArgs,
-        read: RunSettings,
-        share: Option<Partition>,
-    ) -> Result<Context, CliError> {
+    fn new(args: &ManifestArgs, read: RunSettings, share: Option<Partition>) -> CliResult<Context> {
         let RunSettings { origin, name, mut settings, ledger: default } = read;
         let rehearsal = &args.sandbox;
         match &args.base_url {
-            Some(_) if rehearsal.sandbox => return Err(CliError::SandboxAndServer),
+            Some(_) if rehearsal.sandbox => {
+                return Err(CliError::Usage(
+                    "--sandbox (or MONTHEND_SANDBOX) asks for a rehearsal, and --base-url names a server: which is meant?"
+                        .to_owned(),
+                ));
+            }
             Some(url) => settings.api.base_url = url.clone(),
             // A wrong variable is an error in a rehearsal too, though that does not use it.
-            None => settings.api.base_url = base_url_or(settings.api.base_url)?,
+            None => {
+                let url = env::var("MONTHEND_BASE_URL").ok().filter(|url| !url.is_empty());
+                let url = url.map(|url| url.parse()).transpose();
+                let wrong =
+                    |why: BaseUrlError| CliError::Usage(format!("MONTHEND_BASE_URL: {why}"));
+                settings.api.base_url = url.map_err(wrong)?.unwrap_or(settings.api.base_url);
+            }
+        }
+        if let Some(share) = share {
+            settings.limits = settings.limits.share(share.count());
         }
         let apart = NameSuffix { sandbox: rehearsal.sandbox, share };
         let plain_ledger = variable("MONTHEND_LEDGER").unwrap_or(default);
-        let ledger = match &args.ledger {
-            Some(path) => path.clone(),
-            None => apart.ledger(&plain_ledger),
-        };
-        let sandbox = if rehearsal.sandbox {
-            let mut config = sandbox_config(rehearsal.sandbox_config.as_deref())?;
+        let ledger = args.ledger.clone().unwrap_or_else(|| apart.ledger(&plain_ledger));
+        let read_config = || sandbox_config(rehearsal.sandbox_config.as_deref());
+        let mut sandbox = rehearsal.sandbox.then(read_config).transpose()?;
+        if let Some(config) = &mut sandbox {
             config.fixed |= rehearsal.sandbox_fixed;
             config.port = 0;
             // The next rehearsal on the same ledger finds the reports of this one.
             config.state.get_or_insert_with(|| sandbox_state_of(&ledger));
-            Some(config)
-        } else {
-            None
-        };
+        }
         Ok(Context {
             settings,
             plain_ledger,
@@ -250,18 +236,20 @@ impl Context {
     }
 }
 
-pub(super) fn ledger_of(args: &StatusArgs, share: Option<Partition>) -> Result<PathBuf, CliError> {
+pub(super) fn ledger_of(args: &StatusArgs, share: Option<Partition>) -> CliResult<PathBuf> {
     let (manifest, ledger) = match (args.ledger.clone(), args.named.clone()) {
         (Some(path), None) if !is_manifest(&path) => return Ok(path),
         (Some(path), Some(named)) if !is_manifest(&path) => {
-            return Err(CliError::TwoLedgers(path, named));
+            return Err(CliError::two_ledgers(&path, &named));
         }
         (None, Some(named)) => return Ok(named),
         (manifest, named) => (manifest.or_else(|| variable("MONTHEND_MANIFEST")), named),
     };
     let Some(manifest) = manifest else {
         let apart = NameSuffix { sandbox: args.sandbox, share };
-        let plain_ledger = variable("MONTHEND_LEDGER").ok_or(CliError::NoLedgerNamed)?;
+        let plain_ledger = variable("MONTHEND_LEDGER").ok_or_else(|| {
+            CliError::Usage("name the ledger or the manifest: monthend status m.yaml".to_owned())
+        })?;
         return Ok(apart.ledger(&plain_ledger));
     };
     ledger_of_manifest(&manifest, ledger, args.sandbox, share)
@@ -273,16 +261,10 @@ pub(super) fn ledger_of_manifest(
     ledger: Option<PathBuf>,
     sandbox: bool,
     share: Option<Partition>,
-) -> Result<PathBuf, CliError> {
+) -> CliResult<PathBuf> {
     let args = |is_rehearsal| ManifestArgs {
-        manifest: manifest.to_owned(),
         ledger: ledger.clone(),
-        base_url: None,
-        sandbox: RehearsalArgs {
-            sandbox: is_rehearsal,
-            sandbox_config: None,
-            sandbox_fixed: false,
-        },
+        ..ManifestArgs::of(manifest, is_rehearsal)
     };
     let context = Context::with_settings(&args(sandbox), share)?;
     if !sandbox && ledger.is_none() {
@@ -301,71 +283,19 @@ fn is_newer(one: &Path, other: &Path) -> bool {
     changed(one).is_some_and(|one| changed(other).is_none_or(|other| one > other))
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RepairNote {
-    Written,
-    /// For the next run to write.
-    Left,
-    /// An earlier ledger, which no run writes any more.
-    Past,
-}
-
-/// What a crash left of the ledger, and what a spreadsheet changed: a sentence for each.
-pub(super) fn repairs(ledger: &Path, reading: &LedgerRead, then: RepairNote) -> Vec<String> {
-    let ledger = ledger.display();
-    let (repaired, written) = match then {
-        RepairNote::Written => ("", ", and is written with commas and ISO dates again"),
-        RepairNote::Left => (
-            "; the next run repairs it",
-            ", and the next run writes it with commas and ISO dates again",
-        ),
-        RepairNote::Past => ("; the file is left as it is", ""),
-    };
-    let repairs = reading.repairs.iter();
-    let mut found: Vec<String> =
-        repairs.map(|repair| format!("{ledger}: {repair}{repaired}")).collect();
-    if !reading.spelling.is_own() {
-        let spelling = &reading.spelling;
-        found.push(format!("{ledger}: {spelling}; it is read all the same{written}"));
-    }
-    found
-}
-
-pub(super) fn tell(warnings: &[String]) {
-    for warning in warnings {
-        warn!("{warning}");
-    }
-}
-
-pub(super) fn tell_repairs(ledger: &Path, reading: &LedgerRead, then: RepairNote) {
-    tell(&repairs(ledger, reading, then));
-}
-
 /// In bytes.
 const LONGEST_CONFIG: u64 = 16 * 1024 * 1024;
 
-pub(super) fn sandbox_config(path: Option<&Path>) -> Result<SandboxConfig, CliError> {
+pub(super) fn sandbox_config(path: Option<&Path>) -> CliResult<SandboxConfig> {
     let Some(path) = path else {
         return Ok(SandboxConfig::default());
     };
-    let failed = |why: String| CliError::SandboxConfig { path: path.to_owned(), why };
-    let text = read_regular(path, LONGEST_CONFIG).map_err(|e| failed(e.to_string()))?;
-    serde_yaml::from_slice(&text).map_err(|e| failed(e.to_string()))
-}
-
-/// The ceilings of all requests, or of one share.
-fn limits_of(limits: &Limits, share: Option<Partition>) -> Limits {
-    match share {
-        Some(share) => limits.share(share.count()),
-        None => limits.clone(),
-    }
-}
-
-fn base_url_or(other: BaseUrl) -> Result<BaseUrl, CliError> {
-    match std::env::var("MONTHEND_BASE_URL") {
-        Ok(text) if !text.is_empty() => Ok(text.parse()?),
-        _ => Ok(other),
-    }
+    let text = read_regular(path, LONGEST_CONFIG).map_err(|e| e.to_string());
+    let config = text.and_then(|text| serde_yaml::from_slice(&text).map_err(|e| e.to_string()));
+    config.map_err(|why| {
+        let path = path.display();
+        CliError::Usage(format!("cannot read the sandbox configuration {path}: {why}"))
+    })
 }
 
 /// The ledger that rehearsals have for `ledger`.
@@ -375,9 +305,10 @@ pub(super) fn sandbox_ledger(ledger: &Path) -> PathBuf {
 
 /// Keeps the files of a rehearsal, and those of each share, apart from the real ones.
 #[derive(Debug, Clone, Copy)]
-struct NameSuffix {
-    sandbox: bool,
-    share: Option<Partition>,
+pub(super) struct NameSuffix {
+    pub(super) sandbox: bool,
+    /// Another run may be sending other shares of the plan meanwhile.
+    pub(super) share: Option<Partition>,
 }
 
 impl NameSuffix {
@@ -387,13 +318,9 @@ impl NameSuffix {
 
     /// `NAME.csv` becomes `NAME.sandbox.csv`, `NAME.2-of-3.csv` or `NAME.sandbox.2-of-3.csv`.
     fn ledger(self, path: &Path) -> PathBuf {
-        let suffix = self.suffix();
-        match path.extension() {
-            _ if suffix.is_empty() => path.to_owned(),
-            Some(extension) if extension == "csv" => {
-                path.with_extension(format!("{}.csv", &suffix[1..]))
-            }
-            _ => with_end(path, &format!("{suffix}.csv")),
+        match self.suffix().strip_prefix('.') {
+            None => path.to_owned(),
+            Some(suffix) => companion(path, &format!("{suffix}.csv")),
         }
     }
 
@@ -412,6 +339,52 @@ impl NameSuffix {
 /// The default folder of collected files.
 pub(super) fn reports_of(ledger: &Path) -> PathBuf {
     companion(ledger, "reports")
+}
+
+impl Context {
+    pub(super) fn refuse_as_for_real(&self) -> CliResult<()> {
+        let ledger = self.ledger_for_real();
+        ledger.map_or(Ok(()), |ledger| self.look_at(&ledger).map_err(as_for_real))
+    }
+
+    fn look_at(&self, ledger: &Path) -> CliResult<()> {
+        let mut guard = Guard::new();
+        guard.manifest(&self.manifest.0, &self.origin, &self.settings);
+        guard.keep_ledger(ledger)?;
+        let path = real_ledger(ledger)?;
+        if let Some(folder) = missing_folder(&path) {
+            return Err(no_folder(ledger, folder));
+        }
+        let reading = read_file(&path)?;
+        let rows = reading.as_ref().map(|reading| &reading.ledger);
+        refuse_mixing(&path, rows, self.settings.api.base_url.is_sandbox())?;
+        Ok(refuse_unmerged(&path, rows)?)
+    }
+
+    pub(super) fn refuse_gone_for_real(&self) -> CliResult<()> {
+        let ledger = self.ledger_for_real();
+        ledger.map_or(Ok(()), |ledger| refuse_gone(&ledger).map_err(as_for_real))
+    }
+
+    /// `option`: the folder of collected files that is named, which is the same in a real run.
+    pub(super) fn refuse_output_as_for_real(&self, option: Option<&Path>) -> CliResult<()> {
+        if option.is_some() || !self.apart.sandbox {
+            return Ok(());
+        }
+        let path = match self.named_output() {
+            Some(path) => Some(self.apart.for_real().folder(&path)),
+            None => self.ledger_for_real().as_deref().map(reports_of),
+        };
+        let why = io::ErrorKind::NotADirectory.into();
+        match path.filter(|path| !nearest_folder(path).is_dir()) {
+            Some(path) => Err(as_for_real(CliError::unwritable(&path, &why))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn as_for_real(error: CliError) -> CliError {
+    CliError::AsForReal(Box::new(error))
 }
 
 #[cfg(test)]

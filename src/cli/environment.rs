@@ -113,14 +113,8 @@ impl TypedValueParser for YesOrNo {
     ) -> Result<bool, Error> {
         yes_or_no(value).ok_or_else(|| {
             let name = argument.and_then(Arg::get_env).unwrap_or_default();
-            refusal(
-                command,
-                &format!(
-                    "{} is {:?}: write true or false",
-                    name.to_string_lossy(),
-                    one_line(&value.to_string_lossy())
-                ),
-            )
+            let (name, value) = (name.to_string_lossy(), one_line(&value.to_string_lossy()));
+            refusal(command, &format!("{name} is {value:?}: write true or false"))
         })
     }
 }
@@ -150,10 +144,8 @@ fn check(command: &Command, matches: &ArgMatches) -> Result<(), Error> {
     let format = format.to_string_lossy();
     if has_format && !["", "table", "csv", "json"].contains(&format.trim()) {
         let format = one_line(&format);
-        return Err(refusal(
-            command,
-            &format!("MONTHEND_FORMAT is {format:?}: write table, csv or json"),
-        ));
+        let why = format!("MONTHEND_FORMAT is {format:?}: write table, csv or json");
+        return Err(refusal(command, &why));
     }
     Ok(())
 }
@@ -187,10 +179,8 @@ pub(super) fn warn_of_unknown(command: &Command) {
         }
         let distance = |other: &&String| strsim::damerau_levenshtein(&name, other);
         if let Some(nearest) = known.iter().min_by_key(distance) {
-            warn!(
-                "the variable {} means nothing to monthend; the nearest one that does is {nearest}",
-                one_line(&name)
-            );
+            let nearest = format!("the nearest one that does is {nearest}");
+            warn!("the variable {} means nothing to monthend; {nearest}", one_line(&name));
         }
     }
 }

@@ -1,128 +1,74 @@
-use std::{io, path::PathBuf};
+use std::{
+    error::Error,
+    io,
+    path::{Path, PathBuf},
+};
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta, Utc};
+use tokio::time::Instant;
 use tracing::error;
 
 use super::{
-    args::{MaxDropVariableError, PartitionArgsError, is_manifest},
-    command_line::CommandLine,
-    exit::Exit,
-    gone::{LedgerTrace, files_of, shares_of, trace_of},
-    guard::{GuardError, refusal},
-    reconcile::ReconcileError,
-    room::Shortage,
+    CommandLine, Exit, LedgerTrace, Room, files_of, is_manifest, refusal, shares_of, trace_of,
 };
 use crate::{
     api::{Cause, CredentialsError, HttpApiError},
+    audit::ListError,
     collect::CombineError,
     files::{is_full, remedy},
     ledger::{LedgerError, Pause},
-    manifest::{BaseUrlError, Discover, ManifestError, PlanWarningSource},
-    output::console::{self, CsvError, LogFilterError},
-    plan::{NobodyKnown, PlanError, SelectionError, UnknownRequest},
+    manifest::{Discover, ManifestError},
+    output::{
+        console::{self, CsvError, LogFilterError},
+        duration,
+    },
+    plan::{NobodyKnown, PlanError, SelectionError},
     run::{Signal, StopReason},
     sending::{DiscoveryError, ReadError, StopCause},
-    text::{count, named, shell_path, without_details},
+    text::{count, shell_path, without_details},
 };
 use sandbox::SandboxError;
 
-/// What ends a command before its run has begun.
+pub(super) type CliResult<T = Exit> = Result<T, CliError>;
+
+/// What ends a command before its run has begun. Variants differ in their exit code, or in what is said of them.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CliError {
-    #[error(transparent)]
-    LogFilter(#[from] LogFilterError),
+    /// Something typed or written is wrong, or cannot be written.
+    #[error("{0}")]
+    Usage(String),
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    #[error("name the ledger or the manifest: monthend status m.yaml")]
-    NoLedgerNamed,
-    /// Ids that no real server knows.
-    #[error(
-        "{}; use the ids of your own sub-partners (`monthend init FILE --discover` asks the API for them), or \
-         rehearse with --sandbox", of_sandbox(.0)
-    )]
-    OfSandbox(Vec<PlanWarningSource>),
-    #[error(
-        "--sandbox (or MONTHEND_SANDBOX) asks for a rehearsal, and --base-url names a server: which is meant?"
-    )]
-    SandboxAndServer,
-    #[error("MONTHEND_BASE_URL: {0}")]
-    BaseUrl(#[from] BaseUrlError),
-    #[error("two ledgers are named, {} and {}: which is meant?", .0.display(), .1.display())]
-    TwoLedgers(PathBuf, PathBuf),
-    #[error("cannot write {}: {}", path.display(), new_file(why))]
-    NewManifest { path: PathBuf, why: io::Error },
-    #[error(transparent)]
-    Plan(#[from] PlanError),
-    #[error(transparent)]
-    Selection(#[from] SelectionError),
+    /// Ids in the manifest that no real server knows.
+    #[error("{0}")]
+    OfSandbox(String),
     /// The selection matches nothing in the plan; it would on the day `as_of`.
     #[error("{source}")]
     NotPlanned { source: SelectionError, as_of: Option<NaiveDate> },
     #[error(transparent)]
-    NobodyKnown(#[from] NobodyKnown),
-    #[error(transparent)]
-    Partition(#[from] PartitionArgsError),
-    #[error(transparent)]
-    MaxDrop(#[from] MaxDropVariableError),
-    #[error("--format csv is for --dry-run; a summary is `table` or `json`")]
-    CsvOfSummary,
-    #[error("--history shows no cells; with it, --format is `table` or `json`")]
-    CsvOfLife,
-    #[error(transparent)]
-    Credentials(#[from] CredentialsError),
-    #[error(transparent)]
     Client(#[from] HttpApiError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// What else is wrong with a ledger.
+    #[error("{0}")]
+    BadLedger(String),
     /// The ledger is gone, and something shows that it was there.
     #[error("there is no ledger at {}, but {trace}: it was moved, renamed or lost; nothing was sent", ledger.display())]
     Gone { ledger: PathBuf, trace: LedgerTrace },
     /// The ledger is there, and lacks what lies next to it.
     #[error("{} lacks reports that exist: {trace}; nothing was sent", ledger.display())]
     Forgotten { ledger: PathBuf, trace: LedgerTrace },
-    #[error("{}", lines(.0))]
-    Ledgers(Vec<LedgerError>),
-    #[error("{}: {source}", path.display())]
-    TornLine { path: PathBuf, source: UnknownRequest },
-    #[error("the folder {} does not exist; make it, or put the ledger {} elsewhere", folder.display(), ledger.display())]
-    NoFolder { ledger: PathBuf, folder: PathBuf },
     /// Nothing was sent.
-    #[error("{shortage}; nothing was sent")]
-    NoRoom { shortage: Shortage },
-    #[error(transparent)]
-    Sandbox(#[from] SandboxError),
-    #[error("cannot read the sandbox configuration {}: {why}", path.display())]
-    SandboxConfig { path: PathBuf, why: String },
-    #[error("the API lists no sub-partners that are {}, so the manifest bills nobody", discovered(*.0))]
-    Nobody(Discover),
-    #[error("cannot ask the API for its sub-partners: {}", .0.text)]
-    Discovery(Cause),
-    #[error("{}", stop_text(.0))]
-    Stopped(StopReason),
+    #[error("{0}; nothing was sent")]
+    NoRoom(Room),
+    /// The server does not tell what the command needs.
     #[error("{0}")]
-    Unresolvable(String),
-    #[error("cannot ask the server for existing reports: {}", .0.text)]
-    Existing(Cause),
+    Stopped(String),
     #[error(transparent)]
     Combine(#[from] CombineError),
-    #[error("cannot ask the server for its reports: {}", .0.text)]
-    Audit(Cause),
-    #[error("cannot write {}: {}; nothing was sent", path.display(), refusal(why))]
-    Output { path: PathBuf, why: io::Error },
-    /// No run would make it.
-    #[error("there is no ledger at {} to compare with; is the path right?", .0.display())]
-    NoEarlier(PathBuf),
     /// A rehearsal ends as the real run would.
     #[error("{0} (a real run would end with this, and so its rehearsal does)")]
     AsForReal(Box<CliError>),
-    #[error("{} holds reports of {holds}: a rehearsal and real reports are not compared", path.display())]
-    Incomparable { path: PathBuf, holds: &'static str },
-    #[error(transparent)]
-    Reconcile(#[from] ReconcileError),
-    #[error("cannot write {}: {}", path.display(), refusal(why))]
-    Page { path: PathBuf, why: io::Error },
-    #[error(transparent)]
-    Guard(#[from] GuardError),
     #[error("interrupted")]
     Interrupted(Signal),
     #[error("cannot write to stdout: {0}")]
@@ -133,28 +79,44 @@ pub(super) enum CliError {
     Runtime(#[source] io::Error),
 }
 
-fn new_file(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::AlreadyExists => "the file exists; choose another name".to_owned(),
-        _ => refusal(error),
+/// Errors in what was typed or written: exit code 2.
+trait UsageError: Error {}
+
+impl UsageError for CredentialsError {}
+impl UsageError for ListError {}
+impl UsageError for LogFilterError {}
+impl UsageError for NobodyKnown {}
+impl UsageError for PlanError {}
+impl UsageError for SandboxError {}
+impl UsageError for SelectionError {}
+
+impl<E: UsageError> From<E> for CliError {
+    fn from(mistake: E) -> Self {
+        CliError::Usage(chain(&mistake))
     }
 }
 
-fn of_sandbox(ids: &[PlanWarningSource]) -> String {
-    let (these, them) =
-        if ids.len() == 1 { ("this id is", "it") } else { ("these ids are", "them") };
-    format!(
-        "{these} from the sandbox, and no real server knows {them}: {}",
-        named(ids.iter().take(3), ids.len())
-    )
+impl From<DiscoveryError> for CliError {
+    fn from(error: DiscoveryError) -> Self {
+        match error {
+            DiscoveryError::Nobody(which) => CliError::Usage(nobody(which)),
+            DiscoveryError::Read(error) => CliError::unread("the API for its sub-partners", &error),
+        }
+    }
 }
 
-fn lines(errors: &[LedgerError]) -> String {
-    let lines: Vec<String> = errors.iter().map(of_ledger).collect();
-    lines.join("\n")
+/// The API has no sub-partners of that kind.
+pub(super) fn nobody(which: Discover) -> String {
+    let kind = match which {
+        Discover::Active => "active",
+        Discover::Suspended => "suspended",
+        Discover::All => "there at all",
+    };
+    format!("the API lists no sub-partners that are {kind}, so the manifest bills nobody")
 }
 
-fn of_ledger(error: &LedgerError) -> String {
+/// A ledger's error on one line, and where a manifest was named instead, what to do.
+pub(super) fn of_ledger(error: &LedgerError) -> String {
     match error {
         LedgerError::NotALedger { path, .. } if is_manifest(path) => {
             format!(
@@ -167,74 +129,46 @@ fn of_ledger(error: &LedgerError) -> String {
     }
 }
 
-fn discovered(which: Discover) -> &'static str {
-    match which {
-        Discover::Active => "active",
-        Discover::Suspended => "suspended",
-        Discover::All => "there at all",
-    }
-}
-
-impl From<DiscoveryError> for CliError {
-    fn from(error: DiscoveryError) -> Self {
-        match error {
-            DiscoveryError::Nobody(which) => CliError::Nobody(which),
-            DiscoveryError::Read(ReadError::Failed(cause)) => CliError::Discovery(cause),
-            DiscoveryError::Read(ReadError::Halted(halt)) => CliError::Stopped(halt.into()),
-        }
-    }
-}
-
 impl CliError {
+    /// `asked`: who could not be asked, and for what.
+    pub(super) fn unread(asked: &str, error: &ReadError) -> Self {
+        CliError::Stopped(match error {
+            ReadError::Failed(cause) => format!("cannot ask {asked}: {}", cause.text),
+            ReadError::Halted(_) => read_error_text(error),
+        })
+    }
+
+    /// Nothing was sent.
+    pub(super) fn unwritable(path: &Path, why: &io::Error) -> Self {
+        let (path, why) = (path.display(), refusal(why));
+        CliError::Usage(format!("cannot write {path}: {why}; nothing was sent"))
+    }
+
+    pub(super) fn two_ledgers(one: &Path, other: &Path) -> Self {
+        let (one, other) = (one.display(), other.display());
+        CliError::Usage(format!("two ledgers are named, {one} and {other}: which is meant?"))
+    }
+
     pub(super) fn exit(&self) -> Exit {
+        use CombineError::Write;
         match self {
-            CliError::LogFilter(_)
+            CliError::Usage(_)
             | CliError::Manifest(_)
-            | CliError::NoLedgerNamed
             | CliError::OfSandbox(_)
-            | CliError::SandboxAndServer
-            | CliError::BaseUrl(_)
-            | CliError::TwoLedgers(..)
-            | CliError::NewManifest { .. }
-            | CliError::Plan(_)
-            | CliError::Selection(_)
             | CliError::NotPlanned { .. }
-            | CliError::NobodyKnown(_)
-            | CliError::Partition(_)
-            | CliError::MaxDrop(_)
-            | CliError::CsvOfSummary
-            | CliError::CsvOfLife
-            | CliError::Credentials(_)
             | CliError::Client(_)
-            | CliError::Sandbox(_)
-            | CliError::SandboxConfig { .. }
-            | CliError::Unresolvable(_)
-            | CliError::Output { .. }
-            | CliError::Page { .. }
-            | CliError::Reconcile(_)
-            | CliError::Guard(_)
-            | CliError::Csv(CsvError::StartsCommand(_))
-            | CliError::Nobody(_) => Exit::Usage,
+            | CliError::Csv(CsvError::StartsCommand(_)) => Exit::Usage,
             CliError::Ledger(_)
+            | CliError::BadLedger(_)
             | CliError::Gone { .. }
             | CliError::Forgotten { .. }
-            | CliError::Combine(CombineError::Write { .. })
-            | CliError::Ledgers(_)
-            | CliError::Incomparable { .. }
-            | CliError::NoEarlier(_)
-            | CliError::TornLine { .. }
-            | CliError::NoFolder { .. }
-            | CliError::NoRoom { .. } => Exit::Ledger,
-            CliError::Discovery(_)
-            | CliError::Audit(_)
-            | CliError::Existing(_)
-            | CliError::Stopped(_) => Exit::Stopped,
+            | CliError::Combine(Write { .. })
+            | CliError::NoRoom(_) => Exit::Ledger,
+            CliError::Stopped(_) => Exit::Stopped,
             CliError::Combine(_) => Exit::Failures,
             CliError::AsForReal(error) => error.exit(),
             CliError::Interrupted(signal) => Exit::Interrupted(*signal),
-            CliError::Stdout(_) | CliError::Csv(CsvError::Io(_)) | CliError::Runtime(_) => {
-                Exit::Fault
-            }
+            CliError::Stdout(_) | CliError::Csv(_) | CliError::Runtime(_) => Exit::Fault,
         }
     }
 
@@ -292,7 +226,7 @@ impl CliError {
                     }
                 }
             }
-            CliError::NoRoom { .. } => format!(". Make room, then:\n  {}", command_line.again()),
+            CliError::NoRoom(_) => format!(". Make room, then:\n  {}", command_line.again()),
             CliError::Ledger(LedgerError::Io { source, .. }) => match source.kind() {
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                     format!("; {}, or name another ledger (--ledger)", remedy(source))
@@ -301,14 +235,6 @@ impl CliError {
                 _ => String::new(),
             },
             _ => String::new(),
-        }
-    }
-
-    /// As [`CliError::text`], where it is clear which entry of `reconcile:` is meant.
-    pub(super) fn without_entry(&self) -> String {
-        match self {
-            CliError::Reconcile(ReconcileError::List { source, .. }) => chain(source),
-            error => error.text(),
         }
     }
 
@@ -322,7 +248,7 @@ impl CliError {
 }
 
 /// An error with its causes, each said once, without details that only the system needs.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -335,13 +261,21 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
     without_details(&text)
 }
 
+pub(super) fn read_error_text(error: &ReadError) -> String {
+    match error {
+        ReadError::Failed(cause) => cause.text.clone(),
+        ReadError::Halted(halt) => stop_text(&halt.clone().into()),
+    }
+}
+
+const AGAIN: &str = "run the same command again to continue";
+
 pub(super) fn stop_text(reason: &StopReason) -> String {
-    use crate::output::duration;
     match reason {
         StopReason::Pacing(StopCause::WaitTooLong { wait, until }) => {
-            let left = until.saturating_duration_since(tokio::time::Instant::now());
-            let left = chrono::TimeDelta::from_std(left).unwrap_or(Pause::LONGEST);
-            let at = chrono::Utc::now() + left.min(Pause::LONGEST);
+            let left = until.saturating_duration_since(Instant::now());
+            let left = TimeDelta::from_std(left).unwrap_or(Pause::LONGEST);
+            let at = Utc::now() + left.min(Pause::LONGEST);
             format!(
                 "the server asks for a wait of {}, longer than retry.max_retry_after; the lock file next to the \
                  ledger keeps it, for 24h at most: run the same command again to continue after {}, or discard \
@@ -352,28 +286,26 @@ pub(super) fn stop_text(reason: &StopReason) -> String {
         }
         StopReason::Pacing(StopCause::ServerDown { failures }) => down_text(*failures, None),
         StopReason::Down { failures, cause } => down_text(*failures, Some(cause)),
-        StopReason::Pacing(StopCause::Stalled { since }) => format!(
-            "the server accepted nothing for {} (retry.max_stall); run the same command again to continue",
-            duration(*since)
-        ),
+        StopReason::Pacing(StopCause::Stalled { since }) => {
+            let since = duration(*since);
+            format!("the server accepted nothing for {since} (retry.max_stall); {AGAIN}")
+        }
         // A cause that names a variable says what to do.
         StopReason::Credentials(cause) if cause.text.contains("WEBEX_") => cause.text.clone(),
-        StopReason::Credentials(cause) => format!(
-            "the server refused the token: {}; set a new WEBEX_ACCESS_TOKEN",
-            cause.text.trim_end_matches('.')
-        ),
+        StopReason::Credentials(cause) => {
+            let why = cause.text.trim_end_matches('.');
+            format!("the server refused the token: {why}; set a new WEBEX_ACCESS_TOKEN")
+        }
         StopReason::Forbidden(why) => format!(
             "the server refuses everything: {}; the token (WEBEX_ACCESS_TOKEN) probably lacks the scope \
              spark-admin:wholesale_billing_reports_write, or is not a partner administrator's",
             why.trim_end_matches('.')
         ),
-        StopReason::TooManyFailures(failures) => format!(
-            "{} failed, which is the --max-failures limit; nothing more was sent",
-            count(*failures, "row")
-        ),
-        StopReason::Interrupted(_) => {
-            "interrupted; run the same command again to continue".to_owned()
+        StopReason::TooManyFailures(failures) => {
+            let rows = count(*failures, "row");
+            format!("{rows} failed, which is the --max-failures limit; nothing more was sent")
         }
+        StopReason::Interrupted(_) => format!("interrupted; {AGAIN}"),
         StopReason::Output(trouble) => format!("{}; {}", trouble.why, trouble.remedy),
         StopReason::Ledger(error) => {
             format!("the ledger cannot be written: {error}; nothing more was sent")
@@ -387,19 +319,16 @@ fn down_text(failures: u32, cause: Option<&Cause>) -> String {
         // 511 is what networks that want a sign-in answer (RFC 6585, 6).
         Some((Some(..500 | 511), _)) => format!(
             "something else answers in the API's place ({failures} requests in a row): {text}; sign in to the network, \
-             or check the proxy and api.base_url, then run the same command again to continue"
+             or check the proxy and api.base_url, then {AGAIN}"
         ),
         Some((_, true)) => format!(
-            "the API cannot be reached ({failures} requests in a row): {text}; then run the same command again to continue"
+            "the API cannot be reached ({failures} requests in a row): {text}; then {AGAIN}"
         ),
         _ => {
-            let last = match text {
-                "" => String::new(),
-                text => format!(", the last one so: {text}"),
-            };
+            let so = if text.is_empty() { "" } else { ", the last one so: " };
             format!(
-                "the server is down: {failures} requests in a row failed (retry.max_consecutive_failures){last}; \
-                 run the same command again to continue once it is back"
+                "the server is down: {failures} requests in a row failed (retry.max_consecutive_failures){so}{text}; {AGAIN} \
+                 once it is back"
             )
         }
     }

@@ -1,31 +1,60 @@
 //! `run --existing`: reports that the server already holds.
 
-use std::{collections::HashSet, path::Path};
+use std::{collections::HashSet, future::ready, ops::ControlFlow};
 
 use chrono::Utc;
 use tracing::info;
 
 use super::{
-    args::SummaryFormat,
-    command_line::{CALENDAR, CommandLine, WHERE},
-    error::CliError,
-    exit::Exit,
-    signals::Signals,
+    CALENDAR, CliError, CliResult, Exit, OnExisting, Rows, RunContext, SummaryFormat, WHERE,
+    ticking,
 };
 use crate::{
-    api::{Api, Listed},
+    api::Listed,
     inventory::{Evidence, Existing, Inventory},
     ledger::{RowIndex, State},
-    manifest::Limits,
     output::{Reporters, console, history, request_name},
     plan::{Plan, WorkList},
-    run::EventKind,
-    sending::{ReadError, Session},
+    run::{Creates, EventKind},
+    sending::ReadError,
     text::count,
 };
 use request::{ReportId, Request};
 
-pub(super) struct FoundReports {
+/// The rest of the work list, once its rows have the reports that the server already holds; or how the command ends.
+pub(super) async fn take_existing(
+    run: &RunContext<'_>,
+    mut work_list: WorkList,
+    (plan, rows): (&Plan, &Rows),
+    on_existing: OnExisting,
+) -> CliResult<ControlFlow<Exit, WorkList>> {
+    let selected = &rows.selected;
+    if !work_list.work.is_empty() {
+        run.require_room(&work_list.ledger, selected)?;
+    }
+    // Rows in doubt come first: their reports must not be taken for their twins'.
+    if let Some(doubts) = work_list.take_doubts() {
+        let (driver, _) = run.begin(doubts, Creates::None, rows).await?;
+        let looked_up = ticking(&run.outputs.readers, driver.drive(ready(Vec::new()))).await;
+        if looked_up.stop.is_some() || looked_up.unsaved.is_some() {
+            let exit = Exit::of_run(&looked_up, Creates::All);
+            return Ok(ControlFlow::Break(run.finish((looked_up, exit), rows.clone(), None)?));
+        }
+        work_list = WorkList::of(looked_up.ledger, selected);
+    }
+    let found = find(run, &work_list, plan).await;
+    let mut found = found.inspect_err(|_| run.outputs.waiting(&work_list.ledger, selected))?;
+    prefer_known(run, &work_list, &mut found).await?;
+    if on_existing == OnExisting::Stop && !found.is_empty() {
+        run.outputs.waiting(&work_list.ledger, selected);
+        tell(run, &work_list, &found);
+        return Ok(ControlFlow::Break(Exit::Failures));
+    }
+    adopt(&mut work_list, found, &run.outputs.readers);
+    Ok(ControlFlow::Continue(work_list))
+}
+
+struct FoundReports {
     place: RowIndex,
     existing: Existing,
     /// Filled where it is not clear which is the row's.
@@ -34,13 +63,11 @@ pub(super) struct FoundReports {
 
 /// Rows in doubt are looked up before, by a stricter rule. A report may belong to any request of `plan` or the ledger
 /// that it fits, whatever is selected.
-pub(super) async fn find<A: Api>(
-    session: &Session<'_, A>,
+async fn find(
+    run: &RunContext<'_>,
     work_list: &WorkList,
     plan: &Plan,
-    limits: &Limits,
-    signals: &Signals,
-) -> Result<Vec<FoundReports>, CliError> {
+) -> CliResult<Vec<FoundReports>> {
     let ledger = &work_list.ledger;
     let places = work_list.work.iter().copied();
     let places: Vec<RowIndex> =
@@ -52,10 +79,13 @@ pub(super) async fn find<A: Api>(
     let taken: HashSet<&ReportId> = ledger.report_ids().chain(given_up).collect();
     let is_taken = |id: &ReportId| taken.contains(id);
     let evidence = Evidence::default();
-    let inventory =
-        Inventory { session, evidence: &evidence, concurrency: limits.concurrency.get() };
+    let inventory = Inventory {
+        session: &run.session,
+        evidence: &evidence,
+        concurrency: run.context.settings.limits.concurrency.get(),
+    };
     let find = inventory.find_existing(&asked, &all, is_taken);
-    let answers = signals.or(find).await?.map_err(refused)?;
+    let answers = run.signals.or(find).await?.map_err(refused)?;
     let by_place = places.into_iter().zip(answers);
     let found = by_place.filter(|(_, existing)| *existing != Existing::None);
     let reports = found.map(|(place, existing)| FoundReports {
@@ -71,13 +101,13 @@ pub(super) async fn find<A: Api>(
 
 /// The history of a lost ledger decides between several reports, and against newer ones, if the server still has its
 /// report.
-pub(super) async fn prefer_known<A: Api>(
-    session: &Session<'_, A>,
+async fn prefer_known(
+    run: &RunContext<'_>,
     work_list: &WorkList,
     found: &mut [FoundReports],
-    history: &Path,
-) -> Result<(), CliError> {
-    let read = history::read(history).unwrap_or_default(); // it is never needed
+) -> CliResult<()> {
+    let history = history::path_of(&run.locked.file.path);
+    let read = history::read(&history).unwrap_or_default(); // it is never needed
     let reports = history::reports_by_request(&read.lines);
     for FoundReports { place, existing, .. } in found {
         let row = work_list.ledger.row(*place);
@@ -90,7 +120,7 @@ pub(super) async fn prefer_known<A: Api>(
             Existing::Newest(id) if *id == known => continue,
             Existing::Unclear(ids) => ids.contains(&known),
             Existing::Newest(_) => {
-                let listed = session.get(&known).await.map_err(refused)?;
+                let listed = run.session.get(&known).await.map_err(refused)?;
                 listed.is_some_and(|report| report.can_answer(row.request()))
             }
         };
@@ -102,46 +132,37 @@ pub(super) async fn prefer_known<A: Api>(
 }
 
 fn refused(error: ReadError) -> CliError {
-    match error {
-        ReadError::Halted(halt) => CliError::Stopped(halt.into()),
-        ReadError::Failed(cause) => CliError::Existing(cause),
-    }
+    CliError::unread("the server for existing reports", &error)
 }
 
-pub(super) fn tell(
-    work_list: &WorkList,
-    found: &[FoundReports],
-    format: SummaryFormat,
-    command_line: &CommandLine,
-) -> Exit {
-    let mut text = format!(
-        "the server already holds reports for {} of the {}; nothing was sent\n",
-        found.len(),
-        count(work_list.work.len(), "request")
-    );
+fn tell(run: &RunContext<'_>, work_list: &WorkList, found: &[FoundReports]) {
+    let (n, all) = (found.len(), count(work_list.work.len(), "request"));
+    let mut text =
+        format!("the server already holds reports for {n} of the {all}; nothing was sent\n");
     for report in found {
         let row = work_list.ledger.row(report.place);
         let ids = match &report.existing {
             Existing::None => continue,
             Existing::Newest(id) => id.to_string(),
-            Existing::Unclear(ids) => list(ids),
+            Existing::Unclear(ids) => {
+                ids.iter().map(ReportId::as_str).collect::<Vec<_>>().join(", ")
+            }
         };
         let request = request_name(row);
         text.push_str(&format!("{} {request}: {ids}\n", row.id()));
     }
-    let run = command_line.next("run", &[&WHERE[..], &CALENDAR].concat());
+    let again = run.outputs.command_line.next("run", &[&WHERE[..], &CALENDAR].concat());
     text.push_str(&format!(
-        "\nto take them:\n  {run} --existing adopt\n\nto create others all the same:\n  {run} --existing ignore\n"
+        "\nto take them:\n  {again} --existing adopt\n\nto create others all the same:\n  {again} --existing ignore\n"
     ));
-    match format {
+    match run.outputs.format {
         SummaryFormat::Table => console::say(text),
         // Stdout is for the summary alone.
         SummaryFormat::Json => info!("{}", text.trim_end()),
     }
-    Exit::Failures
 }
 
-pub(super) fn adopt(work_list: &mut WorkList, found: Vec<FoundReports>, readers: &Reporters) {
+fn adopt(work_list: &mut WorkList, found: Vec<FoundReports>, readers: &Reporters) {
     let (mut adopted, mut unclear) = (0, 0);
     for report in found {
         let row = work_list.ledger.row(report.place).clone();
@@ -182,8 +203,4 @@ pub(super) fn adopt(work_list: &mut WorkList, found: Vec<FoundReports>, readers:
     };
     let adopted = count(adopted, "report");
     info!("adopted {adopted} that the server had already{unclear}");
-}
-
-fn list(ids: &[ReportId]) -> String {
-    ids.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(", ")
 }

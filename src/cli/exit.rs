@@ -1,6 +1,6 @@
 //! Exit codes: see `docs/exit-codes.md`.
 
-use std::{io, process::ExitCode};
+use std::io;
 
 use clap::{
     Command, CommandFactory as _,
@@ -8,9 +8,12 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use super::{args::Cli, environment};
-use crate::run::{Finished, Signal, StopReason};
-use crate::{output::console, text::without_user};
+use super::{Cli, environment};
+use crate::{
+    output::console,
+    run::{Creates, Finished, Signal, StopReason},
+    text::without_user,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exit {
@@ -60,34 +63,19 @@ impl Exit {
         }
     }
 
-    /// Where several apply: ledger, signal, stopped, failures.
-    pub(super) fn of_run(finished: &Finished) -> Self {
+    /// Where several apply: ledger, signal, stopped, failures. A command that creates nothing does not stop early for rows
+    /// that are not created, and yet not all is collected.
+    pub(super) fn of_run(finished: &Finished, creates: Creates) -> Self {
         let counts = &finished.counts;
+        let to_create = counts.pending + counts.sending;
         match &finished.stop {
-            Some(StopReason::Ledger(_) | StopReason::Output(_)) => Exit::Ledger,
             _ if finished.unsaved.is_some() => Exit::Ledger,
+            Some(StopReason::Ledger(_) | StopReason::Output(_)) => Exit::Ledger,
             Some(StopReason::Interrupted(signal)) => Exit::Interrupted(*signal),
-            Some(
-                StopReason::Pacing(_)
-                | StopReason::Down { .. }
-                | StopReason::Credentials(_)
-                | StopReason::Forbidden(_)
-                | StopReason::TooManyFailures(_),
-            ) => Exit::Stopped,
-            None if counts.pending + counts.sending > 0 => Exit::Stopped,
-            None if counts.failed + counts.uncollected > 0 => Exit::Failures,
+            Some(_) => Exit::Stopped,
+            None if to_create > 0 && creates == Creates::All => Exit::Stopped,
+            None if to_create + counts.failed + counts.uncollected > 0 => Exit::Failures,
             None => Exit::Success,
-        }
-    }
-
-    /// `collect` does not stop early for rows that are not created, and yet not all is collected.
-    pub(super) fn of_collecting(finished: &Finished) -> Self {
-        let counts = &finished.counts;
-        let is_whole = finished.stop.is_none() && finished.unsaved.is_none();
-        if is_whole && counts.pending + counts.sending > 0 {
-            Exit::Failures
-        } else {
-            Exit::of_run(finished)
         }
     }
 }
@@ -117,19 +105,16 @@ fn with_fitting_tips(mut said: clap::Error) -> clap::Error {
         let mut options = command.get_arguments().filter(|it| !it.is_hide_set());
         options.any(|it| it.get_long().is_some_and(|long| unknown.strip_prefix("--") == Some(long)))
     };
-    let owners = cli.get_subcommands().filter(has_it);
-    let owners: Vec<&str> = owners.map(Command::get_name).collect();
-    let mut tips = match said.remove(ContextKind::Suggested) {
-        Some(ContextValue::StyledStrs(tips)) => tips,
-        _ => Vec::new(),
-    };
+    let owners: Vec<&str> = cli.get_subcommands().filter(has_it).map(Command::get_name).collect();
+    let mut tips = Vec::new();
+    if let Some(ContextValue::StyledStrs(of_clap)) = said.remove(ContextKind::Suggested) {
+        tips = of_clap;
+    }
     tips.retain(|tip| !tip.to_string().contains("as a value"));
-    if let [.., last] = owners[..] {
+    if let [others @ .., last] = &owners[..] {
         said.remove(ContextKind::SuggestedArg); // one like it is not meant
-        let all = match owners.len() {
-            1 => last.to_owned(),
-            n => format!("{} and {last}", owners[..n - 1].join(", ")),
-        };
+        let and = if others.is_empty() { "" } else { " and " };
+        let all = format!("{}{and}{last}", others.join(", "));
         tips = vec![StyledStr::from(format!("{unknown} is an option of {all}"))];
     }
     if !tips.is_empty() {
@@ -154,10 +139,4 @@ fn no_manifest(said: &clap::Error) -> Option<String> {
             command.join(" ")
         )
     })
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        ExitCode::from(exit.code())
-    }
 }

@@ -1,26 +1,28 @@
 //! Reports that the ledger lacks and that files next to it show: a run would create them again. The ledger may be gone,
 //! an older copy may lie in its place, or another ledger may have them.
 
-mod neighbours;
-mod trace_search;
-
 use std::{
+    ffi::OsStr,
     fmt, fs,
+    num::NonZeroU32,
     path::{Path, PathBuf},
 };
 
 use tracing::warn;
 
-use super::{command_line::CommandLine, context::reports_of, error::CliError};
+use super::{CliError, CliResult, CommandLine, Context, manifest_next_to, reports_of};
 use crate::{
-    ledger::real_ledger,
-    output::history,
+    collect::Names,
+    files::{folder_of, read_first_line},
+    ledger::{Ledger, LedgerRead, Row, State, is_header, read_file, real_ledger},
+    output::{
+        Action,
+        history::{self, HistoryLine},
+    },
+    plan::{Partition, Plan, Planned},
     text::{count, named, system_says},
 };
-use neighbours::{family, ledgers_next_to};
-use request::RequestIds;
-
-pub(super) use trace_search::{TraceSearch, forgotten_of_history};
+use request::{RequestId, RequestIds};
 
 /// What shows reports that the ledger lacks.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -35,8 +37,8 @@ pub(super) struct LedgerTrace {
 }
 
 impl LedgerTrace {
-    fn of(text: String) -> Self {
-        LedgerTrace { text, ..LedgerTrace::default() }
+    fn of(text: String, requests: RequestIds) -> Self {
+        LedgerTrace { text, requests, ..LedgerTrace::default() }
     }
 
     /// None where no ledger has the rows.
@@ -45,7 +47,7 @@ impl LedgerTrace {
     }
 
     /// Exit code 4, unless another ledger was named on purpose.
-    fn refuse(self, ledger: &Path) -> Result<(), CliError> {
+    pub(super) fn refuse(self, ledger: &Path) -> CliResult<()> {
         if self.is_meant {
             self.warn(ledger);
             return Ok(());
@@ -79,31 +81,33 @@ impl fmt::Display for LedgerTrace {
     }
 }
 
+/// Refuses to begin where a ledger was before, and nobody said what to do about its reports.
+pub(super) fn refuse_gone(ledger: &Path) -> CliResult<()> {
+    let refusal = |trace| Err(CliError::Gone { ledger: ledger.to_owned(), trace });
+    trace_of(ledger).map_or(Ok(()), refusal)
+}
+
 /// What shows that a ledger was at `path`; none where it is still there.
 pub(super) fn trace_of(path: &Path) -> Option<LedgerTrace> {
-    let ledger = real_ledger(path).ok()?;
-    if ledger.exists() {
-        return None;
-    }
+    let ledger = real_ledger(path).ok().filter(|ledger| !ledger.exists())?;
     let history = history::path_of(&ledger);
-    let name = history.display();
-    match history::read(&history) {
-        Ok(read) => {
-            let requests = history::requests_created(&read.lines).len();
-            if requests > 0 {
-                let requests = count(requests, "request");
-                let text = format!("{name} shows creates of {requests}");
-                return Some(LedgerTrace::of(text));
-            }
+    let close = ledger.with_extension("close.json");
+    let text = match history::read(&history) {
+        Ok(read) if !history::requests_created(&read.lines).is_empty() => {
+            shows_creates(&history, history::requests_created(&read.lines).len())
         }
         Err(e) if history.is_file() => {
-            let why = system_says(&e);
-            return Some(LedgerTrace::of(format!("{name} cannot be read ({why})")));
+            format!("{} cannot be read ({})", history.display(), system_says(&e))
         }
-        Err(_) => {} // some other thing of that name shows nothing
-    }
-    let close = ledger.with_extension("close.json");
-    close.exists().then(|| LedgerTrace::of(format!("{} shows a closed month", close.display())))
+        // Some other thing of that name shows nothing.
+        Ok(_) | Err(_) if close.exists() => format!("{} shows a closed month", close.display()),
+        Ok(_) | Err(_) => return None,
+    };
+    Some(LedgerTrace::of(text, RequestIds::default()))
+}
+
+fn shows_creates(history: &Path, requests: usize) -> String {
+    format!("{} shows creates of {}", history.display(), count(requests, "request"))
 }
 
 /// The default folder of collected files, where that is all there is.
@@ -111,9 +115,10 @@ pub(super) fn files_of(path: &Path) -> Option<LedgerTrace> {
     let folder = reports_of(path);
     let has_any = fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());
     let text = format!("{} has collected files", folder.display());
-    (has_any && !path.exists()).then(|| LedgerTrace::of(text))
+    (has_any && !path.exists()).then(|| LedgerTrace::of(text, RequestIds::default()))
 }
 
+/// The shares of the ledger at `path`, where these are all there is.
 pub(super) fn shares_of(path: &Path) -> Option<LedgerTrace> {
     let is_share = |other: &PathBuf| other != path && family(other) == family(path);
     let others: Vec<PathBuf> = ledgers_next_to(path).filter(is_share).collect();
@@ -127,4 +132,194 @@ pub(super) fn shares_of(path: &Path) -> Option<LedgerTrace> {
 fn with_verb(paths: &[PathBuf], one: &str, several: &str) -> String {
     let verb = if paths.len() == 1 { one } else { several };
     format!("{} {verb}", named(paths.first().map(|path| path.display()), paths.len()))
+}
+
+/// What the history shows and the ledger lacks, whatever is planned.
+pub(super) fn forgotten_of_history(path: &Path, reading: &LedgerRead) -> Option<LedgerTrace> {
+    let history = history::path_of(&real_ledger(path).ok()?);
+    let lines = history::read(&history).unwrap_or_default().lines;
+    of_history(&history, forgotten(reading, &lines))
+}
+
+fn of_history(history: &Path, requests: RequestIds) -> Option<LedgerTrace> {
+    let text = shows_creates(history, requests.len());
+    (!requests.is_empty()).then(|| LedgerTrace::of(text, requests))
+}
+
+/// Requests that `lines` show a create of, and whose report the ledger lacks: it has no row of them, or an older one
+/// that a run would send and that does not replace the report.
+fn forgotten(reading: &LedgerRead, lines: &[HistoryLine]) -> RequestIds {
+    let reports = history::reports_by_request(lines);
+    let created = history::requests_created(lines).into_iter();
+    let ids = created.filter_map(|text| Some((text, text.parse::<RequestId>().ok()?)));
+    let is_forgotten = |text: &str, id: RequestId| match reading.ledger.get(id) {
+        None => is_new(reading, id),
+        Some(row) => {
+            let is_replaced = |report: &str| row.replaces.iter().any(|old| old.as_str() == report);
+            let is_newer = |at| row.updated_at.is_none_or(|then| then < at);
+            let report = reports.get(text);
+            is_sent(Some(row))
+                && report.is_some_and(|(newer, at)| is_newer(*at) && !is_replaced(newer))
+        }
+    };
+    ids.filter(|(text, id)| is_forgotten(text, *id)).map(|(_, id)| id).collect()
+}
+
+/// The ledger does not name the request, not even in a torn line.
+fn is_new(reading: &LedgerRead, id: RequestId) -> bool {
+    reading.ledger.get(id).is_none() && !reading.unknown.contains(&id)
+}
+
+fn is_sent(row: Option<&Row>) -> bool {
+    Action::for_row(row) == Action::Send
+}
+
+/// Reports of selected requests that a run would send: in other ledgers of the folder, in the history, and as collected
+/// files. `output`: the folder of collected files that an option names.
+pub(super) fn find_trace(
+    context: &Context,
+    reading: &LedgerRead,
+    (plan, selected): (&Plan, &RequestIds),
+    output: Option<&Path>,
+) -> Option<LedgerTrace> {
+    let path = real_ledger(&context.ledger).ok()?;
+    let planned = plan.requests().iter().map(|planned| planned.id);
+    let is_to_send = |id: &RequestId| selected.contains(id) && is_sent(reading.ledger.get(*id));
+    let to_send: Vec<RequestId> = planned.filter(is_to_send).collect();
+    if to_send.is_empty() {
+        return None;
+    }
+    let of_others = of_others(context, reading, &path, &to_send);
+    if of_others.as_ref().is_some_and(|trace| !trace.is_meant) {
+        return of_others;
+    }
+    let known = forgotten_of_history(&path, reading).unwrap_or_default().requests;
+    let requests = to_send.into_iter().filter(|id| known.contains(id)).collect();
+    of_history(&history::path_of(&path), requests)
+        .or_else(|| {
+            let output = context.output(output, &path);
+            of_files(&path, &output, reading, (plan, selected, context.apart.share))
+        })
+        .or(of_others)
+}
+
+/// Shares of the same plan, else the one other ledger that has most of the requests.
+fn of_others(
+    context: &Context,
+    reading: &LedgerRead,
+    path: &Path,
+    to_send: &[RequestId],
+) -> Option<LedgerTrace> {
+    let same = fs::canonicalize(path).ok();
+    let is_other = |other: &PathBuf| {
+        other != path
+            && is_of_rehearsals(other) == is_of_rehearsals(path)
+            && (same.is_none() || fs::canonicalize(other).ok() != same)
+    };
+    let known = ledgers_next_to(path).filter(is_other).filter_map(|other| {
+        let ledger = read_file(&other).ok()??.ledger;
+        let is_it = |id: &RequestId| is_known(context, reading, &ledger, *id);
+        let requests: RequestIds = to_send.iter().copied().filter(is_it).collect();
+        Some((other, requests))
+    });
+    let (mut shares, others): (Vec<_>, Vec<_>) =
+        known.partition(|(other, _)| family(other) == family(path));
+    // Merging needs the whole set, so its empty shares are named too.
+    let knowing_shares = shares.iter().filter(|(_, requests)| !requests.is_empty());
+    let set_sizes: Vec<_> = knowing_shares.map(|(other, _)| shares_in_all(other)).collect();
+    shares.retain(|(other, _)| set_sizes.contains(&shares_in_all(other)));
+    let are_shares = !shares.is_empty();
+    if !are_shares {
+        let knowing = others.into_iter().filter(|(_, requests)| !requests.is_empty());
+        shares.extend(knowing.max_by_key(|(_, requests)| requests.len()));
+    }
+    let (ledgers, requests): (Vec<PathBuf>, Vec<RequestIds>) = shares.into_iter().unzip();
+    let requests: RequestIds = requests.into_iter().flatten().collect();
+    let reports = count(requests.len(), "report");
+    let is_renamed = context.is_default_ledger() && ledgers.iter().all(|it| lost_its_manifest(it));
+    (!ledgers.is_empty()).then(|| LedgerTrace {
+        text: format!("{} {reports} of this plan", with_verb(&ledgers, "has", "have")),
+        requests,
+        others: ledgers,
+        is_meant: !are_shares && !is_renamed,
+    })
+}
+
+/// Whether `other` shows that the request has a report of our kind (of a sandbox in a rehearsal, else a real one). If
+/// our ledger has no row of the request, a row in doubt there counts too.
+fn is_known(context: &Context, reading: &LedgerRead, other: &Ledger, id: RequestId) -> bool {
+    match other.get(id).map(|theirs| &theirs.state) {
+        Some(State::Created(report)) => {
+            let ours = reading.ledger.get(id);
+            let is_replaced = ours.is_some_and(|row| row.replaces.contains(report));
+            report.is_from_sandbox() == context.is_rehearsal() && !is_replaced
+        }
+        Some(State::Sending { .. } | State::InDoubt { .. }) => is_new(reading, id),
+        Some(State::Failed { .. } | State::Pending { .. }) | None => false,
+    }
+}
+
+/// If the ledger is gone, the files of all requests of the share count; otherwise only those of selected requests that
+/// it lacks.
+fn of_files(
+    path: &Path,
+    output: &Path,
+    reading: &LedgerRead,
+    (plan, selected, share): (&Plan, &RequestIds, Option<Partition>),
+) -> Option<LedgerTrace> {
+    let absolute = |place: &Path| std::path::absolute(place).unwrap_or_else(|_| place.to_owned());
+    if !absolute(output).is_dir() {
+        return None;
+    }
+    let is_own = |it: &&Planned| share.is_none_or(|share| share.holds(&it.request));
+    let new = plan.requests().iter().filter(|it| is_new(reading, it.id)).filter(is_own);
+    let new: Vec<Row> = new.map(Planned::row).collect();
+    let rows = reading.ledger.rows().chain(&new);
+    let names = Names::new(absolute(output), absolute(folder_of(path)), rows);
+    let is_asked = |row: &&Row| !path.exists() || selected.contains(&row.key());
+    let there: Vec<&Row> =
+        new.iter().filter(is_asked).filter(|row| names.place(row).exists()).collect();
+    let first = names.place(there.first()?);
+    let more = match there.len() {
+        1 => String::new(),
+        n => format!(", and {}", count(n - 1, "more collected file")),
+    };
+    let requests = there.iter().map(|row| row.key()).collect();
+    Some(LedgerTrace::of(format!("{} is there{more}", first.display()), requests))
+}
+
+/// What a ledger and its shares have in common: the folder, and the name without `K-of-N`.
+fn family(path: &Path) -> Option<(&Path, &str)> {
+    let name = path.file_name()?.to_str()?;
+    let stem = Partition::of_name(name).map(|(stem, _)| stem);
+    Some((folder_of(path), stem.or(name.strip_suffix(".csv"))?))
+}
+
+/// Each ledger of rehearsals has a server of its own.
+fn is_of_rehearsals(ledger: &Path) -> bool {
+    family(ledger).is_some_and(|(_, stem)| stem.ends_with(".sandbox"))
+}
+
+/// A default name without its manifest, which was renamed.
+fn lost_its_manifest(ledger: &Path) -> bool {
+    let stem = family(ledger).map_or("", |(_, stem)| stem);
+    let plain = stem.strip_suffix(".sandbox").unwrap_or(stem);
+    plain.ends_with(".ledger") && manifest_next_to(ledger).is_none()
+}
+
+/// The N of `K-of-N`.
+fn shares_in_all(ledger: &Path) -> Option<NonZeroU32> {
+    let name = ledger.file_name()?.to_str()?;
+    Some(Partition::of_name(name)?.1.count())
+}
+
+/// The ledgers in the folder of `path`, by name.
+fn ledgers_next_to(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(folder_of(path)).into_iter().flatten();
+    let names = entries.flatten().map(|entry| entry.file_name());
+    let mut paths: Vec<PathBuf> = names.map(|name| path.with_file_name(name)).collect();
+    paths.sort();
+    let is_table = |file: &PathBuf| file.extension() == Some(OsStr::new("csv"));
+    let has_header = |file: &PathBuf| read_first_line(file).is_ok_and(|line| is_header(&line));
+    paths.into_iter().filter(move |file| is_table(file) && has_header(file))
 }

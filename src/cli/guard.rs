@@ -11,7 +11,7 @@ use std::{
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::{context::sandbox_ledger, environment::variable};
+use super::{CliError, CliResult, sandbox_ledger, variable};
 use crate::{
     collect::is_collected_place,
     files::{NewFile, folder_of, is_device, make_folder, read_first_line, with_end},
@@ -31,33 +31,17 @@ const CREDENTIALS: [&str; 4] = [
 
 const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 
-/// Exit code 2; nothing was sent.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum GuardError {
-    /// It is used as something else.
-    #[error("{output} cannot be {}: it is {other}; nothing was done, name another file", path.display())]
-    Taken {
-        /// The option, or what it is for.
-        output: String,
-        path: PathBuf,
-        other: String,
-    },
-    #[error("{output} cannot write {}: {}; nothing was done", path.display(), refusal(why))]
-    Unwritable { output: String, path: PathBuf, why: io::Error },
+/// Exit code 2: `path` is used as something else. `output`: the option, or what it is for.
+fn taken(output: &str, path: &Path, other: &str) -> CliError {
+    let path = path.display();
+    CliError::Usage(format!(
+        "{output} cannot be {path}: it is {other}; nothing was done, name another file"
+    ))
 }
 
-impl GuardError {
-    fn taken(output: &str, path: &Path, other: &str) -> Self {
-        GuardError::Taken {
-            output: output.to_owned(),
-            path: path.to_owned(),
-            other: other.to_owned(),
-        }
-    }
-
-    fn unwritable(output: &str, path: &Path, why: io::Error) -> Self {
-        GuardError::Unwritable { output: output.to_owned(), path: path.to_owned(), why }
-    }
+fn unwritable(output: &str, path: &Path, why: &io::Error) -> CliError {
+    let (path, why) = (path.display(), refusal(why));
+    CliError::Usage(format!("{output} cannot write {path}: {why}; nothing was done"))
 }
 
 /// Without the temporary name under which it would have been written first.
@@ -71,20 +55,20 @@ pub(super) fn refusal(error: &io::Error) -> String {
 #[derive(Debug)]
 pub(super) struct Guard {
     files: Vec<GuardedFile>,
-    /// Compared with collected files once the ledger is read.
-    outputs: Vec<(String, RealFile)>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct GuardedFile {
     what: String,
+    /// Of an output: it is compared with collected files once the ledger is read.
+    option: Option<String>,
     real: RealFile,
 }
 
 impl Guard {
     /// Begins with the credentials, which every command may read.
     pub(super) fn new() -> Self {
-        let mut guard = Guard { files: Vec::new(), outputs: Vec::new() };
+        let mut guard = Guard { files: Vec::new() };
         for name in CREDENTIALS {
             if let Some(path) = variable(name) {
                 guard.input(&format!("the file of {name}"), &path);
@@ -96,25 +80,19 @@ impl Guard {
     pub(super) fn input(&mut self, what: &str, path: &Path) {
         // A path that leads nowhere is an error when it is read.
         if let Ok(real) = RealFile::at(path) {
-            let what = what.to_owned();
-            self.files.push(GuardedFile { what, real });
+            self.files.push(GuardedFile { what: what.to_owned(), option: None, real });
         }
     }
 
-    pub(super) fn manifest(
-        &mut self,
-        manifest: &Path,
-        origin: &ManifestSource,
-        settings: &Settings,
-    ) {
-        self.input("the manifest", manifest);
+    pub(super) fn manifest(&mut self, path: &Path, origin: &ManifestSource, settings: &Settings) {
+        self.input("the manifest", path);
         for file in origin.inputs() {
             self.input("a file that the manifest names", &file);
         }
         // A rehearsal reads those of rehearsals.
         for ledger in origin.ledgers.iter().flat_map(|it| [it.clone(), sandbox_ledger(it)]) {
-            for (what, path) in files_of_ledger(&ledger) {
-                self.input(if what == LEDGER { EARLIER_LEDGER } else { what }, &path);
+            for (what, file) in files_of_ledger(&ledger) {
+                self.input(if what == LEDGER { EARLIER_LEDGER } else { what }, &file);
             }
         }
         if let Some(ca_file) = &settings.api.ca_file {
@@ -130,13 +108,13 @@ impl Guard {
     }
 
     /// The ledger that the command writes, and what is kept next to it: none of these may be an input.
-    pub(super) fn keep_ledger(&mut self, ledger: &Path) -> Result<(), GuardError> {
+    pub(super) fn keep_ledger(&mut self, ledger: &Path) -> CliResult<()> {
         for (what, path) in files_of_ledger(ledger) {
             self.keep(what, &path)?;
             // What is no file at all is an error when it is to be written.
             if what == HISTORY && path.is_file() {
                 let foreign = history::refuse_foreign(&path);
-                foreign.map_err(|why| GuardError::unwritable(what, &path, why))?;
+                foreign.map_err(|why| unwritable(what, &path, &why))?;
             }
         }
         Ok(())
@@ -151,68 +129,52 @@ impl Guard {
         }
     }
 
-    pub(super) fn refuse(&self, option: &str, path: &Path) -> Result<(), GuardError> {
-        match RealFile::at(path) {
-            Ok(real) => self.refuse_taken(option, path, &real),
-            Err(_) => Ok(()), // a link that leads nowhere is refused when it is opened
-        }
+    pub(super) fn refuse(&self, option: &str, path: &Path) -> CliResult<()> {
+        // A link that leads nowhere is refused when it is opened.
+        RealFile::at(path).map_or(Ok(()), |real| self.refuse_taken(option, path, &real))
     }
 
     /// A file that the command keeps for itself.
-    pub(super) fn keep(&mut self, what: &str, path: &Path) -> Result<(), GuardError> {
-        let Ok(real) = RealFile::at(path) else {
-            return Ok(()); // a link that leads nowhere is refused when it is opened
-        };
-        self.refuse_taken(what, path, &real)?;
-        let what = what.to_owned();
-        self.files.push(GuardedFile { what, real });
+    pub(super) fn keep(&mut self, what: &str, path: &Path) -> CliResult<()> {
+        self.refuse(what, path)?;
+        self.input(what, path);
         Ok(())
     }
 
     /// For GitHub Actions. That it cannot be written is no reason to stop.
-    pub(super) fn step_summary(&mut self) -> Result<(), GuardError> {
-        match variable(STEP_SUMMARY) {
-            None => Ok(()),
-            Some(path) => self.keep(STEP_SUMMARY, &path),
-        }
+    pub(super) fn step_summary(&mut self) -> CliResult<()> {
+        variable(STEP_SUMMARY).map_or(Ok(()), |path| self.keep(STEP_SUMMARY, &path))
     }
 
     /// Takes `path` for the output that `option` names, and gives the place that it leads to. An existing file stays as
     /// it is for now.
-    pub(super) fn output(&mut self, option: &str, path: &Path) -> Result<PathBuf, GuardError> {
-        let unwritable = |why| GuardError::unwritable(option, path, why);
+    pub(super) fn output(&mut self, option: &str, path: &Path) -> CliResult<PathBuf> {
+        let failed = |why: io::Error| unwritable(option, path, &why);
         if path.as_os_str() == "-" {
             let why = "a file is needed (./- is one of that name)";
-            return Err(unwritable(io::Error::other(why)));
+            return Err(failed(io::Error::other(why)));
         }
-        let real = RealFile::at(path).map_err(unwritable)?;
+        let real = RealFile::at(path).map_err(failed)?;
         self.refuse_taken(option, path, &real)?;
         if let Some(owned) = owned_by_content(&real.path) {
-            return Err(GuardError::taken(option, path, owned));
+            return Err(taken(option, path, owned));
         }
-        try_file(&real.path).map_err(unwritable)?;
-        let place = real.path.clone();
-        let what = format!("the file of {option}");
-        let file = GuardedFile { what, real };
-        let option = option.to_owned();
-        self.outputs.push((option, file.real.clone()));
-        self.files.push(file);
+        try_file(&real.path).map_err(failed)?;
+        let (what, place) = (format!("the file of {option}"), real.path.clone());
+        self.files.push(GuardedFile { what, option: Some(option.to_owned()), real });
         Ok(place)
     }
 
     /// As [`Guard::output`]; may be a device, where nothing is overwritten.
-    pub(super) fn document(&mut self, option: &str, path: &Path) -> Result<PathBuf, GuardError> {
+    pub(super) fn document(&mut self, option: &str, path: &Path) -> CliResult<PathBuf> {
         let device = path.canonicalize().ok().filter(|path| is_device(path));
-        match device {
-            Some(device) => Ok(device),
-            None => self.output(option, path),
-        }
+        device.map_or_else(|| self.output(option, path), Ok)
     }
 
     /// Takes `folder` for collected files, and makes it: after all other outputs, so that it takes no place of theirs.
-    pub(super) fn folder(&self, option: &str, folder: &Path) -> Result<(), GuardError> {
-        let unwritable = |why| GuardError::unwritable(option, folder, why);
-        let real = RealFile::at(folder).map_err(unwritable)?;
+    pub(super) fn folder(&self, option: &str, folder: &Path) -> CliResult<()> {
+        let failed = |why: io::Error| unwritable(option, folder, &why);
+        let real = RealFile::at(folder).map_err(failed)?;
         if !real.path.is_dir() {
             self.refuse_taken(option, folder, &real)?;
         }
@@ -220,11 +182,11 @@ impl Guard {
         if let Some(file) = self.files.iter().find(in_the_way) {
             let (what, place) = (&file.what, file.real.path.display());
             let other = format!("a folder in which {what} ({place}) has the place of a report");
-            return Err(GuardError::taken(option, folder, &other));
+            return Err(taken(option, folder, &other));
         }
         let any_file = folder.join(".monthend");
         let tried = make_folder(folder).and_then(|()| NewFile::begin(&any_file).map(drop));
-        tried.map_err(unwritable)
+        tried.map_err(failed)
     }
 
     /// Whether an output may be a collected file: it exists, and has a second link or lies where collected files do.
@@ -233,18 +195,19 @@ impl Guard {
             let output = path.ancestors().nth(3);
             output.is_some_and(|output| is_collected_place(output, path))
         };
-        let mut outputs = self.outputs.iter();
-        outputs.any(|(_, it)| it.there.is_some() && (it.has_links() || has_place(&it.path)))
+        self.overwritten().any(|(_, output)| output.has_links() || has_place(&output.path))
+    }
+
+    /// Outputs that exist already: only these can be collected files.
+    fn overwritten(&self) -> impl Iterator<Item = (&str, &RealFile)> {
+        let there = self.files.iter().filter(|file| file.real.there.is_some());
+        there.filter_map(|file| Some((file.option.as_deref()?, &file.real)))
     }
 
     /// No output may be a collected file of `ledger`, whose `report_file` is relative to `ledger_folder`.
-    pub(super) fn spare_collected(
-        &self,
-        ledger: &Ledger,
-        ledger_folder: &Path,
-    ) -> Result<(), GuardError> {
-        // Only a file that exists can be one of them. Without a second link its name tells.
-        for (option, output) in self.outputs.iter().filter(|(_, it)| it.there.is_some()) {
+    pub(super) fn spare_collected(&self, ledger: &Ledger, ledger_folder: &Path) -> CliResult<()> {
+        for (option, output) in self.overwritten() {
+            // Without a second link its name tells.
             let name = folded_name(&output.path);
             let is_it = |row: &&Row| {
                 let file = Path::new(&row.collected.file);
@@ -254,24 +217,23 @@ impl Guard {
             let mut collected = ledger.rows().filter(|row| !row.collected.file.is_empty());
             if let Some(row) = collected.find(is_it) {
                 let other = format!("the collected file of {}", row.id());
-                return Err(GuardError::taken(option, &output.path, &other));
+                return Err(taken(option, &output.path, &other));
             }
         }
         Ok(())
     }
 
-    fn refuse_taken(&self, option: &str, path: &Path, real: &RealFile) -> Result<(), GuardError> {
-        let taken = |other: &str| GuardError::taken(option, path, other);
+    fn refuse_taken(&self, option: &str, path: &Path, real: &RealFile) -> CliResult<()> {
         for file in &self.files {
             if file.real.is_same(real) {
-                return Err(taken(&file.what));
+                return Err(taken(option, path, &file.what));
             }
             if file.real.is_above(real) || (real.is_above(&file.real) && !real.path.is_dir()) {
-                return Err(taken(&format!("in the way of {}", file.what)));
+                return Err(taken(option, path, &format!("in the way of {}", file.what)));
             }
             let is_ledger = [LEDGER, EARLIER_LEDGER].contains(&&*file.what);
             if is_ledger && is_place_of_rescued(&file.real.path, &real.path) {
-                return Err(taken("a rescued ledger"));
+                return Err(taken(option, path, "a rescued ledger"));
             }
         }
         Ok(())
@@ -332,7 +294,7 @@ fn try_file(place: &Path) -> io::Result<()> {
 }
 
 /// A file by where it really lies. It need not exist yet.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct RealFile {
     /// Absolute; links are followed.
     path: PathBuf,
@@ -351,8 +313,9 @@ impl RealFile {
     /// may not tell them apart.
     fn is_same(&self, other: &RealFile) -> bool {
         match (&self.there, &other.there) {
-            (Some(one), Some(other_there)) => {
-                self.path == other.path || is_same_inode(one, other_there)
+            (Some(one), Some(there)) => {
+                let id = |file| inode(file).map(|(id, _)| id);
+                self.path == other.path || (id(one).is_some() && id(one) == id(there))
             }
             (None, None) => {
                 self.path.parent() == other.path.parent()
@@ -368,15 +331,8 @@ impl RealFile {
         !is_folder && other.path != self.path && other.path.starts_with(&self.path)
     }
 
-    #[cfg(unix)]
     fn has_links(&self) -> bool {
-        use std::os::unix::fs::MetadataExt as _;
-        self.there.as_ref().is_some_and(|there| there.nlink() > 1)
-    }
-
-    #[cfg(not(unix))]
-    fn has_links(&self) -> bool {
-        false
+        self.there.as_ref().and_then(inode).is_some_and(|(_, names)| names > 1)
     }
 }
 
@@ -400,13 +356,14 @@ fn folded_name(path: &Path) -> String {
     name.to_string_lossy().to_lowercase().nfc().collect()
 }
 
+/// What a file is, whatever its name, and how many names it has; none where the system does not tell.
 #[cfg(unix)]
-fn is_same_inode(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+fn inode(there: &fs::Metadata) -> Option<((u64, u64), u64)> {
     use std::os::unix::fs::MetadataExt as _;
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
+    Some(((there.dev(), there.ino()), there.nlink()))
 }
 
 #[cfg(not(unix))]
-fn is_same_inode(_: &fs::Metadata, _: &fs::Metadata) -> bool {
-    false
+fn inode(_: &fs::Metadata) -> Option<((u64, u64), u64)> {
+    None
 }

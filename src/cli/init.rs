@@ -3,56 +3,56 @@ use std::io;
 use chrono::Utc;
 
 use super::{
-    args::InitArgs,
-    connection::{Connection, credentials},
-    context::Context,
-    error::CliError,
-    exit::Exit,
-    read_session::ReadSession,
-    signals::Signals,
+    CliError, CliResult, Connection, Context, Exit, HttpSession, InitArgs, ReadSession, Signals,
+    credentials, refusal,
 };
 use crate::{
-    api::HttpApi,
     files,
     manifest::{Discover, Found, starter},
     output::console,
-    sending::{DiscoveryError, ReadError, Session},
+    sending::{DiscoveryError, ReadError},
     text::shell_path,
 };
 
-pub(super) async fn init(args: &InitArgs) -> Result<Exit, CliError> {
+pub(super) async fn init(args: &InitArgs) -> CliResult {
     let signals = Signals::listen();
-    let failed = |why| CliError::NewManifest { path: args.file.clone(), why };
+    let failed = |why: io::Error| {
+        let why = match why.kind() {
+            io::ErrorKind::AlreadyExists => "the file exists; choose another name".to_owned(),
+            _ => refusal(&why),
+        };
+        CliError::Usage(format!("cannot write {}: {why}", args.file.display()))
+    };
     if args.file.symlink_metadata().is_ok() {
         // Before anybody is asked; a file that appears later is noticed below.
         return Err(failed(io::ErrorKind::AlreadyExists.into()));
     }
     let found = if args.discover { Some(find(args, &signals).await?) } else { None };
-    let name = args.file.display().to_string();
     let text = starter(&args.file, Utc::now().date_naive(), found.as_ref());
     let text = text.map_err(|why| failed(io::Error::other(why)))?;
     files::create(&args.file, text.as_bytes()).map_err(failed)?;
-    let found = found.map_or_else(String::new, |found| {
+    let with = found.map_or_else(String::new, |found| {
         format!(" with the API's sub-partners, {} of them active", found.active.len())
     });
-    console::say(format!(
-        "wrote {name}{found}; try it with: monthend run {} --sandbox\n",
-        shell_path(&args.file)
-    ));
+    let (name, word) = (args.file.display(), shell_path(&args.file));
+    console::say(format!("wrote {name}{with}; try it with: monthend run {word} --sandbox\n"));
     Ok(Exit::Success)
 }
 
-async fn find(args: &InitArgs, signals: &Signals) -> Result<Found, CliError> {
+async fn find(args: &InitArgs, signals: &Signals) -> CliResult<Found> {
     let mut context = Context::without_manifest(&args.manifest())?;
     let credentials = credentials(&context)?;
     let ledger = context.ledger.clone();
     let connection = Connection::open(&mut context, credentials).await?;
     let server = ReadSession::begin(&connection, &context.settings, &ledger, signals);
-    let found = signals.or(ask(&server.session)).await?.map_err(DiscoveryError::Read)?;
-    if found.active.is_empty() { Err(CliError::Nobody(Discover::Active)) } else { Ok(found) }
+    let listed = signals.or(ask(&server.session)).await?.map_err(DiscoveryError::Read)?;
+    if listed.active.is_empty() {
+        return Err(DiscoveryError::Nobody(Discover::Active).into());
+    }
+    Ok(listed)
 }
 
-async fn ask(session: &Session<'_, HttpApi>) -> Result<Found, ReadError> {
+async fn ask(session: &HttpSession<'_>) -> Result<Found, ReadError> {
     Ok(Found {
         active: session.sub_partners(Discover::Active).await?,
         suspended: session.sub_partners(Discover::Suspended).await?,

@@ -3,9 +3,9 @@ use std::{cell::RefCell, path::Path};
 use chrono::{DateTime, Utc};
 use tracing::{info, warn};
 
-use super::{context::real_ledger, error::CliError};
+use super::{CliError, CliResult};
 use crate::{
-    ledger::{Ledger, LedgerFile, Lock, Pause},
+    ledger::{Ledger, LedgerError, LedgerFile, Lock, Pause, real_ledger},
     output::duration,
     sending::SessionEvent,
     text::system_says,
@@ -20,20 +20,23 @@ pub(super) struct LockedLedger {
 }
 
 impl LockedLedger {
-    pub(super) fn take(ledger: &Path) -> Result<Self, CliError> {
+    pub(super) fn take(ledger: &Path) -> CliResult<Self> {
         let path = real_ledger(ledger)?;
         if let Some(folder) = missing_folder(&path) {
-            return Err(CliError::NoFolder {
-                ledger: ledger.to_owned(),
-                folder: folder.to_owned(),
-            });
+            return Err(no_folder(ledger, folder));
         }
         let (file, lock) = LedgerFile::hold(&path, Utc::now())?;
         Ok(LockedLedger { file, lock: RefCell::new(Some(lock)) })
     }
 
+    /// As [`LockedLedger::take`], but a rescued ledger may lie next to it.
+    pub(super) fn to_merge(ledger: &Path) -> Result<Self, LedgerError> {
+        let (file, lock) = LedgerFile::take(ledger, Utc::now())?;
+        Ok(LockedLedger { file, lock: RefCell::new(Some(lock)) })
+    }
+
     /// Writes nothing where the file holds `ledger` already.
-    pub(super) async fn write(&self, ledger: &Ledger) -> Result<(), CliError> {
+    pub(super) async fn write(&self, ledger: &Ledger) -> CliResult<()> {
         Ok(self.file.write(ledger, Utc::now()).await?)
     }
 
@@ -47,10 +50,8 @@ impl LockedLedger {
         match lock.as_mut().map(|lock| lock.forget_pause(server)) {
             Some(Ok(Some(until))) => {
                 let left = (until - Utc::now()).to_std().unwrap_or_default();
-                info!(
-                    "--forget-pause: {} that the server asked an earlier run to wait are discarded",
-                    duration(left)
-                );
+                let asked = "that the server asked an earlier run to wait are discarded";
+                info!("--forget-pause: {} {asked}", duration(left));
             }
             Some(Ok(None)) => info!("--forget-pause: there is no wait to discard"),
             Some(Err(e)) => warn!("the discarded wait still stands in the lock file: {e}"),
@@ -60,11 +61,18 @@ impl LockedLedger {
 
     pub(super) fn note_pause(&self, server: &str, news: &SessionEvent) {
         if let (Some(pause), Some(lock)) =
-            (announced(server, news), self.lock.borrow_mut().as_mut())
+            (announced_pause(server, news), self.lock.borrow_mut().as_mut())
         {
-            remember(lock, pause);
+            remember_pause(lock, pause);
         }
     }
+}
+
+pub(super) fn no_folder(ledger: &Path, folder: &Path) -> CliError {
+    let (ledger, folder) = (ledger.display(), folder.display());
+    CliError::BadLedger(format!(
+        "the folder {folder} does not exist; make it, or put the ledger {ledger} elsewhere"
+    ))
 }
 
 /// The folder of the ledger, where it is missing.
@@ -82,14 +90,14 @@ impl Drop for LockedLedger {
 }
 
 /// The pause of `server`, if `event` announces one.
-pub(super) fn announced(server: &str, event: &SessionEvent) -> Option<Pause> {
+pub(super) fn announced_pause(server: &str, event: &SessionEvent) -> Option<Pause> {
     let SessionEvent::Paused { until, wait, .. } = event else {
         return None;
     };
     Some(Pause { server: server.to_owned(), since: *until - *wait, until: *until })
 }
 
-pub(super) fn remember(lock: &mut Lock, pause: Pause) {
+pub(super) fn remember_pause(lock: &mut Lock, pause: Pause) {
     if let Err(e) = lock.remember(pause) {
         warn!("the pause could not be noted for the next run: {}", system_says(&e));
     }

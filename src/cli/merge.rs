@@ -1,34 +1,31 @@
+//! `merge`: several ledgers become one; all are locked meanwhile, and the inputs stay as they are.
+
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, BTreeSet, HashSet},
     path::{Path, PathBuf},
 };
 
-use chrono::Utc;
 use tracing::warn;
 
 use super::{
-    args::MergeArgs,
-    context::{RepairNote, tell_repairs},
-    error::{CliError, chain},
-    exit::Exit,
-    guard::{Guard, sandbox_state_of},
-    missing_shares::MissingShares,
+    CliError, CliResult, Exit, Guard, LockedLedger, MergeArgs, RepairNote, chain, of_ledger,
+    sandbox_state_of, tell_repairs,
 };
 use crate::{
     collect::{located, spelled},
     files::{self, folder_of},
     ledger::{
-        Ledger, LedgerError, LedgerFile, Lock, MergeInput, Row, RowIndex, merge as merge_ledgers,
-        merged_name, real_path,
+        Ledger, LedgerError, MergeInput, RowIndex, merge as merge_ledgers, merged_name, real_path,
     },
     output::{console, history},
+    plan::Partition,
     text::{count, system_says},
 };
 use request::ReportId;
 use sandbox::merge_states;
 
 /// Merges ledgers into one. All are locked meanwhile, and the inputs stay as they are.
-pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
+pub(super) async fn merge(args: &MergeArgs) -> CliResult {
     let output = real_path(&args.output)?;
     let parts = parts(args, &output)?;
     let mut guard = Guard::new();
@@ -36,25 +33,21 @@ pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
         guard.around_ledger(ledger);
     }
     guard.refuse("--output", &args.output)?;
-    let prefer = match &args.prefer {
-        None => None,
-        Some(preferred) => {
-            let real = real_path(preferred)?;
-            let place = parts.iter().position(|part| part.real == real);
-            Some(place.ok_or_else(|| {
-                let name = preferred.display();
-                CliError::Unresolvable(format!(
-                    "--prefer {name}: it is none of the ledgers to merge"
-                ))
-            })?)
+    let mut prefer = None;
+    if let Some(preferred) = &args.prefer {
+        let real = real_path(preferred)?;
+        prefer = parts.iter().position(|part| part.real == real);
+        if prefer.is_none() {
+            let name = preferred.display();
+            let why = format!("--prefer {name}: it is none of the ledgers to merge");
+            return Err(CliError::Usage(why));
         }
-    };
+    }
 
-    for missing in MissingShares::among(parts.iter().map(|part| part.name.as_path())) {
+    for missing in missing_shares(parts.iter().map(|part| part.name.as_path())) {
         warn!("{missing}");
     }
-    let mut locks = Locks::default();
-    let mut locked = locks.hold(parts.iter().map(|part| &part.real).chain([&output]))?;
+    let mut locked = lock_all(parts.iter().map(|part| &part.real).chain([&output]))?;
     let ledgers = parts.iter().map(|part| read(&mut locked, part));
     let mut ledgers = all(ledgers.collect())?;
     for (part, ledger) in parts.iter().zip(&mut ledgers) {
@@ -63,24 +56,22 @@ pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
     let named =
         parts.iter().zip(&ledgers).map(|(part, ledger)| MergeInput { name: &part.name, ledger });
     let merged = merge_ledgers(&named.collect::<Vec<_>>(), prefer).map_err(LedgerError::from)?;
-    find(&mut locked, &output)?.write(&merged, Utc::now()).await?;
+    find(&mut locked, &output)?.write(&merged).await?;
 
     if !args.history.no_history {
         merge_histories(&parts, &output);
     }
     merge_sandboxes(&parts, &output, &merged);
     for part in &parts {
-        if let Some(name) = merged_name(&output, &part.real) {
-            put_away(&part.real, &name);
+        // A rescued ledger is done with. Where it keeps its name it holds nothing new, and stops nobody.
+        if let Some(name) = merged_name(&output, &part.real).filter(|name| !name.exists())
+            && let Err(e) = std::fs::rename(&part.real, name)
+        {
+            warn!("{} could not be renamed: {}", part.real.display(), system_says(&e));
         }
     }
-    let text = format!(
-        "{}: {} from {}\n",
-        args.output.display(),
-        count(merged.len(), "row"),
-        count(parts.len(), "ledger"),
-    );
-    console::say(text);
+    let (rows, from) = (count(merged.len(), "row"), count(parts.len(), "ledger"));
+    console::say(format!("{}: {rows} from {from}\n", args.output.display()));
     Ok(Exit::Success)
 }
 
@@ -91,14 +82,10 @@ struct MergeSource {
 }
 
 /// In their order, each once. An output that exists is one of them: the first, unless it is named.
-fn parts(args: &MergeArgs, output: &Path) -> Result<Vec<MergeSource>, CliError> {
-    let given = args.ledgers.iter().map(|name| {
-        let real = real_path(name)?;
-        if real.exists() {
-            Ok(MergeSource { name: name.clone(), real })
-        } else {
-            Err(LedgerError::Missing(name.clone()))
-        }
+fn parts(args: &MergeArgs, output: &Path) -> CliResult<Vec<MergeSource>> {
+    let given = args.ledgers.iter().map(|name| match real_path(name)? {
+        real if real.exists() => Ok(MergeSource { name: name.clone(), real }),
+        _ => Err(LedgerError::Missing(name.clone())),
     });
     let mut parts: Vec<MergeSource> = Vec::new();
     let given = all(given.collect())?;
@@ -113,7 +100,7 @@ fn parts(args: &MergeArgs, output: &Path) -> Result<Vec<MergeSource>, CliError> 
     Ok(parts)
 }
 
-fn all<T>(results: Vec<Result<T, LedgerError>>) -> Result<Vec<T>, CliError> {
+fn all<T>(results: Vec<Result<T, LedgerError>>) -> CliResult<Vec<T>> {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     for result in results {
         match result {
@@ -121,18 +108,25 @@ fn all<T>(results: Vec<Result<T, LedgerError>>) -> Result<Vec<T>, CliError> {
             Err(e) => bad.push(e),
         }
     }
-    if bad.is_empty() { Ok(good) } else { Err(CliError::Ledgers(bad)) }
+    if bad.is_empty() {
+        return Ok(good);
+    }
+    let lines: Vec<String> = bad.iter().map(of_ledger).collect();
+    Err(CliError::BadLedger(lines.join("\n")))
 }
 
-fn find<'a>(locked: &'a mut [LedgerFile], real: &Path) -> Result<&'a mut LedgerFile, LedgerError> {
-    let file = locked.iter_mut().find(|file| file.path == real);
-    file.ok_or_else(|| LedgerError::Missing(real.to_owned()))
+fn find<'a>(
+    locked: &'a mut [LockedLedger],
+    real: &Path,
+) -> Result<&'a mut LockedLedger, LedgerError> {
+    let ledger = locked.iter_mut().find(|ledger| ledger.file.path == real);
+    ledger.ok_or_else(|| LedgerError::Missing(real.to_owned()))
 }
 
 /// What only a torn line says must not be lost.
-fn read(locked: &mut [LedgerFile], part: &MergeSource) -> Result<Ledger, LedgerError> {
+fn read(locked: &mut [LockedLedger], part: &MergeSource) -> Result<Ledger, LedgerError> {
     let missing = || LedgerError::Missing(part.name.clone());
-    let reading = find(locked, &part.real)?.reading.take().ok_or_else(missing)?;
+    let reading = find(locked, &part.real)?.file.reading.take().ok_or_else(missing)?;
     tell_repairs(&part.name, &reading, RepairNote::Written);
     reading.into_ledger(&part.name)
 }
@@ -142,50 +136,26 @@ fn move_files(ledger: &mut Ledger, from: &Path, to: &Path) {
     if from == to {
         return;
     }
-    let is_collected = |(_, row): &(RowIndex, &Row)| !row.collected.file.is_empty();
-    let collected: Vec<RowIndex> =
-        (ledger.places().filter(is_collected)).map(|(place, _)| place).collect();
-    for place in collected {
+    let collected = ledger.places().filter(|(_, row)| !row.collected.file.is_empty());
+    let places: Vec<RowIndex> = collected.map(|(place, _)| place).collect();
+    for place in places {
         let mut row = ledger.row(place).clone();
         row.collected_mut().file = spelled(&located(from, &row.collected.file), to);
         ledger.replace(place, row);
     }
 }
 
-/// Dropped, all are released.
-#[derive(Default)]
-struct Locks(Vec<Lock>);
-
-impl Locks {
-    /// Locks every ledger once, in the order of their paths: of two commands that want the same ones, one gets all.
-    fn hold<'p>(
-        &mut self,
-        paths: impl Iterator<Item = &'p PathBuf>,
-    ) -> Result<Vec<LedgerFile>, CliError> {
-        let mut paths: Vec<&PathBuf> = paths.collect();
-        paths.sort();
-        paths.dedup();
-        let mut locked = Vec::new();
-        for path in paths {
-            let taken = match LedgerFile::take(path, Utc::now()) {
-                Err(e @ LedgerError::InUse { .. }) => return Err(e.into()),
-                taken => taken,
-            };
-            locked.push(taken.map(|(file, lock)| {
-                self.0.push(lock);
-                file
-            }));
-        }
-        all(locked)
-    }
-}
-
-impl Drop for Locks {
-    fn drop(&mut self) {
-        for lock in self.0.drain(..) {
-            lock.release(Utc::now());
+/// Locks every ledger once, in the order of their paths: of two commands that want the same ones, one gets all.
+fn lock_all<'p>(paths: impl Iterator<Item = &'p PathBuf>) -> CliResult<Vec<LockedLedger>> {
+    let paths: BTreeSet<&PathBuf> = paths.collect();
+    let mut locked = Vec::new();
+    for path in paths {
+        match LockedLedger::to_merge(path) {
+            Err(e @ LedgerError::InUse { .. }) => return Err(e.into()),
+            taken => locked.push(taken),
         }
     }
+    all(locked)
 }
 
 /// Whatever is wrong with a history, the ledgers are merged all the same.
@@ -195,11 +165,8 @@ fn merge_histories(parts: &[MergeSource], output: &Path) {
         Ok(None) => return,
         Ok(Some(lines)) => lines,
         Err((path, e)) => {
-            warn!(
-                "the history {} cannot be read ({}); no histories are merged",
-                path.display(),
-                system_says(&e)
-            );
+            let (path, why) = (path.display(), system_says(&e));
+            warn!("the history {path} cannot be read ({why}); no histories are merged");
             return;
         }
     };
@@ -218,9 +185,8 @@ fn merge_histories(parts: &[MergeSource], output: &Path) {
 /// So that the next rehearsal finds the reports of all.
 fn merge_sandboxes(parts: &[MergeSource], output: &Path, merged: &Ledger) {
     let place = sandbox_state_of(output);
-    let states: Vec<PathBuf> = (parts.iter().map(|part| sandbox_state_of(&part.real)))
-        .filter(|state| state.exists())
-        .collect();
+    let states = parts.iter().map(|part| sandbox_state_of(&part.real));
+    let states: Vec<PathBuf> = states.filter(|state| state.exists()).collect();
     if states.iter().all(|state| *state == place) {
         return;
     }
@@ -238,12 +204,77 @@ fn merge_sandboxes(parts: &[MergeSource], output: &Path, merged: &Ledger) {
     }
 }
 
-/// A rescued ledger is done with. Where it keeps its name it holds nothing new, and stops nobody.
-fn put_away(rescued: &Path, merged: &Path) {
-    if merged.exists() {
-        return;
+const NAMED: usize = 5;
+
+/// Shares that are missing in a merge, by the names of the others (`NAME.K-of-N.csv`): a sentence for each incomplete
+/// set.
+fn missing_shares<'p>(ledgers: impl Iterator<Item = &'p Path>) -> Vec<String> {
+    let mut sets: BTreeMap<(PathBuf, u32), Vec<Partition>> = BTreeMap::new();
+    for ledger in ledgers {
+        let name = ledger.file_name().and_then(|name| name.to_str());
+        if let Some((stem, share)) = name.and_then(Partition::of_name) {
+            let set = (ledger.with_file_name(stem), share.count().get());
+            sets.entry(set).or_default().push(share);
+        }
     }
-    if let Err(e) = std::fs::rename(rescued, merged) {
-        warn!("{} could not be renamed: {}", rescued.display(), system_says(&e));
+    let missing = sets.into_iter().filter_map(|((stem, count), mut there)| {
+        let first = *there.first()?;
+        there.sort_by_key(Partition::number);
+        there.dedup();
+        let missing = count as usize - there.len();
+        let (are, rows, shares) = match missing {
+            0 => return None,
+            1 => ("one is".to_owned(), "its rows", "that share"),
+            n => (format!("{n} are"), "their rows", "those shares"),
+        };
+        let absent = first.all().filter(|share| !there.contains(share)).take(NAMED.min(missing));
+        let names = absent.map(|share| format!("{}.{}.csv", stem.display(), share.in_names()));
+        let names = names.collect::<Vec<_>>().join(", ");
+        let more = if missing > NAMED { " and so on" } else { "" };
+        Some(format!(
+            "of {count} shares, {are} not among these ledgers: {names}{more}; unless another of the ledgers has {rows}, run \
+             {shares} again, and merge again"
+        ))
+    });
+    missing.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(ledgers: &[&str]) -> Vec<String> {
+        missing_shares(ledgers.iter().map(Path::new))
+    }
+
+    #[test]
+    fn a_set_that_is_whole_or_none_is_not_spoken_of() {
+        for ledgers in [
+            &["a.csv", "b.csv"][..],
+            &["a.2-of-2.csv", "a.1-of-2.csv", "a.csv"],
+            &["x/a.1-of-1.csv", "b.0-of-2.csv"],
+        ] {
+            assert_eq!(told(ledgers), <[String; 0]>::default());
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named_set_by_set() {
+        let said = told(&["d/a.1-of-3.csv", "d/a.3-of-3.csv", "a.1-of-2.csv", "a.1-of-2.csv"]);
+        assert_eq!(said.len(), 2);
+        assert!(
+            said[0].starts_with("of 2 shares, one is not among these ledgers: a.2-of-2.csv;"),
+            "{said:?}"
+        );
+        assert!(
+            said[1].starts_with("of 3 shares, one is not among these ledgers: d/a.2-of-3.csv;"),
+            "{said:?}"
+        );
+        let many = told(&["a.1-of-4000000000.csv"]);
+        assert!(
+            many[0].contains("3999999999 are not among")
+                && many[0].contains("a.6-of-4000000000.csv and so on"),
+            "{many:?}"
+        );
     }
 }

@@ -2,78 +2,105 @@
 
 mod args;
 mod audit;
-mod candidates;
 mod check;
-mod collect;
 mod collection;
 mod columns;
 mod command_line;
 mod connection;
 mod context;
 mod documents;
-mod drive;
-mod dry_run;
 mod environment;
 mod error;
 mod existing;
 mod exit;
-mod fault;
-mod finish;
-mod for_real;
 mod gone;
 mod guard;
+mod hints;
 mod init;
 mod locked_ledger;
 mod merge;
-mod missing_shares;
 mod offline;
 mod opened_ledger;
 mod outputs;
 mod plan;
 mod planning;
-mod read_session;
 mod reconcile;
 mod report;
-mod rescue;
 mod resolve;
-mod resolve_target;
-mod results;
-mod retry;
 mod room;
 mod run;
 mod run_context;
 mod sandbox;
-mod schema;
 mod signals;
 mod status;
-mod to_combine;
-mod to_retry;
-mod warnings;
 
-use std::process::ExitCode;
+use std::{
+    io,
+    panic::{self, AssertUnwindSafe, PanicHookInfo},
+    process::ExitCode,
+    thread,
+};
 
 use clap::CommandFactory as _;
 use tracing::info;
 
-use args::{Cli, Command};
-use command_line::CommandLine;
-use error::CliError;
-use exit::Exit;
-
+// What the commands are built from.
+use self::{
+    args::{
+        AuditArgs, CalendarArgs, CheckArgs, Cli, CollectArgs, CollectCommandArgs, ColumnsArgs,
+        ColumnsFormat, Command, CompletionsArgs, Format, InitArgs, ManArgs, ManifestArgs,
+        MaxDropArgs, MergeArgs, OfflineArgs, OnExisting, PlanArgs, ReconcileArgs, RehearsalArgs,
+        ReportArgs, ResolveArgs, RetryArgs, RunArgs, SandboxArgs, SchemaArgs, SchemaKind,
+        StatusArgs, SummaryFormat, WorkArgs, WorkFormatArgs, format_or, is_manifest, without_csv,
+    },
+    collection::{Collection, requests_to_combine},
+    command_line::{CALENDAR, CommandLine, LEDGER, WHERE, quoted_word},
+    connection::{
+        Connection, HttpSession, ReadSession, credentials, credentials_of_sandbox, limit_patience,
+    },
+    context::{Context, ledger_of, ledger_of_manifest, reports_of, sandbox_config, sandbox_ledger},
+    environment::variable,
+    error::{CliError, CliResult, chain, is_proxy, nobody, of_ledger, read_error_text, stop_text},
+    existing::take_existing,
+    exit::Exit,
+    gone::{
+        LedgerTrace, files_of, find_trace, forgotten_of_history, refuse_gone, shares_of, trace_of,
+    },
+    guard::{Guard, refusal, sandbox_state_of},
+    hints::{after_audit, commands_for, manifest_next_to, of_manifest},
+    locked_ledger::{LockedLedger, announced_pause, missing_folder, no_folder, remember_pause},
+    offline::{FileSources, OfflineInput},
+    opened_ledger::{
+        OpenedLedger, RepairNote, history_of, read_ledger, repair_notes, tell_repairs, warn_all,
+        warn_of_run, warn_where_refused,
+    },
+    outputs::{Outputs, add_to_history, print_json, print_table, print_view},
+    plan::{created_rows, dry_run, give_up_failed, selected_rows, tell_nothing_to_do},
+    planning::{Planning, discovered, named_rows, relabelled, tell_leftovers, warn_of_plan},
+    reconcile::audit_lists,
+    room::{Room, nearest_folder, size_text},
+    run::{Asked, Mode, WorkCommand, run},
+    run_context::{Rows, RunContext, run_session, ticking},
+    signals::Signals,
+};
 use crate::{
     manifest::YEAR,
     output::console::{self, LogFilter},
+    text::one_line,
 };
 
 /// Exit codes: docs/exit-codes.md.
 pub fn main() -> ExitCode {
-    fault::contained(run_command).into()
+    ExitCode::from(contained(run_command).code())
 }
 
 fn run_command() -> Exit {
     environment::hold_proxies();
     let (cli, command_line) = match environment::read_arguments() {
-        Ok((cli, matches)) => (cli, CommandLine::new(matches)),
+        Ok((cli, matches)) => {
+            let command_line = CommandLine::new(matches, cli.quiet);
+            (cli, command_line)
+        }
         Err(help_or_mistake) => return Exit::without_command(help_or_mistake),
     };
     let filter = LogFilter::of_environment();
@@ -104,13 +131,12 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
-fn dispatch(cli: Cli, command_line: &CommandLine) -> Result<Exit, CliError> {
-    let quiet = cli.quiet;
+fn dispatch(cli: Cli, command_line: &CommandLine) -> CliResult {
     match cli.command {
         Command::Plan(args) => run_async(plan::plan(&args)),
-        Command::Run(args) => run_async(run::command(&args, quiet, command_line)),
-        Command::Retry(args) => run_async(retry::command(&args, quiet, command_line)),
-        Command::Collect(args) => run_async(collect::command(&args, quiet, command_line)),
+        Command::Run(args) => run_async(run(WorkCommand::from(&args), command_line)),
+        Command::Retry(args) => run_async(run(WorkCommand::from(&args), command_line)),
+        Command::Collect(args) => run_async(run(WorkCommand::from(&args), command_line)),
         Command::Resolve(args) => run_async(resolve::resolve(&args, command_line)),
         Command::Merge(args) => run_async(merge::merge(&args)),
         Command::Audit(args) => run_async(audit::audit(&args, command_line)),
@@ -122,14 +148,14 @@ fn dispatch(cli: Cli, command_line: &CommandLine) -> Result<Exit, CliError> {
         Command::Columns(args) => columns::columns(&args),
         Command::Reconcile(args) => reconcile::reconcile(&args),
         Command::Report(args) => report::report(&args),
-        Command::Schema(args) => schema::schema(&args),
+        Command::Schema(args) => documents::schema(&args),
         Command::Completions(args) => documents::completions(&args),
         Command::Man(args) => documents::man(&args),
     }
 }
 
-fn run_async(command: impl Future<Output = Result<Exit, CliError>>) -> Result<Exit, CliError> {
-    fault::try_machine().map_err(CliError::Runtime)?;
+fn run_async(command: impl Future<Output = CliResult>) -> CliResult {
+    try_machine().map_err(CliError::Runtime)?;
     // One thread for the wire: handing each exchange to another and back costs more than the exchange itself. A thread
     // for the disk is kept, once there is one: a second one may not be had later.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -142,4 +168,43 @@ fn run_async(command: impl Future<Output = Result<Exit, CliError>>) -> Result<Ex
     // A thread that hangs (in a name lookup, say) must not keep the process.
     runtime.shutdown_background();
     result
+}
+
+/// Pipes for files, connections and what waits for them, on top of what is open at the start.
+const PIPES: usize = 16;
+
+/// Tries what every command needs that talks to a server: in the middle of a run there would be no good end.
+fn try_machine() -> io::Result<()> {
+    let pipes: io::Result<Vec<_>> = (0..PIPES).map(|_| io::pipe()).collect();
+    pipes.map_err(|e| {
+        io::Error::other(format!(
+            "too few files may be open at once ({e}); raise the limit, for instance with `ulimit -n 1024`"
+        ))
+    })?;
+    let second = thread::Builder::new().spawn(|| ());
+    second.map(drop).map_err(|e| {
+        io::Error::other(format!(
+            "a second thread cannot be started ({e}); raise the limit on processes (`ulimit -u`), or that of the container"
+        ))
+    })
+}
+
+/// A panic is a fault, said in plain words: the ledger is on the disk line by line.
+fn contained(command: impl FnOnce() -> Exit) -> Exit {
+    panic::set_hook(Box::new(say));
+    panic::catch_unwind(AssertUnwindSafe(command)).unwrap_or(Exit::Fault)
+}
+
+fn say(panic: &PanicHookInfo<'_>) {
+    console::clear_bar();
+    let payload = panic.payload();
+    let text = payload.downcast_ref::<&str>().copied();
+    let what = text.or(payload.downcast_ref::<String>().map(String::as_str));
+    let what = what.unwrap_or("no reason given");
+    let place =
+        panic.location().map_or_else(String::new, |at| format!(" ({}:{})", at.file(), at.line()));
+    console::complain(&format!(
+        "error: a fault of monthend itself: {}{place}\nNothing that was written is lost. Run the same command again; if it comes again, report this line.\n",
+        one_line(what)
+    ));
 }

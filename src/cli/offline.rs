@@ -3,18 +3,13 @@
 use std::{path::PathBuf, sync::LazyLock};
 
 use super::{
-    args::OfflineArgs,
-    context::{Context, RepairNote, real_ledger, tell_repairs},
-    error::CliError,
-    guard::{Guard, GuardError},
-    opened_ledger::OpenedLedger,
-    planning::Planning,
-    status::{history_of, warn_where_refused},
+    CliError, CliResult, Context, Guard, OfflineArgs, OpenedLedger, Planning, history_of,
+    read_ledger,
 };
 use crate::{
     audit::{CollectedFiles, Files},
     files::folder_of,
-    ledger::{Ledger, LedgerError, RecordedHashes, read_file, refuse_mixing},
+    ledger::{Ledger, RecordedHashes, refuse_mixing},
     manifest::{Discovered, Manifest},
     output::history,
     plan::{Plan, Planned, Selection, take_known},
@@ -39,17 +34,13 @@ pub(super) struct OfflineInput {
 
 impl OfflineInput {
     /// Reads only, without the lock.
-    pub(super) fn open(args: &OfflineArgs) -> Result<Self, CliError> {
-        let selection = args.selection.selection()?;
+    pub(super) fn open(args: &OfflineArgs) -> CliResult<Self> {
+        let selection = args.selection.selection(&[])?;
         let (context, mut manifest) =
             Context::with_manifest(&args.manifest, &args.calendar, selection.partition)?;
         context.tell_sandbox();
-        let path = real_ledger(&context.ledger)?;
-        let missing = || LedgerError::Missing(context.ledger.clone());
-        let reading = read_file(&path)?.ok_or_else(missing)?;
+        let (path, reading) = read_ledger(&context.ledger)?;
         refuse_mixing(&path, Some(&reading.ledger), context.is_rehearsal())?;
-        warn_where_refused(&context.ledger, Some(&reading.ledger));
-        tell_repairs(&context.ledger, &reading, RepairNote::Left);
         let ledger = reading.ledger;
         let discovering = take_known(&mut manifest, &ledger, &selection.jobs)?;
         let mut notes = Vec::new();
@@ -130,9 +121,8 @@ impl<'a> FileSources<'a> {
         selection: &Selection,
         earlier: &'e OpenedLedger,
     ) -> CollectedFiles<'e> {
-        static NOT_COMPARED: LazyLock<RecordedHashes> = LazyLock::new(RecordedHashes::new);
-        let files = Files { folder: &earlier.folder, recorded: &NOT_COMPARED };
-        let collection = CollectedFiles::new(self.selected(selection), &earlier.ledger, files);
+        let selected = self.selected(selection);
+        let collection = CollectedFiles::new(selected, &earlier.ledger, earlier.files());
         collection.earlier(earlier.path.display().to_string())
     }
 
@@ -142,7 +132,7 @@ impl<'a> FileSources<'a> {
     }
 
     /// No output may be a collected file.
-    pub(super) fn spare_collected(&self, guard: &Guard) -> Result<(), GuardError> {
+    pub(super) fn spare_collected(&self, guard: &Guard) -> CliResult<()> {
         guard.spare_collected(self.ledger, self.files.folder)
     }
 }

@@ -1,19 +1,33 @@
-//! A ledger that is only read: that of a page, or an earlier one to compare with.
+//! A ledger that is only read, without the lock; and what is said about any ledger that is read.
 
 use std::path::{Path, PathBuf};
 
-use super::{
-    context::{RepairNote, real_ledger, tell_repairs},
-    error::CliError,
-    status::warn_where_refused,
-};
+use chrono::Utc;
+use tracing::warn;
+
+use super::{CliError, CliResult, MaxDropArgs};
 use crate::{
+    audit::{Files, MaxDrop},
     files::folder_of,
-    ledger::{Ledger, LedgerError, read_file_with_hash},
+    ledger::{
+        Ledger, LedgerError, LedgerRead, Lock, RecordedHashes, read_file, read_file_with_hash,
+        real_ledger, real_path, refuse_second_name, refuse_unmerged,
+    },
+    output::history::{self, Read},
+    text::system_says,
 };
 use request::ReportId;
 
-/// Read without the lock.
+/// A ledger that has to be there; what is odd about it is said. Gives its real path, too.
+pub(super) fn read_ledger(path: &Path) -> CliResult<(PathBuf, LedgerRead)> {
+    let real = real_ledger(path)?;
+    let reading = read_file(&real)?.ok_or_else(|| LedgerError::Missing(path.to_owned()))?;
+    tell_repairs(path, &reading, RepairNote::Left);
+    warn_where_refused(path, Some(&reading.ledger));
+    Ok((real, reading))
+}
+
+/// The ledger of a page, or an earlier one to compare with.
 #[derive(Debug)]
 pub(super) struct OpenedLedger {
     pub(super) ledger: Ledger,
@@ -23,10 +37,12 @@ pub(super) struct OpenedLedger {
     pub(super) folder: PathBuf,
     /// Of its bytes.
     pub(super) sha256: String,
+    /// The hashes of files by the history; none of an earlier ledger.
+    recorded: RecordedHashes,
 }
 
 impl OpenedLedger {
-    pub(super) fn read(path: &Path) -> Result<Self, CliError> {
+    pub(super) fn read(path: &Path) -> CliResult<Self> {
         let missing = || LedgerError::Missing(path.to_owned());
         let real = real_ledger(path)?;
         let (reading, sha256) = read_file_with_hash(&real)?.ok_or_else(missing)?;
@@ -42,22 +58,120 @@ impl OpenedLedger {
             path: folder.join(real.file_name().unwrap_or_default()),
             folder,
             sha256,
+            recorded: RecordedHashes::new(),
+        })
+    }
+
+    pub(super) fn with_history(mut self) -> Self {
+        self.recorded = history::recorded_hashes(&history_of(&self.path).lines);
+        self
+    }
+
+    pub(super) fn files(&self) -> Files<'_> {
+        Files { folder: &self.folder, recorded: &self.recorded }
+    }
+
+    /// The ledger to compare with, if one is named, and by how much a figure may fall.
+    pub(super) fn earlier(
+        path: Option<&Path>,
+        max_drop: &MaxDropArgs,
+        is_rehearsal: bool,
+    ) -> CliResult<(Option<Self>, MaxDrop)> {
+        Ok(match path {
+            Some(path) => {
+                (Some(OpenedLedger::to_compare_with(path, is_rehearsal)?), max_drop.value()?)
+            }
+            None => (None, MaxDrop::default()),
         })
     }
 
     /// Both are of rehearsals, or both are real.
-    pub(super) fn to_compare_with(path: &Path, is_rehearsal: bool) -> Result<Self, CliError> {
+    pub(super) fn to_compare_with(path: &Path, is_rehearsal: bool) -> CliResult<Self> {
+        let name = path.display();
         let earlier = OpenedLedger::read(path).map_err(|error| match error {
-            CliError::Ledger(LedgerError::Missing(missing)) => CliError::NoEarlier(missing),
+            // No run would make it.
+            CliError::Ledger(LedgerError::Missing(_)) => CliError::BadLedger(format!(
+                "there is no ledger at {name} to compare with; is the path right?"
+            )),
             other => other,
         })?;
         let is_other = |id: &ReportId| id.is_from_sandbox() != is_rehearsal;
         if earlier.ledger.report_ids().any(is_other) {
-            return Err(CliError::Incomparable {
-                path: path.to_owned(),
-                holds: if is_rehearsal { "a real server" } else { "the sandbox" },
-            });
+            let holds = if is_rehearsal { "a real server" } else { "the sandbox" };
+            return Err(CliError::BadLedger(format!(
+                "{name} holds reports of {holds}: a rehearsal and real reports are not compared"
+            )));
         }
         Ok(earlier)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RepairNote {
+    Written,
+    /// For the next run to write.
+    Left,
+    /// An earlier ledger, which no run writes any more.
+    Past,
+}
+
+/// What a crash left of the ledger, and what a spreadsheet changed: a sentence for each.
+pub(super) fn repair_notes(ledger: &Path, reading: &LedgerRead, then: RepairNote) -> Vec<String> {
+    let ledger = ledger.display();
+    let (repaired, written) = match then {
+        RepairNote::Written => ("", ", and is written with commas and ISO dates again"),
+        RepairNote::Left => (
+            "; the next run repairs it",
+            ", and the next run writes it with commas and ISO dates again",
+        ),
+        RepairNote::Past => ("; the file is left as it is", ""),
+    };
+    let repairs = reading.repairs.iter();
+    let mut found: Vec<String> = repairs.map(|it| format!("{ledger}: {it}{repaired}")).collect();
+    if !reading.spelling.is_own() {
+        let spelling = &reading.spelling;
+        found.push(format!("{ledger}: {spelling}; it is read all the same{written}"));
+    }
+    found
+}
+
+pub(super) fn warn_all(warnings: &[String]) {
+    for warning in warnings {
+        warn!("{warning}");
+    }
+}
+
+pub(super) fn tell_repairs(ledger: &Path, reading: &LedgerRead, then: RepairNote) {
+    warn_all(&repair_notes(ledger, reading, then));
+}
+
+/// `ledger` is the real path. A history that cannot be read is a warning, and empty.
+pub(super) fn history_of(ledger: &Path) -> Read {
+    let path = history::path_of(ledger);
+    history::read(&path).unwrap_or_else(|e| {
+        warn!("the history {} cannot be read ({})", path.display(), system_says(&e));
+        Read::default()
+    })
+}
+
+/// A run goes on: counts are of this moment, and a row in doubt may be in flight.
+pub(super) fn warn_of_run(ledger: &Path) {
+    if let Some(holder) = Lock::peek_holder(ledger, Utc::now()) {
+        warn!(
+            "{} is in use by {holder}: rows that are `sending` may be in flight, and no command that writes works before it has ended",
+            ledger.display()
+        );
+    }
+}
+
+/// A run would refuse the ledger at `path`, which has a second name or lacks what a rescued ledger holds. A command
+/// that only reads goes on.
+pub(super) fn warn_where_refused(path: &Path, ledger: Option<&Ledger>) {
+    let known = real_path(path).and_then(|path| {
+        refuse_second_name(&path)?;
+        refuse_unmerged(&path, ledger)
+    });
+    if let Err(e) = known {
+        warn!("{e}");
     }
 }

@@ -11,21 +11,17 @@ use chrono::{DateTime, NaiveDate, Utc};
 use tracing::warn;
 
 use super::{
-    args::{CollectArgs, SummaryFormat, WorkArgs},
-    command_line::CommandLine,
-    context::{Context, real_ledger},
-    error::CliError,
-    exit::Exit,
-    locked_ledger::LockedLedger,
+    Asked, CliError, CliResult, CommandLine, Context, Format, LockedLedger, SummaryFormat,
+    WorkCommand, selected_rows, stop_text, without_csv,
 };
 use crate::{
     collect::combined_files,
     files::{folder_of, old_name},
-    ledger::{Ledger, Row, read_file},
+    ledger::{Ledger, Row, read_file, real_ledger},
     manifest::Settings,
     output::{
         About, Document, DocumentKind, Ending, GithubActions, HistoryReporter, Progress, Reporter,
-        Reporters,
+        Reporters, View, console,
         history::{self, HistoryEvent, HistoryLine, RunStart, Selected},
     },
     plan::Selection,
@@ -51,53 +47,46 @@ pub(super) struct Outputs {
 
 #[derive(Debug)]
 enum FinalRows {
-    Unknown,
     Waiting(Vec<Row>),
     Worked(Box<Finished>, RequestIds),
-}
-
-pub(super) struct OutputOptions<'a> {
-    pub(super) command: &'static str,
-    pub(super) common: &'a WorkArgs,
-    pub(super) selection: &'a Selection,
-    pub(super) quiet: bool,
-    pub(super) command_line: &'a CommandLine,
-    pub(super) as_of: Option<NaiveDate>,
-    /// Whether the manifest has relative periods.
-    pub(super) is_relative: bool,
-    pub(super) format: SummaryFormat,
-    /// None: it does not collect.
-    pub(super) collects: Option<&'a CollectArgs>,
 }
 
 impl Outputs {
     /// Makes all reporters but that of the history, which comes last, once the ledger is held ([`Outputs::begin`]).
     /// Refuses files that would overwrite others: exit code 2, before anything is sent.
-    pub(super) fn prepare(told: &OutputOptions<'_>, context: &Context) -> Result<Self, CliError> {
+    pub(super) fn prepare(
+        work: &WorkCommand<'_>,
+        (selection, plan): Asked<'_>,
+        context: &Context,
+        command_line: &CommandLine,
+    ) -> CliResult<Self> {
+        let why = "--format csv is for --dry-run; a summary is `table` or `json`";
+        let format = without_csv(work.format.format, why)?;
         let (manifest_path, manifest) = context.manifest.clone();
+        let as_of = plan.map(|_| work.calendar.as_of());
         let about = About {
-            command: told.command,
+            command: work.name(),
             manifest,
             manifest_path,
             manifest_sha256: context.origin.sha256.clone(),
             ledger: context.ledger.clone(),
-            as_of: told.as_of,
-            selection: selected(told.selection),
+            as_of,
+            selection: selected(selection),
             rehearsal: context.is_rehearsal(),
-            collects: told.collects.is_some(),
+            collects: work.collects,
             job_lines: context.origin.job_lines.clone(),
             began_at: Utc::now(),
         };
         let Settings { limits, retry, .. } = &context.settings;
-        let progress = Progress::new(told.quiet, limits, retry, told.common.grace);
+        let progress = Progress::new(command_line.is_quiet, limits, retry, work.common.grace);
         let mut readers: Vec<Box<dyn Reporter>> = vec![Box::new(progress)];
         let mut guard = context.guard()?;
-        let combined = told.collects.and_then(|how| how.combine.as_deref());
+        let combined = work.how.combine.as_deref().filter(|_| work.collects);
         for file in combined.into_iter().flat_map(combined_files) {
             guard.output("--combine", &file)?;
             guard.refuse("--combine", &old_name(&file))?;
         }
-        let outputs = &told.common.outputs;
+        let outputs = &work.common.outputs;
         for (option, kind, path) in [
             ("--junit", DocumentKind::Junit, &outputs.junit),
             ("--summary-json", DocumentKind::Summary, &outputs.summary_json),
@@ -114,11 +103,11 @@ impl Outputs {
         {
             guard.spare_collected(&reading.ledger, folder_of(&ledger))?;
         }
-        if let Some(how) = told.collects {
-            context.refuse_output_as_for_real(how.output.as_deref())?;
-            guard.folder("--output", &context.output(how.output.as_deref(), &ledger))?;
+        if work.collects {
+            let output = work.how.output.as_deref();
+            context.refuse_output_as_for_real(output)?;
+            guard.folder("--output", &context.output(output, &ledger))?;
         }
-        let format = told.format;
         if format == SummaryFormat::Json {
             readers.push(Box::new(Document { kind: DocumentKind::Summary, place: None }));
         }
@@ -128,20 +117,20 @@ impl Outputs {
         }
         Ok(Outputs {
             readers: Reporters::new(readers),
-            command_line: told.command_line.clone(),
-            day_to_combine: told.as_of.filter(|_| told.is_relative && combined.is_some()),
+            command_line: command_line.clone(),
+            day_to_combine: as_of
+                .filter(|_| combined.is_some() && plan.is_some_and(|it| it.is_relative)),
             about,
             format,
-            max_failures: told.common.outputs.max_failures,
-            history: !told.common.outputs.history.no_history,
+            max_failures: outputs.max_failures,
+            history: !outputs.history.no_history,
             base_url: OnceCell::new(),
-            rows: RefCell::new(FinalRows::Unknown),
+            rows: RefCell::new(FinalRows::Waiting(Vec::new())),
         })
     }
 
     pub(super) fn elapsed(&self) -> Duration {
-        let elapsed = Utc::now() - self.about.began_at;
-        elapsed.to_std().unwrap_or_default()
+        (Utc::now() - self.about.began_at).to_std().unwrap_or_default()
     }
 
     pub(super) fn begin(&self, context: &Context, locked: &LockedLedger) {
@@ -167,8 +156,8 @@ impl Outputs {
     }
 
     pub(super) fn waiting(&self, ledger: &Ledger, selected: &RequestIds) {
-        let rows = ledger.rows().filter(|row| selected.contains(&row.key()));
-        *self.rows.borrow_mut() = FinalRows::Waiting(rows.cloned().collect());
+        let rows = selected_rows(ledger, selected).into_iter().cloned().collect();
+        *self.rows.borrow_mut() = FinalRows::Waiting(rows);
     }
 
     pub(super) fn worked(&self, finished: Finished, selected: RequestIds) {
@@ -176,18 +165,13 @@ impl Outputs {
     }
 
     /// Tells every reporter, and passes `result` on.
-    pub(super) fn end(self, result: Result<Exit, CliError>) -> Result<Exit, CliError> {
-        let exit = match &result {
-            Ok(exit) => *exit,
-            Err(error) => error.exit(),
-        };
+    pub(super) fn end(self, result: CliResult) -> CliResult {
+        let exit = result.as_ref().map_or_else(CliError::exit, |exit| *exit);
         let final_rows = self.rows.into_inner();
         let (rows, pace, stop) = match &final_rows {
-            FinalRows::Unknown => (Vec::new(), Stats::default(), None),
             FinalRows::Waiting(rows) => (rows.iter().collect(), Stats::default(), None),
             FinalRows::Worked(finished, selected) => {
-                let is_selected = |row: &&Row| selected.contains(&row.key());
-                let worked = finished.ledger.rows().filter(is_selected).collect();
+                let worked = selected_rows(&finished.ledger, selected);
                 (worked, finished.pace, finished.stop.as_ref())
             }
         };
@@ -197,7 +181,7 @@ impl Outputs {
             base_url: self.base_url.get().map_or("", String::as_str),
             ended_at: Utc::now(),
             exit_code: exit.code(),
-            reason: failed.or(stop.map(super::error::stop_text)),
+            reason: failed.or(stop.map(stop_text)),
             rows,
             pace,
         });
@@ -230,4 +214,21 @@ fn selected(selection: &Selection) -> Selected {
         cause: causes.clone(),
         partition: partition.map(|partition| partition.to_string()),
     }
+}
+
+pub(super) fn print_view(view: &impl View, format: Format) -> CliResult<()> {
+    match format {
+        Format::Table => print_table(&view.table()),
+        Format::Csv => Ok(console::print_csv(|out| view.csv(out))?),
+        Format::Json => print_json(view.json()),
+    }
+}
+
+pub(super) fn print_table(text: &str) -> CliResult<()> {
+    console::print(text).map_err(CliError::Stdout)
+}
+
+pub(super) fn print_json(json: serde_json::Result<String>) -> CliResult<()> {
+    let json = json.map_err(|e| CliError::Stdout(io::Error::from(e)))?;
+    console::print_json(&json).map_err(CliError::Stdout)
 }

@@ -1,12 +1,16 @@
-//! From a manifest to its plan and the selection: the same for `plan`, `run` and `audit`.
+//! From a manifest to its plan and the selection, and what is odd about the plan.
 
-use chrono::{Days, NaiveDate, Utc};
+use chrono::{Days, Local, NaiveDate, Utc};
+use tracing::{info, warn};
 
-use super::{args::CalendarArgs, error::CliError};
+use super::{CalendarArgs, CliError, CliResult, HttpSession, Signals};
 use crate::{
     ledger::{Ledger, Row},
-    manifest::{DateCheck, Discovered, LoadOptions, Manifest},
-    plan::{Plan, Selection, take_known},
+    manifest::{Discovered, Manifest},
+    output::request_name,
+    plan::{Plan, Selection, Today, Warning, take_known, warnings},
+    sending::discover,
+    text::{count, named},
 };
 use request::{Period, RequestIds};
 
@@ -22,7 +26,7 @@ pub(super) struct Planning<'a> {
 
 impl Planning<'_> {
     /// The ids are those of the selected requests.
-    pub(super) fn plan(&self, discovered: &Discovered) -> Result<(Plan, RequestIds), CliError> {
+    pub(super) fn plan(&self, discovered: &Discovered) -> CliResult<(Plan, RequestIds)> {
         let plan = Plan::expand(self.manifest, discovered)?.not_empty()?;
         let selected = (self.selection).of_plan(&plan, self.manifest, discovered, self.ledger);
         match selected {
@@ -43,32 +47,72 @@ impl Planning<'_> {
         of_ledger.dedup();
         let periods = self.selection.periods.iter().chain(of_ledger.iter().rev());
         let mut days = periods.filter_map(|period| period.end().checked_add_days(Days::new(1)));
-        days.find(|day| self.matches_as_of(*day, discovered))
+        days.find(|day| self.matches_as_of(*day, discovered).is_some())
     }
 
-    fn matches_as_of(&self, as_of: NaiveDate, discovered: &Discovered) -> bool {
-        let options = LoadOptions {
-            as_of,
-            today: Utc::now().date_naive(),
-            date_check: DateCheck::from(self.calendar),
-        };
-        let Ok(mut manifest) = Manifest::load(&self.manifest.path, &options) else {
-            return false;
-        };
-        if self.is_offline && take_known(&mut manifest, self.ledger, &self.selection.jobs).is_err()
-        {
-            return false;
+    fn matches_as_of(&self, day: NaiveDate, discovered: &Discovered) -> Option<RequestIds> {
+        let options = self.calendar.load_options(day);
+        let mut manifest = Manifest::load(&self.manifest.path, &options).ok()?;
+        if self.is_offline {
+            take_known(&mut manifest, self.ledger, &self.selection.jobs).ok()?;
         }
-        let plan = Plan::expand(&manifest, discovered);
-        plan.is_ok_and(|plan| {
-            let selected = (self.selection).of_plan(&plan, &manifest, discovered, self.ledger);
-            selected.is_ok()
-        })
+        let plan = Plan::expand(&manifest, discovered).ok()?;
+        (self.selection).of_plan(&plan, &manifest, discovered, self.ledger).ok()
     }
 }
 
-impl From<&CalendarArgs> for DateCheck {
-    fn from(calendar: &CalendarArgs) -> Self {
-        if calendar.no_date_check { DateCheck::Off } else { DateCheck::On }
+/// The sub-partners that the manifest's jobs ask the API for.
+pub(super) async fn discovered(
+    session: &HttpSession<'_>,
+    manifest: &Manifest,
+    signals: &Signals,
+) -> CliResult<Discovered> {
+    Ok(signals.or(discover(session, manifest.discovers())).await??)
+}
+
+pub(super) fn warn_of_plan(manifest: &Manifest, plan: &Plan, args: &CalendarArgs) -> Vec<Warning> {
+    let utc = Utc::now().date_naive();
+    let local = match args.as_of {
+        Some(_) => utc,
+        None => Local::now().date_naive(),
+    };
+    let found = warnings(manifest, plan, Today { utc, local });
+    for warning in &found {
+        warn!("{warning}");
     }
+    found
+}
+
+/// Rows that the plan no longer has, or calls by another name.
+pub(super) fn tell_leftovers(ledger: &Ledger, plan: &Plan) {
+    if let Some(relabelled) = relabelled(ledger, plan) {
+        warn!("{relabelled}");
+    }
+    let planned: RequestIds = plan.requests().iter().map(|planned| planned.id).collect();
+    let leftovers: Vec<&Row> =
+        (ledger.rows()).filter(|row| !planned.contains(&row.key())).collect();
+    if !leftovers.is_empty() {
+        let (n, names) = (count(leftovers.len(), "row"), named_rows(&leftovers));
+        info!("the ledger has {n} that the plan does not have, and they stay as they are: {names}");
+    }
+}
+
+/// Rows have another label in the ledger than in the plan: one name may mean two organisations.
+pub(super) fn relabelled(ledger: &Ledger, plan: &Plan) -> Option<String> {
+    let planned = plan.requests().iter();
+    let rows = planned.filter_map(|it| Some((it.label.as_deref()?, ledger.get(it.id)?)));
+    let is_other = |(name, row): &(&str, &Row)| row.label.as_deref().is_some_and(|it| it != *name);
+    let (labels, rows): (Vec<&str>, Vec<&Row>) = rows.filter(is_other).unzip();
+    let (label, row) = (labels.first()?, rows.first()?);
+    let is = if rows.len() == 1 { "is" } else { "are" };
+    Some(format!(
+        "{} {is} in the ledger under another label than in the manifest: {} is {label} there. The ledger keeps its labels; \
+         `--sub-partner ID` means the same in both",
+        count(rows.len(), "row"),
+        named_rows(&[row]),
+    ))
+}
+
+pub(super) fn named_rows(rows: &[&Row]) -> String {
+    named(rows.iter().take(3).map(|row| request_name(row)), rows.len())
 }

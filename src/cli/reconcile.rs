@@ -6,15 +6,11 @@ use std::{
 use tracing::{info, warn};
 
 use super::{
-    args::{PlanFormat, ReconcileArgs},
-    error::CliError,
-    exit::Exit,
-    offline::{FileSources, OfflineInput},
-    opened_ledger::OpenedLedger,
-    results,
+    CliError, CliResult, Exit, FileSources, Format, OfflineInput, OpenedLedger, ReconcileArgs,
+    print_view,
 };
 use crate::{
-    audit::{AuditedList, EntrySides, ListError, ListOutcome, Reconciliation},
+    audit::{AuditedList, EntrySides, ListOutcome, Reconciliation},
     files::{self, NewFile},
     manifest::{OtherSide, ReconcileEntry},
     output::{ReconcileView, TestCase, checks_junit},
@@ -23,29 +19,8 @@ use crate::{
 };
 use request::{RequestIds, internal_mark};
 
-/// Exit code 2; nothing was written.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ReconcileError {
-    #[error("the manifest has no `reconcile:`, so there is nothing to compare the files with")]
-    NoEntries,
-    #[error("no entry of `reconcile:` is called {name}; they are {there}")]
-    Unknown { name: String, there: String },
-    #[error(
-        "the entry {entry} of `reconcile:` compares {requests} files, and the plan has no such request{of_jobs}"
-    )]
-    NoRequests { entry: String, requests: String, of_jobs: String },
-    #[error("the selection leaves no entry of `reconcile:` to compare; they are {0}")]
-    NothingSelected(String),
-    #[error("--format csv shows one entry of `reconcile:`; name it with --name: {0}")]
-    SeveralAsCsv(String),
-    #[error("--output cannot write {}: name a .csv file", .0.display())]
-    Extension(PathBuf),
-    #[error("the entry {entry} of `reconcile:`")]
-    List { entry: String, source: Box<ListError> },
-}
-
 /// Reads only, without the lock; asks no server.
-pub(super) fn reconcile(args: &ReconcileArgs) -> Result<Exit, CliError> {
+pub(super) fn reconcile(args: &ReconcileArgs) -> CliResult {
     let input = OfflineInput::open(&args.offline)?;
     let sources = input.sources();
     let entries = chosen(args, &sources)?;
@@ -53,7 +28,12 @@ pub(super) fn reconcile(args: &ReconcileArgs) -> Result<Exit, CliError> {
     let mut outcomes = Vec::new();
     let mut left_out = Vec::new();
     for entry in entries.iter().copied() {
-        let of_entry = compare(entry, &sources)?;
+        let of_entry = compare(entry, &sources).map_err(|error| match error {
+            CliError::Usage(why) => {
+                CliError::Usage(format!("the entry {} of `reconcile:`: {why}", entry.name))
+            }
+            other => other,
+        })?;
         if of_entry.is_empty() {
             left_out.push(&*entry.name);
         }
@@ -61,7 +41,7 @@ pub(super) fn reconcile(args: &ReconcileArgs) -> Result<Exit, CliError> {
     }
     let left_out_names = named(&left_out, left_out.len());
     if outcomes.is_empty() {
-        return Err(ReconcileError::NothingSelected(left_out_names).into());
+        return Err(nothing_selected(&left_out_names));
     }
     let mut notes = input.notes.clone();
     let others = sources.manifest.reconcile.iter().map(|entry| &*entry.name);
@@ -88,9 +68,8 @@ pub(super) fn reconcile(args: &ReconcileArgs) -> Result<Exit, CliError> {
         notes: &notes,
         exit_code: exit.code(),
     };
-    let failed = |place: &PathBuf, why| CliError::Page { path: place.clone(), why };
     for (entry, place) in entries.iter().zip(&outputs.tables) {
-        write_csv(&view, entry, place).map_err(|why| failed(place, why))?;
+        write_csv(&view, entry, place).map_err(|why| CliError::unwritable(place, &why))?;
         info!("{} has what differs of {}", place.display(), entry.name);
     }
     if let Some(place) = &outputs.junit {
@@ -98,9 +77,9 @@ pub(super) fn reconcile(args: &ReconcileArgs) -> Result<Exit, CliError> {
         let written = checks_junit("reconcile", &input.manifest.name, cases);
         written
             .and_then(|it| files::replace(place, it.as_bytes()))
-            .map_err(|why| failed(place, why))?;
+            .map_err(|why| CliError::unwritable(place, &why))?;
     }
-    results::show(&view, args.format)?;
+    print_view(&view, args.format)?;
     Ok(exit)
 }
 
@@ -108,7 +87,7 @@ pub(super) fn reconcile(args: &ReconcileArgs) -> Result<Exit, CliError> {
 fn compare<'a>(
     entry: &'a ReconcileEntry,
     sources: &FileSources<'a>,
-) -> Result<Vec<ListOutcome<'a>>, CliError> {
+) -> CliResult<Vec<ListOutcome<'a>>> {
     let opened = open_earlier(entry, sources)?;
     // What an entry is compared with may be of another type.
     let selection = Selection { types: Vec::new(), ..sources.selection.clone() };
@@ -121,10 +100,7 @@ fn compare<'a>(
     let units = sources.manifest.units.as_ref();
     let reconciliation = Reconciliation { collection: &collection, units };
     warn_of_one_list(entry, reconciliation.periods(&sides).len());
-    let compared = reconciliation.compare(&sides);
-    let failed =
-        |error| ReconcileError::List { entry: entry.name.to_string(), source: Box::new(error) };
-    Ok(compared.map_err(failed)?)
+    Ok(reconciliation.compare(&sides)?)
 }
 
 /// For `audit`: every entry in every period, and what else there is to know. A list that cannot be compared is a
@@ -141,7 +117,7 @@ pub(super) fn audit_lists(sources: &FileSources<'_>) -> (Vec<AuditedList>, Optio
         } else if is_selected {
             match compare(entry, sources) {
                 Ok(outcomes) => lists.extend(outcomes.iter().map(AuditedList::from)),
-                Err(error) => lists.push(AuditedList::failed(entry, &error.without_entry())),
+                Err(error) => lists.push(AuditedList::failed(entry, &error.text())),
             }
         }
     }
@@ -171,7 +147,7 @@ fn is_narrowed(selection: &Selection) -> bool {
 fn chosen<'a>(
     args: &ReconcileArgs,
     sources: &FileSources<'a>,
-) -> Result<Vec<&'a ReconcileEntry>, ReconcileError> {
+) -> CliResult<Vec<&'a ReconcileEntry>> {
     let all = &sources.manifest.reconcile;
     let names = |entries: &[&ReconcileEntry]| {
         let names: Vec<String> = entries.iter().map(|entry| entry.name.to_string()).collect();
@@ -179,30 +155,40 @@ fn chosen<'a>(
     };
     let written: Vec<&ReconcileEntry> = all.iter().collect();
     if written.is_empty() {
-        return Err(ReconcileError::NoEntries);
+        let why = "the manifest has no `reconcile:`, so there is nothing to compare the files with";
+        return Err(CliError::Usage(why.to_owned()));
     }
     let is_named =
         |entry: &&ReconcileEntry| args.name.as_ref().is_none_or(|it| **it == *entry.name);
     let mut entries: Vec<&ReconcileEntry> = all.iter().filter(is_named).collect();
     if let (Some(name), true) = (&args.name, entries.is_empty()) {
-        return Err(ReconcileError::Unknown { name: name.clone(), there: names(&written) });
+        let there = names(&written);
+        return Err(CliError::Usage(format!(
+            "no entry of `reconcile:` is called {name}; they are {there}"
+        )));
     }
     let types = &sources.selection.types;
     entries.retain(|entry| types.is_empty() || types.contains(&entry.report_type));
     if entries.is_empty() {
-        return Err(ReconcileError::NothingSelected(names(&written)));
+        return Err(nothing_selected(&names(&written)));
     }
-    if args.format == PlanFormat::Csv && entries.len() > 1 {
-        return Err(ReconcileError::SeveralAsCsv(names(&entries)));
+    if args.format == Format::Csv && entries.len() > 1 {
+        let several = names(&entries);
+        return Err(CliError::Usage(format!(
+            "--format csv shows one entry of `reconcile:`; name it with --name: {several}"
+        )));
     }
     Ok(entries)
 }
 
+fn nothing_selected(entries: &str) -> CliError {
+    CliError::Usage(format!(
+        "the selection leaves no entry of `reconcile:` to compare; they are {entries}"
+    ))
+}
+
 /// The requests that the jobs of an entry name; `None`: all.
-fn of_jobs(
-    entry: &ReconcileEntry,
-    sources: &FileSources<'_>,
-) -> Result<Option<RequestIds>, ReconcileError> {
+fn of_jobs(entry: &ReconcileEntry, sources: &FileSources<'_>) -> CliResult<Option<RequestIds>> {
     let jobs: Vec<String> = entry.jobs.iter().map(|job| job.to_string()).collect();
     let named_jobs = named(&jobs, jobs.len());
     let ids = (!jobs.is_empty()).then(|| sources.ids(&Selection { jobs, ..Selection::default() }));
@@ -215,17 +201,16 @@ fn of_jobs(
         return Ok(ids);
     }
     let of_jobs = if ids.is_some() { format!(" of {named_jobs}") } else { String::new() };
-    Err(ReconcileError::NoRequests {
-        entry: entry.name.to_string(),
-        requests: format!("{}{}", entry.report_type, internal_mark(entry.internal)),
-        of_jobs,
-    })
+    let requests = format!("{}{}", entry.report_type, internal_mark(entry.internal));
+    Err(CliError::Usage(format!(
+        "it compares {requests} files, and the plan has no such request{of_jobs}"
+    )))
 }
 
 fn open_earlier(
     entry: &ReconcileEntry,
     sources: &FileSources<'_>,
-) -> Result<Option<OpenedLedger>, CliError> {
+) -> CliResult<Option<OpenedLedger>> {
     let OtherSide::Ledger(path) = &entry.with else { return Ok(None) };
     let context = sources.context;
     let path = context.as_rehearsed(path);
@@ -256,12 +241,13 @@ fn outputs(
     args: &ReconcileArgs,
     sources: &FileSources<'_>,
     entries: &[&ReconcileEntry],
-) -> Result<OutputFiles, CliError> {
+) -> CliResult<OutputFiles> {
     let mut guard = sources.context.guard()?;
     let mut tables = Vec::new();
     if let Some(path) = &args.output {
         if path.extension().is_none_or(|it| !it.eq_ignore_ascii_case("csv")) {
-            return Err(ReconcileError::Extension(path.clone()).into());
+            let path = path.display();
+            return Err(CliError::Usage(format!("--output cannot write {path}: name a .csv file")));
         }
         for entry in entries {
             let path = match entries {

@@ -1,82 +1,64 @@
-use std::{
-    ffi::OsStr,
-    io,
-    path::{Path, PathBuf},
-};
+use std::{ffi::OsStr, io, path::Path};
 
 use chrono::Utc;
 use tracing::info;
 
 use super::{
-    args::{ReportArgs, is_manifest},
-    context::ledger_of_manifest,
-    error::CliError,
-    exit::Exit,
-    guard::Guard,
-    opened_ledger::OpenedLedger,
-    status::history_of,
+    CliError, CliResult, Exit, Guard, OpenedLedger, ReportArgs, is_manifest, ledger_of_manifest,
+    refusal,
 };
 use crate::{
-    audit::{FileChecks, Files, MaxDrop, Previous, Review},
+    audit::{FileChecks, Previous, Review},
     files::{folder_of, replace},
-    ledger::{Ledger, RecordedHashes, Row},
+    ledger::{Ledger, Row},
     manifest::{DateCheck, Discovered, LoadOptions, Manifest, RunSettings, Settings},
     output::{
-        console, history,
+        console,
         page::{self, Sources},
     },
     plan::{Plan, take_known},
 };
 
 /// Reads only, without the lock; asks no server.
-pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
-    let failed = |why| CliError::Page { path: args.output.clone(), why };
-    let (ledger_path, manifest) = if is_manifest(&args.ledger) {
-        (
-            ledger_of_manifest(&args.ledger, None, args.sandbox, None)?,
-            Some(args.manifest.as_ref().unwrap_or(&args.ledger)),
-        )
-    } else {
-        (args.ledger.clone(), args.manifest.as_ref())
+pub(super) fn report(args: &ReportArgs) -> CliResult {
+    let failed = |why: io::Error| {
+        let (path, why) = (args.output.display(), refusal(&why));
+        CliError::Usage(format!("cannot write the page {path}: {why}"))
     };
-    let settings = manifest.map(|path| RunSettings::load(path)).transpose()?;
+    let mut ledger_path = args.ledger.clone();
+    let mut manifest = args.manifest.as_deref();
+    if is_manifest(&args.ledger) {
+        ledger_path = ledger_of_manifest(&args.ledger, None, args.sandbox, None)?;
+        manifest = manifest.or(Some(&args.ledger));
+    }
+    let settings = manifest.map(RunSettings::load).transpose()?;
     let defaults = Settings::default();
     let checks = FileChecks::from(settings.as_ref().map_or(&defaults, |read| &read.settings));
     let totals = checks.totals;
-    let ledger = OpenedLedger::read(&ledger_path)?;
+    let ledger = OpenedLedger::read(&ledger_path)?.with_history();
     let is_sandbox = is_rehearsal(&ledger.ledger, &ledger_path);
-    let earlier = (args.compare.as_deref())
-        .map(|path| OpenedLedger::to_compare_with(path, is_sandbox))
-        .transpose()?;
-    let about = manifest.map(PathBuf::as_path).zip(settings.as_ref());
-    guard(&args.output, about, &ledger, earlier.as_ref())?;
+    let (earlier, max_drop) =
+        OpenedLedger::earlier(args.compare.as_deref(), &args.max_drop, is_sandbox)?;
+    let ledgers = std::iter::once(&ledger).chain(&earlier);
+    guard(&args.output, manifest.zip(settings.as_ref()), ledgers)?;
 
-    let max_drop = match args.compare {
-        Some(_) => args.max_drop.value()?,
-        None => MaxDrop::default(),
-    };
-
-    let recorded = history::recorded_hashes(&history_of(&ledger.path).lines);
-    let not_compared = RecordedHashes::new();
     let previous = earlier.as_ref().map(|earlier| Previous {
         ledger: &earlier.ledger,
         selected: earlier.ledger.rows().map(Row::key).collect(),
-        files: Some(Files { folder: &earlier.folder, recorded: &not_compared }),
+        files: Some(earlier.files()),
         max_drop: &max_drop,
         totals,
     });
     let review = Review {
         ledger: &ledger.ledger,
-        files: Files { folder: &ledger.folder, recorded: &recorded },
+        files: ledger.files(),
         checks,
         previous: previous.as_ref(),
     };
     let reviewed = review.run();
 
-    let name = |path: &Path| {
-        let name = path.file_name().unwrap_or(path.as_os_str());
-        name.to_string_lossy().into_owned()
-    };
+    let name =
+        |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let page_folder = folder_of(&args.output).canonicalize().map_err(failed)?;
     let sources = Sources {
         name: name(&ledger_path),
@@ -85,7 +67,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
         folder: &ledger.folder,
         page_folder: &page_folder,
         is_sandbox,
-        manifest: manifest.map(|path| name(path)),
+        manifest: manifest.map(name),
         not_in_ledger: manifest.map_or(0, |path| not_in_ledger(path, &ledger.ledger)),
         totals,
         reviewed: &reviewed,
@@ -109,17 +91,16 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
 fn not_in_ledger(manifest: &Path, ledger: &Ledger) -> usize {
     let today = Utc::now().date_naive();
     let options = LoadOptions { as_of: today, today, date_check: DateCheck::Off };
-    let plan = Manifest::load(manifest, &options).ok().and_then(|mut manifest| {
+    let missing = Manifest::load(manifest, &options).ok().and_then(|mut manifest| {
         take_known(&mut manifest, ledger, &[]).ok()?;
         let plan = Plan::expand(&manifest, &Discovered::new()).ok()?;
-        (!manifest.is_relative).then_some(plan)
+        let missing = plan.requests().iter().filter(|it| ledger.get(it.id).is_none()).count();
+        (!manifest.is_relative).then_some(missing)
     });
-    let Some(plan) = plan else {
+    if missing.is_none() {
         info!("the page is about the ledger alone: its plan is not known");
-        return 0;
-    };
-    let planned = plan.requests().iter();
-    planned.filter(|planned| ledger.get(planned.id).is_none()).count()
+    }
+    missing.unwrap_or(0)
 }
 
 /// By the ledger's reports, or while it has none, by the name that rehearsals give.
@@ -129,18 +110,16 @@ fn is_rehearsal(ledger: &Ledger, path: &Path) -> bool {
         || (ledger.report_ids().next().is_none() && name.contains(".sandbox."))
 }
 
-fn guard(
+fn guard<'l>(
     output: &Path,
     manifest: Option<(&Path, &RunSettings)>,
-    ledger: &OpenedLedger,
-    earlier: Option<&OpenedLedger>,
-) -> Result<(), CliError> {
+    ledgers: impl Iterator<Item = &'l OpenedLedger> + Clone,
+) -> CliResult<()> {
     let mut guard = Guard::new();
     if let Some((path, read)) = manifest {
         guard.manifest(path, &read.origin, &read.settings);
         guard.ledger(&read.ledger);
     }
-    let ledgers = [Some(ledger), earlier].into_iter().flatten();
     for read in ledgers.clone() {
         guard.ledger(&read.path);
     }

@@ -11,51 +11,37 @@ use crate::files::folder_of;
 const BYTES_OF_A_ROW: u64 = 4096;
 const BYTES_OF_THE_REST: u64 = 64 << 10;
 
+/// In bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Shortage {
+pub(super) struct Room {
     folder: PathBuf,
-    free: u64,
-    needed: u64,
+    pub(super) free: u64,
+    pub(super) needed: u64,
 }
 
-impl fmt::Display for Shortage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} left in {}, and the ledger may need {}",
-            size(self.free),
-            self.folder.display(),
-            size(self.needed)
-        )
+impl Room {
+    /// For the lines of so many rows; `ledger` is the real path. None where the system does not tell.
+    pub(super) fn for_rows(ledger: &Path, rows: usize) -> Option<Room> {
+        let needed = BYTES_OF_THE_REST + BYTES_OF_A_ROW * rows as u64;
+        let folder = folder_of(ledger);
+        let free = available(&nearest_folder(folder))?;
+        Some(Room { folder: folder.to_owned(), free, needed })
+    }
+
+    pub(super) fn is_short(&self) -> bool {
+        self.free < self.needed
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Room {
-    Enough {
-        free: u64,
-        needed: u64,
-    },
-    Short(Shortage),
-    /// The system does not tell.
-    Unknown,
-}
-
-/// For the lines of so many rows; `ledger` is the real path.
-pub(super) fn room_for(ledger: &Path, rows: usize) -> Room {
-    let needed = BYTES_OF_THE_REST + BYTES_OF_A_ROW * rows as u64;
-    let folder = folder_of(ledger);
-    match available(&existing(folder)) {
-        Some(free) if free < needed => {
-            Room::Short(Shortage { folder: folder.to_owned(), free, needed })
-        }
-        Some(free) => Room::Enough { free, needed },
-        None => Room::Unknown,
+impl fmt::Display for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (free, needed) = (size_text(self.free), size_text(self.needed));
+        write!(f, "{free} left in {}, and the ledger may need {needed}", self.folder.display())
     }
 }
 
 /// `path`, or the nearest folder above it that exists.
-pub(super) fn existing(path: &Path) -> PathBuf {
+pub(super) fn nearest_folder(path: &Path) -> PathBuf {
     let above = path.ancestors().filter(|above| !above.as_os_str().is_empty());
     let mut there = above.filter(|above| above.exists());
     there.next().map_or_else(|| PathBuf::from("."), Path::to_owned)
@@ -75,7 +61,7 @@ fn available(_: &Path) -> Option<u64> {
 }
 
 /// `340 KiB`, `12 MiB`, `3 GiB`: rounded down.
-pub(super) fn size(bytes: u64) -> String {
+pub(super) fn size_text(bytes: u64) -> String {
     let units = ["KiB", "MiB", "GiB", "TiB"];
     let (mut count, mut unit) = (bytes / 1024, units[0]);
     for larger in &units[1..] {
@@ -96,7 +82,7 @@ mod tests {
         for (bytes, text) in
             [(0, "0 KiB"), (348_160, "340 KiB"), (12 << 20, "12 MiB"), (3 << 40, "3072 GiB")]
         {
-            assert_eq!(size(bytes), text);
+            assert_eq!(size_text(bytes), text);
         }
     }
 }

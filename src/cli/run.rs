@@ -1,179 +1,249 @@
-use std::future::ready;
+//! `run`, `retry` and `collect`: from the ledger to the end of its rows, with a work list of their own each.
 
-use tracing::info;
+use std::ops::ControlFlow;
 
 use super::{
-    args::{OnExisting, RunArgs},
-    collection::{Collection, collecting},
-    command_line::CommandLine,
-    connection::{Connection, credentials},
-    context::{Context, RepairNote, repairs, tell},
-    drive::{begin, require_room, tell_work, ticking},
-    dry_run::dry_run_of_run,
-    error::CliError,
-    existing,
-    exit::Exit,
-    finish::{Ended, finish},
-    gone::{TraceSearch, trace_of},
-    locked_ledger::LockedLedger,
-    outputs::{OutputOptions, Outputs},
-    plan::discovered,
-    planning::Planning,
-    run_context::RunContext,
-    signals::Signals,
-    warnings::{tell_leftovers, warn_of_plan},
+    CalendarArgs, CliResult, CollectArgs, CollectCommandArgs, Collection, CommandLine, Connection,
+    Context, Exit, LockedLedger, OnExisting, Outputs, Planning, RepairNote, RetryArgs, Rows,
+    RunArgs, RunContext, Signals, WorkArgs, WorkFormatArgs, credentials, discovered, dry_run,
+    find_trace, give_up_failed, refuse_gone, repair_notes, requests_to_combine, run_session,
+    take_existing, tell_leftovers, tell_nothing_to_do, ticking, warn_all, warn_of_plan,
 };
 use crate::{
-    ledger::{Ledger, Row, State},
+    ledger::{Ledger, LedgerError, LedgerRead, Row, State},
     manifest::Manifest,
-    output::history,
     plan::{Plan, Selection, WorkList},
     run::Creates,
 };
-use request::RequestIds;
+use request::{RequestId, RequestIds};
 
-/// `monthend run`: settings and outputs, then [`run`].
-pub(super) async fn command(
-    args: &RunArgs,
-    quiet: bool,
-    command_line: &CommandLine,
-) -> Result<Exit, CliError> {
-    // Whatever is wrong with settings and credentials is found before the ledger is touched.
-    if args.format.dry_run {
-        return dry_run_of_run(args).await;
+/// One of the three commands, as it was typed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WorkCommand<'a> {
+    pub(super) mode: Mode,
+    pub(super) common: &'a WorkArgs,
+    pub(super) calendar: &'a CalendarArgs,
+    pub(super) format: &'a WorkFormatArgs,
+    pub(super) collects: bool,
+    pub(super) how: &'a CollectArgs,
+    causes: &'a [String],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Run { existing: Option<OnExisting> },
+    Retry { recreate_failed: bool },
+    Collect,
+}
+
+impl<'a> From<&'a RunArgs> for WorkCommand<'a> {
+    fn from(args: &'a RunArgs) -> Self {
+        WorkCommand {
+            mode: Mode::Run { existing: args.existing },
+            common: &args.common,
+            calendar: &args.calendar,
+            format: &args.format,
+            collects: args.and_collect.collect,
+            how: &args.and_collect.how,
+            causes: &[],
+        }
     }
+}
+
+impl<'a> From<&'a RetryArgs> for WorkCommand<'a> {
+    fn from(args: &'a RetryArgs) -> Self {
+        WorkCommand {
+            mode: Mode::Retry { recreate_failed: args.recreate_failed },
+            common: &args.common,
+            calendar: &args.calendar,
+            format: &args.format,
+            collects: args.and_collect.collect,
+            how: &args.and_collect.how,
+            causes: &args.cause.cause,
+        }
+    }
+}
+
+impl<'a> From<&'a CollectCommandArgs> for WorkCommand<'a> {
+    fn from(args: &'a CollectCommandArgs) -> Self {
+        WorkCommand {
+            mode: Mode::Collect,
+            common: &args.common,
+            calendar: &args.calendar,
+            format: &args.format,
+            collects: true,
+            how: &args.collect,
+            causes: &[],
+        }
+    }
+}
+
+impl WorkCommand<'_> {
+    pub(super) fn name(&self) -> &'static str {
+        match self.mode {
+            Mode::Run { .. } => "run",
+            Mode::Retry { .. } => "retry",
+            Mode::Collect => "collect",
+        }
+    }
+
+    /// With the whole manifest for `run`, and where files are combined: those of the requests that `run` would take.
+    fn context(&self, selection: &Selection) -> CliResult<(Context, Option<Manifest>)> {
+        let (args, share) = (&self.common.manifest, selection.partition);
+        let combines = self.collects && self.how.combine.is_some();
+        if combines || matches!(self.mode, Mode::Run { .. }) {
+            let (context, manifest) = Context::with_manifest(args, self.calendar, share)?;
+            Ok((context, Some(manifest)))
+        } else {
+            Ok((Context::with_settings(args, share)?, None))
+        }
+    }
+}
+
+/// What the command is about: the selection, and the manifest where it was read.
+pub(super) type Asked<'a> = (&'a Selection, Option<&'a Manifest>);
+
+pub(super) async fn run(work: WorkCommand<'_>, command_line: &CommandLine) -> CliResult {
+    // Whatever is wrong with settings and credentials is found before the ledger is touched.
     let signals = Signals::listen();
-    let selection = args.common.selection.selection()?;
-    let (context, manifest) =
-        Context::with_manifest(&args.common.manifest, &args.calendar, selection.partition)?;
-    let told = OutputOptions {
-        command: "run",
-        common: &args.common,
-        selection: &selection,
-        quiet,
-        command_line,
-        format: args.format.summary_format().ok_or(CliError::CsvOfSummary)?,
-        as_of: Some(args.calendar.as_of()),
-        is_relative: manifest.is_relative,
-        collects: args.and_collect.if_wanted(),
-    };
-    let outputs = Outputs::prepare(&told, &context)?;
-    let result = run(args, context, (&manifest, &selection), &signals, &outputs).await;
+    let selection = work.common.selection.selection(work.causes)?;
+    let (context, manifest) = work.context(&selection)?;
+    let asked = (&selection, manifest.as_ref());
+    if work.format.dry_run {
+        return dry_run(&work, context, asked, &signals).await;
+    }
+    let outputs = Outputs::prepare(&work, asked, &context, command_line)?;
+    let result = execute(&work, asked, context, &signals, &outputs).await;
     outputs.end(result)
 }
 
-/// Sends, or looks up, every selected request of the plan that is not created.
-async fn run(
-    args: &RunArgs,
+async fn execute(
+    work: &WorkCommand<'_>,
+    (selection, manifest): Asked<'_>,
     mut context: Context,
-    (manifest, selection): (&Manifest, &Selection),
     signals: &Signals,
     outputs: &Outputs,
-) -> Result<Exit, CliError> {
+) -> CliResult {
     let credentials = credentials(&context)?;
     context.refuse_as_for_real()?;
-
+    if work.mode == Mode::Collect {
+        context.require_ledger()?;
+    }
     let mut locked = LockedLedger::take(&context.ledger)?;
     locked.file.refuse_mixing(context.is_rehearsal())?;
     let reading = locked.file.reading.take();
-    let is_undecided = reading.is_none() && args.existing.is_none();
-    if args.existing.is_none() {
-        context.refuse_gone_for_real()?;
+    let is_new = reading.is_none();
+    match work.mode {
+        Mode::Run { existing: None } => {
+            context.refuse_gone_for_real()?;
+            refuse_gone(&context.ledger)?;
+        }
+        Mode::Run { existing: Some(_) } => {}
+        Mode::Retry { .. } | Mode::Collect if is_new => {
+            return Err(LedgerError::Missing(context.ledger.clone()).into());
+        }
+        Mode::Retry { .. } | Mode::Collect => {}
     }
-    if is_undecided && let Some(trace) = trace_of(&context.ledger) {
-        let ledger = context.ledger.clone();
-        return Err(CliError::Gone { ledger, trace });
+    let mut reading = reading.unwrap_or_default();
+    let repairs = repair_notes(&context.ledger, &reading, RepairNote::Written);
+    if work.mode == Mode::Collect {
+        selection.of_ledger(&reading.ledger)?;
+        let ledger = reading.into_ledger(&context.ledger)?;
+        reading = LedgerRead { ledger, ..LedgerRead::default() };
     }
-
-    let collection = args.and_collect.if_wanted();
     let collection =
-        collection.map(|how| Collection::prepare(how, &context, &locked)).transpose()?;
+        work.collects.then(|| Collection::prepare(work.how, &context, &locked)).transpose()?;
 
     context.tell_server();
     let connection = Connection::open(&mut context, credentials).await?;
-    let means = RunContext::begin(&context, &connection, &locked, outputs, &args.common);
-    let interrupt = signals.interrupt_in_order(args.common.grace);
-    let discovered = discovered(&means.session, manifest, signals).await?;
-    let is_new = reading.is_none();
-    let reading = reading.unwrap_or_default();
-    let repairs = repairs(&context.ledger, &reading, RepairNote::Written);
-    let planning = Planning {
-        manifest,
-        calendar: &args.calendar,
+    let session = run_session(work, &context, &connection, &locked, outputs);
+    signals.end_in_order();
+    let run = RunContext {
+        work,
         selection,
-        ledger: &reading.ledger,
-        is_offline: false,
+        manifest,
+        context: &context,
+        locked: &locked,
+        outputs,
+        session,
+        signals,
+        interrupt: signals.interrupt(work.common.grace),
     };
-    let (plan, selected) = planning.plan(&discovered)?;
-    if args.existing.is_none() {
-        TraceSearch {
-            context: &context,
-            plan: &plan,
-            selected: &selected,
-            reading: &reading,
-            share: selection.partition,
-            output: args.and_collect.how.output.as_deref(),
-        }
-        .refuse()?;
-    }
-    let work_list = WorkList::to_run(reading, &plan, &selected);
-    if let Ok(work_list) = &work_list {
-        tell_work(work_list, &context.settings.limits);
-    }
-    if is_new {
-        let path = context.ledger.display();
-        info!("no ledger at {path}: this run starts a new one");
-    }
-    tell(&repairs);
-    let mut work_list = work_list.map_err(|e| context.torn_line(e))?;
-    warn_of_plan(manifest, &plan, &args.calendar);
-    tell_leftovers(&work_list.ledger, &plan);
-    let all = plan.requests().len();
-    if let Some(on_existing @ (OnExisting::Adopt | OnExisting::Stop)) = args.existing {
-        if !work_list.work.is_empty() {
-            require_room(&work_list.ledger, &selected, &means)?;
-        }
-        // Rows in doubt come first: their reports must not be taken for their twins'.
-        if let Some(doubts) = work_list.take_doubts() {
-            let rows = (all, &selected);
-            let (driver, _) = begin(doubts, Creates::None, rows, &means, interrupt.clone()).await?;
-            let looked_up = ticking(&outputs.readers, driver.drive(ready(Vec::new()))).await;
-            if looked_up.stop.is_some() || looked_up.unsaved.is_some() {
-                let exit = Exit::of_run(&looked_up);
-                let ended = Ended { finished: looked_up, exit, selected, to_combine: None };
-                return finish(ended, &means, |_| false, None);
+    let (work_list, creates, rows) = match work.mode {
+        Mode::Run { existing } => {
+            match to_run(&run, reading, (is_new, &repairs), existing).await? {
+                ControlFlow::Continue((work_list, rows)) => (work_list, Creates::All, rows),
+                ControlFlow::Break(exit) => return Ok(exit),
             }
-            work_list = WorkList::of(looked_up.ledger, &selected);
         }
-        let limits = &context.settings.limits;
-        let found = existing::find(&means.session, &work_list, &plan, limits, signals).await;
-        let mut found = found.inspect_err(|_| outputs.waiting(&work_list.ledger, &selected))?;
-        let history = history::path_of(&locked.file.path);
-        existing::prefer_known(&means.session, &work_list, &mut found, &history).await?;
-        if on_existing == OnExisting::Stop && !found.is_empty() {
-            outputs.waiting(&work_list.ledger, &selected);
-            let (format, command_line) = (outputs.format, &outputs.command_line);
-            return Ok(existing::tell(&work_list, &found, format, command_line));
+        Mode::Retry { recreate_failed } => {
+            let (work_list, rows) = to_retry(&run, reading, &repairs, recreate_failed).await?;
+            (work_list, Creates::All, rows)
         }
-        existing::adopt(&mut work_list, found, &outputs.readers);
-    }
-
-    // The plan is as large as a third of the rows, and not needed any more.
-    let outside = left_outside(&work_list.ledger, &plan);
-    drop(plan);
-    let (rows, settings) = ((all, &selected), &context.settings);
-    let (driver, new_reports) = begin(work_list, Creates::All, rows, &means, interrupt).await?;
-    let collecting =
-        collecting(collection.as_ref(), driver.shared(), new_reports, &selected, settings);
+        Mode::Collect => {
+            warn_all(&repairs);
+            let to_combine = requests_to_combine(&run, &reading.ledger).await?;
+            let (all, selected) = (reading.ledger.len(), selection.of_ledger(&reading.ledger)?);
+            let work_list = WorkList::to_collect(reading.ledger, &selected);
+            (work_list, Creates::None, Rows { all, selected, to_combine, ..Rows::default() })
+        }
+    };
+    let (driver, new_reports) = run.begin(work_list, creates, &rows).await?;
+    let (collection, settings) = (collection.as_ref(), &context.settings);
+    let collecting = async {
+        match collection {
+            Some(it) => it.collect(driver.shared(), new_reports, &rows.selected, settings).await,
+            None => Vec::new(),
+        }
+    };
     let mut finished = ticking(&outputs.readers, driver.drive(collecting)).await;
-    if let Some(collection) = &collection {
-        collection.count_uncollected(&mut finished, &selected);
+    if let Some(collection) = collection {
+        collection.count_uncollected(&mut finished, &rows.selected);
     }
 
-    let is_left =
-        |row: &Row| outside.contains(&row.key()) && !matches!(row.state, State::Created(_));
-    let ended = Ended { exit: Exit::of_run(&finished), finished, selected, to_combine: None };
-    finish(ended, &means, is_left, collection.as_ref())
+    // For `collect`, a planned request that the ledger lacks is not collected either.
+    let is_in_ledger = |id: &RequestId| finished.ledger.get(*id).is_some();
+    let lacks = rows.to_combine.iter().flatten().any(|id| !is_in_ledger(id));
+    let exit = match Exit::of_run(&finished, creates) {
+        Exit::Success if work.mode == Mode::Collect && lacks => Exit::Failures,
+        exit => exit,
+    };
+    run.finish((finished, exit), rows, collection)
+}
+
+/// Every selected request of the plan that is not created; of rows that are there on the server already, what
+/// `--existing` says.
+async fn to_run(
+    run: &RunContext<'_>,
+    reading: LedgerRead,
+    told: (bool, &[String]),
+    existing: Option<OnExisting>,
+) -> CliResult<ControlFlow<Exit, (WorkList, Rows)>> {
+    let Some(manifest) = run.manifest else { unreachable!("`run` reads the manifest") };
+    let (context, calendar, selection) = (run.context, run.work.calendar, run.selection);
+    let discovered = discovered(&run.session, manifest, run.signals).await?;
+    let ledger = &reading.ledger;
+    let planning = Planning { manifest, calendar, selection, ledger, is_offline: false };
+    let (plan, selected) = planning.plan(&discovered)?;
+    if existing.is_none() {
+        let output = run.work.how.output.as_deref();
+        if let Some(trace) = find_trace(context, &reading, (&plan, &selected), output) {
+            trace.refuse(&context.ledger)?;
+        }
+    }
+    let mut work_list = run.announced(WorkList::to_run(reading, &plan, &selected), told)?;
+    warn_of_plan(manifest, &plan, calendar);
+    tell_leftovers(&work_list.ledger, &plan);
+    let mut rows = Rows { all: plan.requests().len(), selected, ..Rows::default() };
+    if let Some(on_existing @ (OnExisting::Adopt | OnExisting::Stop)) = existing {
+        let settled = take_existing(run, work_list, (&plan, &rows), on_existing).await?;
+        work_list = match settled {
+            ControlFlow::Continue(left) => left,
+            ControlFlow::Break(exit) => return Ok(ControlFlow::Break(exit)),
+        };
+    }
+    rows.outside = left_outside(&work_list.ledger, &plan);
+    Ok(ControlFlow::Continue((work_list, rows)))
 }
 
 /// Unfinished rows that the plan does not have: planned rows stand before all others.
@@ -182,4 +252,28 @@ fn left_outside(ledger: &Ledger, plan: &Plan) -> RequestIds {
     let others = ledger.rows().skip(planned.filter(|id| ledger.place(*id).is_some()).count());
     let unfinished = others.filter(|row| !matches!(row.state, State::Created(_)));
     unfinished.map(Row::key).collect()
+}
+
+/// The ledger's selected rows that are not created; the manifest's jobs are not looked at.
+async fn to_retry(
+    run: &RunContext<'_>,
+    mut reading: LedgerRead,
+    repairs: &[String],
+    recreate_failed: bool,
+) -> CliResult<(WorkList, Rows)> {
+    let context = run.context;
+    let selected = run.selection.of_ledger(&reading.ledger)?;
+    let plan = Plan::of_rows(reading.ledger.rows());
+    if let Some(trace) = find_trace(context, &reading, (&plan, &selected), None) {
+        trace.refuse(&context.ledger)?;
+    }
+    drop(plan);
+    if recreate_failed {
+        give_up_failed(&mut reading.ledger, &selected, Some(&run.outputs.readers));
+    }
+    let work_list = WorkList::to_retry(reading, &selected).inspect(tell_nothing_to_do);
+    let work_list = run.announced(work_list, (false, repairs))?;
+    let to_combine = requests_to_combine(run, &work_list.ledger).await?;
+    let all = work_list.ledger.len();
+    Ok((work_list, Rows { all, selected, to_combine, ..Rows::default() }))
 }

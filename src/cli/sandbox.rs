@@ -1,14 +1,11 @@
 use tracing::info;
 
-use super::{
-    args::SandboxArgs, context::sandbox_config, error::CliError, exit::Exit, guard::Guard,
-    signals::Signals,
-};
+use super::{CliError, CliResult, Exit, Guard, SandboxArgs, Signals, sandbox_config};
 use crate::output::console;
 use sandbox::{self, Sandbox};
 
 /// Until a signal comes, which is success.
-pub(super) async fn sandbox(args: &SandboxArgs) -> Result<Exit, CliError> {
+pub(super) async fn sandbox(args: &SandboxArgs) -> CliResult {
     let signals = Signals::listen();
     let mut config = sandbox_config(args.config.as_deref())?;
     config.port = args.port.unwrap_or(config.port);
@@ -24,11 +21,9 @@ pub(super) async fn sandbox(args: &SandboxArgs) -> Result<Exit, CliError> {
     let running = Sandbox::start(config).await?;
     signals.end_in_order();
     console::print(format!("{}\n", running.base_url())).map_err(CliError::Stdout)?;
-    info!(
-        "serving the simulated API; use it with WEBEX_ACCESS_TOKEN={} and --base-url {}; Ctrl-C stops it",
-        sandbox::ACCESS_TOKEN,
-        running.base_url()
-    );
+    let (token, url) = (sandbox::ACCESS_TOKEN, running.base_url());
+    let with = format!("use it with WEBEX_ACCESS_TOKEN={token} and --base-url {url}");
+    info!("serving the simulated API; {with}; Ctrl-C stops it");
     signals.caught().await;
     running.stop().await;
     Ok(Exit::Success)

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{error::CliError, exit::Exit};
+use super::{CliError, CliResult, Exit};
 use crate::{
     output::console,
     run::{Interrupt, Signal},
@@ -72,7 +72,7 @@ impl Signals {
     }
 
     /// What `work` gives, unless a signal comes first.
-    pub(super) async fn or<T>(&self, work: impl Future<Output = T>) -> Result<T, CliError> {
+    pub(super) async fn or<T>(&self, work: impl Future<Output = T>) -> CliResult<T> {
         tokio::select! {
             biased;
             signal = self.caught() => Err(CliError::Interrupted(signal)),
@@ -80,14 +80,8 @@ impl Signals {
         }
     }
 
-    /// From now on the first signal ends a run in good order. Before, it ends the process at once. `grace`: for requests in
-    /// flight.
-    pub(super) fn interrupt_in_order(&self, grace: Duration) -> Interrupt {
-        self.end_in_order();
-        self.interrupt(grace)
-    }
-
-    fn interrupt(&self, grace: Duration) -> Interrupt {
+    /// For a run; `grace`: for requests in flight.
+    pub(super) fn interrupt(&self, grace: Duration) -> Interrupt {
         Interrupt { signal: self.caught.clone(), grace }
     }
 }

@@ -1,43 +1,28 @@
 use std::path::Path;
 
-use chrono::Utc;
 use tracing::warn;
 
 use super::{
-    args::{StatusArgs, SummaryFormat},
-    command_line::{CommandLine, LEDGER},
-    context::{RepairNote, ledger_of, real_ledger, tell_repairs},
-    environment::variable,
-    error::CliError,
-    exit::Exit,
-    gone::forgotten_of_history,
-    results,
+    CliError, CliResult, CommandLine, Exit, Format, LEDGER, StatusArgs, SummaryFormat,
+    forgotten_of_history, format_or, history_of, ledger_of, print_json, print_table, print_view,
+    read_ledger, variable, without_csv,
 };
 use crate::{
-    ledger::{
-        Ledger, LedgerError, Lock, Row, read_file, real_path, refuse_second_name, refuse_unmerged,
-    },
-    output::{
-        LifeView, StatusView,
-        history::{self, Read},
-    },
-    text::system_says,
+    ledger::{Ledger, Row},
+    output::{LifeView, StatusView},
 };
 use request::RequestId;
 
 /// Reads only, without the lock.
-pub(super) fn status(args: &StatusArgs, command_line: &CommandLine) -> Result<Exit, CliError> {
-    let selection = args.selection()?;
+pub(super) fn status(args: &StatusArgs, command_line: &CommandLine) -> CliResult {
+    let selection = args.selection.selection(&args.cause.cause)?;
     let path = ledger_of(args, selection.partition)?;
-    let missing = || LedgerError::Missing(path.clone());
-    let reading = read_file(&real_ledger(&path)?)?.ok_or_else(missing)?;
-    tell_repairs(&path, &reading, RepairNote::Left);
-    warn_where_refused(&path, Some(&reading.ledger));
+    let (real, reading) = read_ledger(&path)?;
     if let Some(trace) = forgotten_of_history(&path, &reading) {
         trace.warn(&path);
     }
     if let Some(request_id) = args.history {
-        return history(args, &path, request_id, &reading.ledger);
+        return history(args, (&path, &real), request_id, &reading.ledger);
     }
     let rows: Vec<&Row> = selection.rows_of(&reading.ledger)?;
     let has_doubts = rows.iter().any(|row| row.state.is_in_doubt());
@@ -50,63 +35,31 @@ pub(super) fn status(args: &StatusArgs, command_line: &CommandLine) -> Result<Ex
             command_line.with("resolve", [path.display().to_string()])
         }
     });
-    results::show(&view, args.format())?;
+    print_view(&view, format_or(args.format, Format::Table))?;
     Ok(Exit::Success)
 }
 
 fn history(
     args: &StatusArgs,
-    path: &Path,
+    (path, real): (&Path, &Path),
     request_id: RequestId,
     ledger: &Ledger,
-) -> Result<Exit, CliError> {
-    let format = args.life_format().ok_or(CliError::CsvOfLife)?;
-    let Some(place) = ledger.place(request_id) else {
-        return Err(CliError::Unresolvable(format!(
-            "{request_id}: no such request in {}",
-            path.display()
-        )));
+) -> CliResult {
+    let why = "--history shows no cells; with it, --format is `table` or `json`";
+    let format = without_csv(args.format, why)?;
+    let Some(row) = ledger.get(request_id) else {
+        let path = path.display();
+        return Err(CliError::Usage(format!("{request_id}: no such request in {path}")));
     };
-    let known = history_of(&real_ledger(path)?);
+    let known = history_of(real);
     if known.unreadable > 0 {
         let (path, n) = (path.display(), known.unreadable);
         warn!("the history of {path}: lines that cannot be read and are left out: {n}");
     }
-    let life = LifeView::new(ledger.row(place), &known.lines);
+    let life = LifeView::new(row, &known.lines);
     match format {
-        SummaryFormat::Table => results::table(&life.text())?,
-        SummaryFormat::Json => results::json(life.json())?,
+        SummaryFormat::Table => print_table(&life.text())?,
+        SummaryFormat::Json => print_json(life.json())?,
     }
     Ok(Exit::Success)
-}
-
-/// `ledger` is the real path. A history that cannot be read is a warning, and empty.
-pub(super) fn history_of(ledger: &Path) -> Read {
-    let path = history::path_of(ledger);
-    history::read(&path).unwrap_or_else(|e| {
-        warn!("the history {} cannot be read ({})", path.display(), system_says(&e));
-        Read::default()
-    })
-}
-
-/// A run goes on: counts are of this moment, and a row in doubt may be in flight.
-pub(super) fn warn_of_run(ledger: &Path) {
-    if let Some(holder) = Lock::peek_holder(ledger, Utc::now()) {
-        warn!(
-            "{} is in use by {holder}: rows that are `sending` may be in flight, and no command that writes works before it has ended",
-            ledger.display()
-        );
-    }
-}
-
-/// A run would refuse the ledger at `path`, which has a second name or lacks what a rescued ledger holds. A command
-/// that only reads goes on.
-pub(super) fn warn_where_refused(path: &Path, ledger: Option<&Ledger>) {
-    let known = real_path(path).and_then(|path| {
-        refuse_second_name(&path)?;
-        refuse_unmerged(&path, ledger)
-    });
-    if let Err(e) = known {
-        warn!("{e}");
-    }
 }

@@ -4,29 +4,25 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{
-    SelectionArgs,
-    outputs::{PlanFormat, format_or},
-    target::{CalendarArgs, ManifestArgs},
-};
+use super::{CalendarArgs, Format, ManifestArgs, SelectionArgs, format_or};
 
 /// What these commands have in common.
 #[derive(Debug, Args)]
-pub(crate) struct OfflineArgs {
+pub(in crate::cli) struct OfflineArgs {
     #[command(flatten)]
-    pub(crate) manifest: ManifestArgs,
+    pub(in crate::cli) manifest: ManifestArgs,
 
     #[command(flatten)]
-    pub(crate) calendar: CalendarArgs,
+    pub(in crate::cli) calendar: CalendarArgs,
 
     #[command(flatten)]
-    pub(crate) selection: SelectionArgs,
+    pub(in crate::cli) selection: SelectionArgs,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ColumnsArgs {
+pub(in crate::cli) struct ColumnsArgs {
     #[command(flatten)]
-    pub(crate) offline: OfflineArgs,
+    pub(in crate::cli) offline: OfflineArgs,
 
     /// How to show them; `yaml` is the section `files:` of a manifest [env: MONTHEND_FORMAT=] [default: table]
     // The environment is read by hand: it is no mistake where this command does not have that format.
@@ -35,13 +31,13 @@ pub(crate) struct ColumnsArgs {
 }
 
 impl ColumnsArgs {
-    pub(crate) fn format(&self) -> ColumnsFormat {
+    pub(in crate::cli) fn format(&self) -> ColumnsFormat {
         format_or(self.format, ColumnsFormat::Table)
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ColumnsFormat {
+pub(in crate::cli) enum ColumnsFormat {
     Table,
     Csv,
     Json,
@@ -49,33 +45,28 @@ pub(crate) enum ColumnsFormat {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ReconcileArgs {
+pub(in crate::cli) struct ReconcileArgs {
     #[command(flatten)]
-    pub(crate) offline: OfflineArgs,
+    pub(in crate::cli) offline: OfflineArgs,
 
     /// Compare this entry of `reconcile:` only
     #[arg(long, env = "MONTHEND_RECONCILE_NAME", value_name = "NAME")]
-    pub(crate) name: Option<String>,
+    pub(in crate::cli) name: Option<String>,
 
     /// Show the keys that match, too
     #[arg(long, env = "MONTHEND_RECONCILE_ALL")]
-    pub(crate) all: bool,
+    pub(in crate::cli) all: bool,
 
     /// How to show it: `table` is for people and shows the first keys; `csv`, of one entry, and `json` have all
-    #[arg(long, env = "MONTHEND_FORMAT", value_enum, default_value_t = PlanFormat::Table)]
-    pub(crate) format: PlanFormat,
+    #[arg(long, env = "MONTHEND_FORMAT", value_enum, default_value_t = Format::Table)]
+    pub(in crate::cli) format: Format,
 
     /// Write what `--format csv` shows; where several entries are compared, into FILE-NAME.csv for each
-    #[arg(
-        long,
-        short,
-        help_heading = "Outputs",
-        env = "MONTHEND_RECONCILE_OUTPUT",
-        value_name = "FILE.csv"
-    )]
-    pub(crate) output: Option<PathBuf>,
+    #[arg(long, short, help_heading = "Outputs", env = "MONTHEND_RECONCILE_OUTPUT")]
+    #[arg(value_name = "FILE.csv")]
+    pub(in crate::cli) output: Option<PathBuf>,
 
     /// Write a test case for each entry and period as JUnit XML
     #[arg(long, help_heading = "Outputs", env = "MONTHEND_RECONCILE_JUNIT", value_name = "FILE")]
-    pub(crate) junit: Option<PathBuf>,
+    pub(in crate::cli) junit: Option<PathBuf>,
 }

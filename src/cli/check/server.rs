@@ -1,31 +1,26 @@
 //! What a run needs of the server: reads only.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use hyper_util::client::proxy::matcher::Matcher;
 
 use crate::{
-    api::{Api, Cause, ListQuery},
+    api::{Cause, ListQuery},
     cli::{
-        connection::{Connection, credentials},
-        context::{Context, real_ledger},
-        error::{CliError, chain, is_proxy, stop_text},
-        read_session::{ReadSession, limit_patience},
-        signals::Signals,
+        CliError, CliResult, Connection, Context, HttpSession, ReadSession, Signals, chain,
+        credentials, error::read_error_text as text, is_proxy, limit_patience, nobody,
     },
+    ledger::real_ledger,
     manifest::{BaseUrl, Discover, Discovered, Manifest},
     output::{CheckItem, Checklist, Coverage},
     plan::Plan,
-    sending::{Halt, ReadError, Session},
+    sending::{Halt, ReadError},
     text::count,
 };
-use request::OrgId;
 
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 const READ_REPORTS: &str = "spark-admin:wholesale_billing_reports_read";
 const READ_SUB_PARTNERS: &str = "spark-admin:wholesale_sub_partners_read";
-
-type SubPartnerLists = BTreeMap<Discover, Vec<OrgId>>;
 
 /// Asks for reports and sub-partners. Gives the plan where it is known.
 pub(super) async fn ask(
@@ -33,7 +28,7 @@ pub(super) async fn ask(
     manifest: Option<&Manifest>,
     signals: &Signals,
     report: &mut Checklist,
-) -> Result<Option<Plan>, CliError> {
+) -> CliResult<Option<Plan>> {
     let credentials = match credentials(context) {
         Ok(credentials) => credentials,
         Err(error) => {
@@ -83,8 +78,8 @@ fn untried(report: &mut Checklist) {
     );
 }
 
-async fn ask_all<A: Api>(
-    session: &Session<'_, A>,
+async fn ask_all(
+    session: &HttpSession<'_>,
     address: &Address,
     manifest: Option<&Manifest>,
     report: &mut Checklist,
@@ -96,19 +91,14 @@ async fn ask_all<A: Api>(
         report.ok(CheckItem::Connection, format!("{} answers{}", address.host, address.by()));
     }
     if works(CheckItem::Tls) {
-        report.ok(
-            CheckItem::Tls,
-            if address.is_secure {
-                "the certificate is trusted"
-            } else {
-                "not used: the server is on this machine"
-            },
-        );
+        let not_used = "not used: the server is on this machine";
+        let trusted = if address.is_secure { "the certificate is trusted" } else { not_used };
+        report.ok(CheckItem::Tls, trusted);
     }
     if let Some((failed, message, advice)) = obstacle {
         report.not_ok(failed, message, &advice);
         unknown("the server cannot be asked", report);
-        return plan(manifest, &SubPartnerLists::new(), report);
+        return plan(manifest, &Discovered::new(), report);
     }
     let cause = reports.as_ref().err().and_then(cause_of);
     if cause.is_none_or(|cause| cause.http_status == Some(403)) {
@@ -157,39 +147,35 @@ impl Address {
         if let ReadError::Halted(Halt::Credentials(cause)) = error {
             let renew = "or give what is needed to renew it (docs/commands.md, \"Credentials\")";
             // An error that names a variable says what to do with it.
-            let (message, advice) = if cause.text.contains("WEBEX_") {
-                (cause.text.clone(), renew.to_owned())
-            } else {
-                let message = format!("the server refused it: {}", cause.text);
-                (message, format!("get a new one, {renew}"))
-            };
-            return Some((CheckItem::Token, message, advice));
+            if cause.text.contains("WEBEX_") {
+                return Some((CheckItem::Token, cause.text.clone(), renew.to_owned()));
+            }
+            let message = format!("the server refused it: {}", cause.text);
+            return Some((CheckItem::Token, message, format!("get a new one, {renew}")));
         }
         let Some(cause) = cause_of(error) else {
             return Some((CheckItem::Connection, text(error), String::new()));
         };
         let (item, message, advice) = match cause.http_status {
-            Some(_) if is_anothers(cause) => (
+            // Not the API's answer: a page with a status of success, or a redirect.
+            Some(200..=399) if cause.code != "bad_response" => (
                 CheckItem::Connection,
                 format!("something else answers in the place of {place}: {}", cause.text),
                 "sign in to the network, or check the proxy and api.base_url",
             ),
             Some(_) => return None,
-            None if cause.code == "tls" && cause.text.contains("api.ca_file") => {
-                (CheckItem::Tls, cause.text.clone(), "")
+            None if cause.code == "tls" => {
+                const OTHER: &str =
+                    "check that api.base_url names a server that speaks TLS, and the proxy";
+                let advice = if cause.text.contains("api.ca_file") { "" } else { OTHER };
+                (CheckItem::Tls, cause.text.clone(), advice)
             }
-            None if cause.code == "tls" => (
-                CheckItem::Tls,
-                cause.text.clone(),
-                "check that api.base_url names a server that speaks TLS, and the proxy",
-            ),
             None => {
+                const NO_PROXY: &str = "check api.base_url and the network; where only a proxy leads out, set HTTPS_PROXY";
                 let advice = match self.proxy {
                     _ if is_proxy(cause) => "", // the text says it
                     Some(_) => "check HTTPS_PROXY and NO_PROXY",
-                    None => {
-                        "check api.base_url and the network; where only a proxy leads out, set HTTPS_PROXY"
-                    }
+                    None => NO_PROXY,
                 };
                 (CheckItem::Connection, format!("{place}: {}", cause.text), advice)
             }
@@ -199,13 +185,13 @@ impl Address {
 }
 
 /// For the jobs that discover sub-partners, and for the comparison.
-async fn ask_sub_partners<A: Api>(
-    session: &Session<'_, A>,
+async fn ask_sub_partners(
+    session: &HttpSession<'_>,
     manifest: Option<&Manifest>,
     report: &mut Checklist,
-) -> SubPartnerLists {
+) -> Discovered {
     let wanted = manifest.map(Manifest::discovers).unwrap_or_default();
-    let mut lists = SubPartnerLists::new();
+    let mut lists = Discovered::new();
     let kinds = [Discover::Active, Discover::All].into_iter();
     for which in kinds.chain(wanted.iter().copied()) {
         if lists.contains_key(&which) {
@@ -213,20 +199,17 @@ async fn ask_sub_partners<A: Api>(
         }
         match session.sub_partners(which).await {
             Ok(listed) => drop(lists.insert(which, listed)),
-            Err(error) if wanted.is_empty() => {
-                report.unknown(
-                    CheckItem::ListSubPartners,
-                    format!("{}; optional", text(&error)),
-                    &format!(
-                        "with the scope {READ_SUB_PARTNERS} check also finds sub-partners you forgot"
-                    ),
-                );
-                return SubPartnerLists::new();
-            }
             Err(error) => {
-                let advice = advice(&error, READ_SUB_PARTNERS);
-                report.not_ok(CheckItem::ListSubPartners, text(&error), &advice);
-                return SubPartnerLists::new();
+                let why = text(&error);
+                if wanted.is_empty() {
+                    let finds = "check also finds sub-partners you forgot";
+                    let advice = format!("with the scope {READ_SUB_PARTNERS} {finds}");
+                    report.unknown(CheckItem::ListSubPartners, why + "; optional", &advice);
+                } else {
+                    let advice = advice(&error, READ_SUB_PARTNERS);
+                    report.not_ok(CheckItem::ListSubPartners, why, &advice);
+                }
+                return Discovered::new();
             }
         }
     }
@@ -235,25 +218,19 @@ async fn ask_sub_partners<A: Api>(
     lists
 }
 
-fn plan(
-    manifest: Option<&Manifest>,
-    lists: &SubPartnerLists,
-    report: &mut Checklist,
-) -> Option<Plan> {
+fn plan(manifest: Option<&Manifest>, lists: &Discovered, report: &mut Checklist) -> Option<Plan> {
     let manifest = manifest?;
-    let mut discovered = Discovered::new();
     for which in manifest.discovers() {
         let Some(listed) = lists.get(&which) else {
             report.unknown(CheckItem::Plan, "the jobs ask the API for its sub-partners", "");
             return None;
         };
         if listed.is_empty() {
-            report.not_ok(CheckItem::Plan, CliError::Nobody(which).to_string(), "");
+            report.not_ok(CheckItem::Plan, nobody(which), "");
             return None;
         }
-        discovered.insert(which, listed.clone());
     }
-    let plan = Plan::expand(manifest, &discovered).and_then(Plan::not_empty);
+    let plan = Plan::expand(manifest, lists).and_then(Plan::not_empty);
     let requests = plan.as_ref().map(|plan| count(plan.requests().len(), "request"));
     let mistake = requests.map_err(|error| (error.to_string(), String::new()));
     report.tried(CheckItem::Plan, mistake);
@@ -265,18 +242,6 @@ fn cause_of(error: &ReadError) -> Option<&Cause> {
     match error {
         ReadError::Failed(cause) | ReadError::Halted(Halt::Down { cause, .. }) => Some(cause),
         ReadError::Halted(_) => None,
-    }
-}
-
-/// Not the API's answer: a page with a status of success, or a redirect.
-fn is_anothers(cause: &Cause) -> bool {
-    matches!(cause.http_status, Some(200..=399)) && cause.code != "bad_response"
-}
-
-fn text(error: &ReadError) -> String {
-    match error {
-        ReadError::Failed(cause) => cause.text.clone(),
-        ReadError::Halted(halt) => stop_text(&halt.clone().into()),
     }
 }
 
