@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use super::{
     audited_request::AuditedRequest,
     files::{FileState, Files},
+    remedy::Remedy,
 };
 use crate::{ledger::Ledger, plan::Planned};
 use request::{Period, ReportType};
@@ -72,12 +73,19 @@ impl<'a> CollectedFiles<'a> {
             is_known_to_audit: self.earlier.is_none(),
         };
         let Some(row) = request.row.filter(|_| request.report().is_some()) else {
-            return Err(missing("its report is not created".to_owned()));
+            return Err(missing("its report is not created; `monthend run` creates it".to_owned()));
         };
         match self.files.read(row, read) {
-            FileState::None => Err(missing("its report is not collected".to_owned())),
-            FileState::Missing(what, _) => Err(missing(what)),
-            FileState::Changed(change) => Err(missing(change.what)),
+            FileState::None => {
+                let advice = Remedy::Collect.advice();
+                Err(missing(format!("its report is not collected; {advice}")))
+            }
+            FileState::Missing(what, remedy) => {
+                Err(missing(format!("{what}; {}", remedy.advice())))
+            }
+            FileState::Changed(change) => {
+                Err(missing(format!("{}; {}", change.what, change.remedy.advice())))
+            }
             FileState::Unchanged(contents) => {
                 contents.map_err(|why| MissingFile { is_known_to_audit: false, ..missing(why) })
             }

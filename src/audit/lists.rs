@@ -29,11 +29,13 @@ impl From<&ListOutcome<'_>> for AuditedList {
         }
         let ids: Vec<String> =
             outcome.outcome.differences().map(|key| outcome.id(&key).to_string()).collect();
-        let parts = parts(entry).text(&outcome.period.to_string());
-        let parts = parts.texts(ids.iter().map(String::as_str)).texts(unfit);
+        let about = parts(entry)
+            .text(&outcome.period.to_string())
+            .texts(ids.iter().map(String::as_str))
+            .texts(unfit);
         let other = one_line(&outcome.other_side());
         let what = format!("its {} files and {other}: {}", entry.report_type, outcome.summary());
-        AuditedList { difference: Some(difference(parts, name.clone(), what)), name }
+        AuditedList { difference: Some(difference(about, name.clone(), what)), name }
     }
 }
 
@@ -41,8 +43,8 @@ impl AuditedList {
     /// `why` the entry could not be compared.
     pub fn failed(entry: &ReconcileEntry, why: &str) -> Self {
         let name = entry.name.to_string();
-        let parts = parts(entry).text("not compared");
-        let found = difference(parts, name.clone(), format!("not compared: {why}"));
+        let about = parts(entry).text("not compared");
+        let found = difference(about, name.clone(), format!("not compared: {why}"));
         let remedy = Remedy::Look("put the list in its place, or correct the entry");
         AuditedList { name, difference: Some(Difference { remedy, ..found }) }
     }
@@ -61,6 +63,6 @@ fn difference(parts: IdParts, subject: String, what: String) -> Difference {
         file: None,
         subject,
         what,
-        remedy: Remedy::Look("`monthend reconcile` shows the keys"),
+        remedy: Remedy::Reconcile,
     }
 }

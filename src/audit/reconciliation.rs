@@ -8,7 +8,7 @@ use super::{
     sources::{FileSide, ListError, Translations, add_list, division, translations},
 };
 use crate::{
-    manifest::{OtherSide, ReconcileEntry, UNITS, UnitsRule},
+    manifest::{OtherSide, REQUEST_COLUMNS, ReconcileEntry, UNITS, UnitsRule},
     text::{count, grouped},
 };
 use reconcile::{
@@ -49,6 +49,8 @@ pub struct ListOutcome<'a> {
     division: Option<Division>,
     /// The path of the earlier ledger.
     earlier: Option<String>,
+    /// What may mislead, a sentence each.
+    pub notes: Vec<String>,
 }
 
 impl ListOutcome<'_> {
@@ -109,6 +111,11 @@ impl ListOutcome<'_> {
             }
             OtherSide::Report(report_type) => report_type.to_string(),
         }
+    }
+
+    /// How many files of a side were read.
+    pub fn files_of(&self, side: Side) -> usize {
+        self.files[side as usize].len()
     }
 
     /// The name of a file that was read.
@@ -173,10 +180,11 @@ impl Reconciliation<'_> {
                 unfit.add(side, &mut comparison, files, requests)
             };
             let report_files = add(&report, self.collection, entry.report_type);
+            let mut list_note = None;
             let list_files = match &entry.with {
                 OtherSide::List(file) => {
                     let path = file.path(period);
-                    add_list(&mut comparison, entry, (file, &path), translations)?;
+                    list_note = add_list(&mut comparison, entry, (file, &path), translations)?;
                     vec![path.display().to_string()]
                 }
                 OtherSide::Ledger(_) => {
@@ -197,10 +205,28 @@ impl Reconciliation<'_> {
                     files,
                     division,
                     earlier: sides.earlier.as_ref().and_then(|it| it.earlier.clone()),
+                    notes: list_note.into_iter().chain(self.without_label(sides, period)).collect(),
                 });
             }
             unfit.spoils = false;
         }
+    }
+}
+
+impl Reconciliation<'_> {
+    /// Rows of sub-partners without a label have no name in the key, and are summed as if they were one's.
+    fn without_label(&self, sides: &EntrySides<'_, '_>, period: Period) -> Option<String> {
+        let [by_label, ..] = REQUEST_COLUMNS;
+        let requests = self.collection.of(sides.entry.report_type, period);
+        let nameless = requests.filter(|it| sides.takes(it) && it.planned.label.is_none()).count();
+        let is_key = sides.entry.key.iter().any(|pair| pair.report == by_label);
+        (is_key && nameless > 1).then(|| {
+            format!(
+                "{} have no label, so {by_label} is empty for all of them and their rows are one key's; \
+                 sub_partner_org_id tells them apart",
+                count(nameless, "request")
+            )
+        })
     }
 }
 

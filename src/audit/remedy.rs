@@ -19,6 +19,8 @@ pub enum Remedy {
     Decide,
     /// `resolve --resend --replace`: the report is gone.
     Replace,
+    /// `monthend reconcile` shows what does not match.
+    Reconcile,
     Look(&'static str),
 }
 
@@ -66,6 +68,7 @@ impl Remedy {
             Remedy::Replace => {
                 "if it is lost, `monthend resolve --resend --replace` has it created again"
             }
+            Remedy::Reconcile => "`monthend reconcile` shows the keys",
             Remedy::Look(advice) => advice,
         }
     }

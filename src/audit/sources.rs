@@ -23,7 +23,7 @@ use request::{OrgId, Period};
 /// Why a list cannot be compared.
 #[derive(Debug, thiserror::Error)]
 pub enum ListError {
-    #[error("there is no {}", .0.display())]
+    #[error("there is no {}; put it there, or correct the manifest", .0.display())]
     Missing(PathBuf),
     #[error("{} cannot be read ({})", .0.display(), system_says(.1))]
     Unreadable(PathBuf, io::Error),
@@ -57,13 +57,13 @@ fn open(path: &Path) -> Result<impl Read, ListError> {
     })
 }
 
-/// Adds the rows of a list that count.
+/// Adds the rows of a list that count. Gives what may mislead about it.
 pub(super) fn add_list(
     comparison: &mut Comparison,
     entry: &ReconcileEntry,
     (list, path): (&ListFile, &Path),
     translations: &Translations,
-) -> Result<(), ListError> {
+) -> Result<Option<String>, ListError> {
     let failed = |e: SideError| match e {
         SideError::Table(TableError::Io(e)) => ListError::Unreadable(path.to_owned(), e),
         e => ListError::Table(path.to_owned(), e),
@@ -88,7 +88,15 @@ pub(super) fn add_list(
         format: list.format,
         filter,
     };
-    comparison.read(Side::List, &mut table, &columns, 0).map_err(failed)
+    comparison.read(Side::List, &mut table, &columns, 0).map_err(failed)?;
+    let may_have_commas = table.separator() == b';' && list.format == NumberFormat::Unstated;
+    Ok((may_have_commas && !entry.compare.is_empty()).then(|| {
+        format!(
+            "{} has semicolons between its cells, and its numbers are read with a decimal point: 1.234 is less than two; \
+             with `decimal` the manifest says which mark they have",
+            path.display()
+        )
+    }))
 }
 
 fn key_part<'t>(place: usize, column: &str, translations: &'t Translations) -> KeyPart<'t> {

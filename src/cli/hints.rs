@@ -101,6 +101,10 @@ pub(super) fn after_audit(
     let run = || command_line.next("run", &[&WHERE[..], &CALENDAR].concat());
     Some(match first.remedy {
         Remedy::Look(_) => return None,
+        Remedy::Reconcile => (
+            "to see what does not match",
+            command_line.next("reconcile", &[&WHERE[..], &CALENDAR].concat()),
+        ),
         Remedy::Merge => ("to take over the rows of the other ledgers", merge?),
         Remedy::Adopt => {
             ("to record the reports that the server already has", run() + " --existing adopt")

@@ -15,7 +15,7 @@ use crate::{
     manifest::{OtherSide, ReconcileEntry},
     output::{ReconcileView, TestCase, checks_junit},
     plan::{Planned, Selection},
-    text::named,
+    text::{count, named},
 };
 use request::{RequestIds, internal_mark};
 
@@ -68,6 +68,13 @@ pub(super) fn reconcile(args: &ReconcileArgs) -> CliResult {
         notes: &notes,
         exit_code: exit.code(),
     };
+    if args.format == Format::Csv || !outputs.tables.is_empty() {
+        // The table and the JSON tell it themselves.
+        for outcome in outcomes.iter().filter(|it| !it.missing.is_empty()) {
+            let (name, missing) = (&outcome.entry.name, count(outcome.missing.len(), "file"));
+            warn!("{name} {}: {missing} left out, so their keys are missing there", outcome.period);
+        }
+    }
     for (entry, place) in entries.iter().zip(&outputs.tables) {
         write_csv(&view, entry, place).map_err(|why| CliError::unwritable(place, &why))?;
         info!("{} has what differs of {}", place.display(), entry.name);

@@ -324,7 +324,7 @@ mod tests {
              SUB-PARTNER  PERIOD   SKU  PARTNER  USER\n\
              Acme         2026-10  A       30.6  30.8  differ\n\n\
              checked 1,300 requests, 1,299 reports, 1,298 files (2 without rows), 1 comparison of sums, \
-             1,200 comparisons with the earlier ledger (3 not possible)\n\
+             1,200 comparisons with the earlier ledger (3 not possible), 2 comparisons with lists\n\
              16 differences: 12 gone, 4 file_changed\n\
              note: one row more\n\n\
              to collect:\n  monthend collect m.yaml\n"

@@ -1,13 +1,17 @@
 //! Collected files that were left out.
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::words;
 use crate::{audit::MissingFile, text::one_line};
+use request::ReportType;
 
 /// Lines in a table; csv and json have all.
 const SHOWN: usize = 10;
+/// Columns for the names of the files on one line.
+const NAMES: usize = 60;
 
 /// A collected file that was left out.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -34,14 +38,22 @@ impl<'a> From<&'a MissingFile> for MissingFileJson<'a> {
     }
 }
 
-/// A line for each, and one for those that are too many.
+/// A line for those that are left out for the same reason, and one for those that are too many.
 pub(super) fn missing_lines(missing: &[MissingFile]) -> String {
-    let shown = missing.iter().take(SHOWN).map(|it| {
-        let (subject, why) = (one_line(&it.subject), one_line(&it.why));
+    let mut of_reason: IndexMap<(ReportType, &str), Vec<String>> = IndexMap::new();
+    for it in missing {
         let file = it.file.as_ref().filter(|file| !it.why.contains(file.as_str()));
-        let file = file.map_or(String::new(), |file| format!(" ({})", one_line(file)));
-        format!("left out: {subject}{file}: {why}\n")
+        let file = file.map_or(String::new(), |file| format!(" ({file})"));
+        let names = of_reason.entry((it.report_type, &it.why)).or_default();
+        names.push(one_line(&format!("{}{file}", it.subject)));
+    }
+    let shown = of_reason.iter().take(SHOWN).map(|((report_type, why), names)| {
+        let count = match names.len() {
+            1 => String::new(),
+            n => format!("{} {report_type} files, ", words::grouped(n)),
+        };
+        format!("left out: {count}{}: {}\n", words::listed(names, NAMES), one_line(why))
     });
-    let rest = missing.len().saturating_sub(SHOWN);
+    let rest = of_reason.values().skip(SHOWN).map(Vec::len).sum();
     shown.collect::<String>() + &words::more(rest, "file left out", "--format json shows all")
 }

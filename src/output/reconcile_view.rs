@@ -57,6 +57,8 @@ struct ListJson<'a> {
     period_end: String,
     /// Files that are left out: missing, changed, or not collected.
     missing_files: Vec<MissingFileJson<'a>>,
+    /// What else there is to know, a sentence each.
+    notes: &'a [String],
     /// How many keys are in each class.
     counts: BTreeMap<&'static str, u64>,
     /// Over every cell that can be read, by the report's column.
@@ -252,6 +254,7 @@ impl<'a> ReconcileView<'a> {
             period_start: outcome.period.start().to_string(),
             period_end: outcome.period.end().to_string(),
             missing_files: outcome.missing.iter().map(MissingFileJson::from).collect(),
+            notes: &outcome.notes,
             counts: counts.into(),
             sums: sums.collect(),
             differences: self.keys(outcome).map(|key| key_json(outcome, key)).collect(),
@@ -260,14 +263,13 @@ impl<'a> ReconcileView<'a> {
 
     fn section(&self, outcome: &'a ListOutcome<'a>) -> String {
         let entry = outcome.entry;
+        let files = words::count(outcome.files_of(Side::Report), "file");
+        let other = one_line(&outcome.other_side());
         let mut out = format!(
-            "{}: {} {} and {}\n",
-            entry.name,
-            entry.report_type,
-            outcome.period,
-            one_line(&outcome.other_side())
+            "{}: {} {} ({files}) and {other}\n",
+            entry.name, entry.report_type, outcome.period
         );
-        let counts = Class::ALL.into_iter().rev().filter_map(|class| {
+        let counts = Class::ALL.into_iter().filter_map(|class| {
             let count = outcome.outcome.count(class);
             (count > 0 || class == Class::Matched)
                 .then(|| format!("{} {class}", words::grouped(count as usize)))
@@ -283,6 +285,7 @@ impl<'a> ReconcileView<'a> {
             ));
         }
         out.push_str(&missing_lines(&outcome.missing));
+        out.extend(outcome.notes.iter().map(|note| format!("note: {}\n", one_line(note))));
         out.push_str(&self.key_table(outcome));
         out
     }
@@ -291,8 +294,9 @@ impl<'a> ReconcileView<'a> {
         let mut header: Vec<String> = vec!["CLASS".to_owned()];
         header.extend(key_columns(outcome.entry).map(one_line));
         let first_number = header.len();
-        for column in columns(outcome.entry) {
-            header.extend([one_line(column), "LIST".to_owned(), "DIFFERENCE".to_owned()]);
+        for pair in &outcome.entry.compare {
+            let list = if pair.list == pair.report { "LIST" } else { pair.list.as_str() };
+            header.extend([one_line(&pair.report), one_line(list), "DIFFERENCE".to_owned()]);
         }
         header.push("ROWS".to_owned());
         let right: Vec<usize> = (first_number..header.len()).collect();

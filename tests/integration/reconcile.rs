@@ -209,7 +209,10 @@ fn a_file_that_is_not_what_was_collected_is_left_out_and_told() {
     ledger.set(2, &[("report_file", ""), ("report_sha256", ""), ("report_rows", "")]);
     desk.write("m.ledger.csv", ledger.to_csv());
     let json = reconcile(&desk, &[], 1);
-    assert_eq!(json["lists"][0]["missing_files"][0]["reason"], "its report is not collected");
+    assert_eq!(
+        json["lists"][0]["missing_files"][0]["reason"],
+        "its report is not collected; `monthend collect` downloads it"
+    );
 }
 
 #[test]
@@ -227,8 +230,8 @@ fn a_list_that_cannot_be_compared_ends_with_2_before_anything_is_shown() {
     for (content, part) in [
         (&b"Part,Quantty\nA,1\n"[..], "no column Quantity; did you mean Quantty?"),
         (b"", "no column Part"),
-        (b"Part,Quantity\nA,1,2\n", "row 1 has 3 cells, and the header has 2"),
-        (b"Part,Quantity\nA,\xff\n", "row 1 is not UTF-8"),
+        (b"Part,Quantity\nA,1,2\n", "line 2 has 3 cells, and the header has 2"),
+        (b"Part,Quantity\nA,\xff\n", "line 2 is not UTF-8"),
         (b"\xff\xfeP\0a\0", "UTF-16"),
         (b"PK\x03\x04", "workbook"),
     ] {
@@ -241,7 +244,8 @@ fn a_list_that_cannot_be_compared_ends_with_2_before_anything_is_shown() {
     let entry = INVOICE.replace(" }\n", ", translate: { Part: parts.csv } }\n");
     sections(&desk, &server, &entry);
     desk.write("parts.csv", "from,to\nA,B\nA,C\n");
-    reconcile().says(["parts.csv", "row 2 translates \"A\" to \"C\", and an earlier row to \"B\""]);
+    reconcile()
+        .says(["parts.csv", "line 3 translates \"A\" to \"C\", and an earlier one to \"B\""]);
 }
 
 #[test]

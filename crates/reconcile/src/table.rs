@@ -17,6 +17,7 @@ pub const MOST_LIST_ROWS: u64 = 20_000_000;
 pub struct Table<R> {
     columns: Vec<String>,
     reader: Reader<Rationed<R>>,
+    separator: u8,
     row: u64,
     /// The lines before the header.
     lines_before: u64,
@@ -59,6 +60,7 @@ impl<R: Read> Table<R> {
         let mut table = Table {
             columns: Vec::new(),
             reader,
+            separator,
             row: 0,
             lines_before,
             line: 1,
@@ -74,6 +76,11 @@ impl<R: Read> Table<R> {
         let name = |cell: &[u8]| String::from_utf8_lossy(cell).trim().to_owned();
         table.columns = header.iter().map(name).collect();
         Ok(table)
+    }
+
+    /// What separates the cells.
+    pub fn separator(&self) -> u8 {
+        self.separator
     }
 
     /// In order. A name may stand there twice.
@@ -142,7 +149,7 @@ impl<R: Read> Table<R> {
         }
         let is_text = |cell: &[u8]| std::str::from_utf8(cell).is_ok();
         if !bytes.is_ascii() && !row.iter().all(is_text) {
-            return Err(TableError::NotUtf8(self.row));
+            return Err(TableError::NotUtf8(self.line()));
         }
         let width = self.columns.len();
         let is_empty = |cell: &[u8]| trimmed(cell).is_empty();
@@ -151,7 +158,7 @@ impl<R: Read> Table<R> {
         }
         if row.len() < width || !row.iter().skip(width).all(is_empty) {
             let (cells, header) = (row.len() as u64, width as u64);
-            return Err(TableError::Ragged { row: self.row, cells, header });
+            return Err(TableError::Ragged { line: self.line(), cells, header });
         }
         Ok(true)
     }
@@ -186,12 +193,12 @@ pub enum TableError {
     /// Only of a list: more than [`MOST_LIST_ROWS`].
     #[error("it has more than {} rows", grouped(MOST_LIST_ROWS))]
     TooManyRows,
-    /// Only of a list: a row with more cells than the header, or fewer. The number of the row, from 1.
-    #[error("row {} has {cells} cells, and the header has {header}", grouped(*row))]
+    /// Only of a list: a row with more cells than the header, or fewer. Its line, from 1.
+    #[error("line {} has {cells} cells, and the header has {header}", grouped(*line))]
     #[allow(missing_docs, reason = "the names say it")]
-    Ragged { row: u64, cells: u64, header: u64 },
-    /// Only of a list: the number of the row, from 1; 0 is the header.
-    #[error("{} is not UTF-8; save the file as CSV in UTF-8", row_name(*.0))]
+    Ragged { line: u64, cells: u64, header: u64 },
+    /// Only of a list: the line, from 1; 0 is the header.
+    #[error("{} is not UTF-8; save the file as CSV in UTF-8", name_of(*.0, "line"))]
     NotUtf8(u64),
     /// Only of a list: UTF-16, as some spreadsheets save "Unicode text".
     #[error("it is UTF-16 and not UTF-8; save it as CSV in UTF-8")]
@@ -223,13 +230,13 @@ pub fn too_many_columns(columns: u64) -> String {
 /// For people: a row is refused; 0 is the header.
 pub fn too_long(row: u64) -> String {
     let most = LONGEST_ROW / 1024 / 1024;
-    format!("{} is longer than {most} MiB; is a quote not closed?", row_name(row))
+    format!("{} is longer than {most} MiB; is a quote not closed?", name_of(row, "row"))
 }
 
-fn row_name(row: u64) -> String {
-    match row {
+fn name_of(number: u64, what: &str) -> String {
+    match number {
         0 => "its header".to_owned(),
-        row => format!("row {}", grouped(row)),
+        number => format!("{what} {}", grouped(number)),
     }
 }
 

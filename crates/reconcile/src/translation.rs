@@ -27,10 +27,10 @@ pub enum TranslationError {
     /// A column that is missing: `from` or `to`.
     #[error("it has no column {0}; its header is from,to")]
     NoColumn(&'static str),
-    /// One value, and two that it is translated to. The row of the second, from 1.
-    #[error("row {row} translates {from:?} to {to:?}, and an earlier row to {earlier:?}")]
+    /// One value, and two that it is translated to. The line of the second, from 1.
+    #[error("line {line} translates {from:?} to {to:?}, and an earlier one to {earlier:?}")]
     #[allow(missing_docs, reason = "the message says it")]
-    TwoMeanings { row: u64, from: String, to: String, earlier: String },
+    TwoMeanings { line: u64, from: String, to: String, earlier: String },
 }
 
 impl Translation {
@@ -51,7 +51,7 @@ impl Translation {
                 Entry::Occupied(known) => {
                     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
                     return Err(TranslationError::TwoMeanings {
-                        row: table.row(),
+                        line: table.line(),
                         from: text(from),
                         to: text(to),
                         earlier: text(known.get()),
@@ -92,11 +92,11 @@ mod tests {
         for (file, why) in [
             (
                 "from,to\na,b\n\"\"\"a\"\"\",b\n a ,c\n",
-                "row 3 translates \"a\" to \"c\", and an earlier row to \"b\"",
+                "line 4 translates \"a\" to \"c\", and an earlier one to \"b\"",
             ),
             ("from,To\na,b\n", "it has no column to; its header is from,to"),
             ("", "it has no column from; its header is from,to"),
-            ("from,to\na\n", "row 1 has 1 cells, and the header has 2"),
+            ("from,to\na\n", "line 2 has 1 cells, and the header has 2"),
         ] {
             assert_eq!(Translation::read(file.as_bytes()).unwrap_err().to_string(), why);
         }

@@ -37,13 +37,13 @@ fn a_list_is_read_as_people_save_it() {
 fn what_is_no_list_says_why() {
     let long = format!("a,b\n\"{}", "x\n".repeat(LONGEST_ROW as usize));
     for (list, why) in [
-        (&b"a,b\n1,2\n,\n1\n"[..], "row 3 has 1 cells, and the header has 2"),
-        (b"a,b\n1,2,3\n", "row 1 has 3 cells, and the header has 2"),
-        (b"a,b\n1,M\xfcller\n", "row 1 is not UTF-8"),
-        (b"a,M\xfcller\n1,2\n", "its header is not UTF-8"),
-        (b"a,b\n1,\xc3,\xa4\n", "row 1 is not UTF-8"),
-        (b"\xff\xfea\0,\0b\0\n\0", "it is UTF-16 and not UTF-8"),
-        (b"PK\x03\x04\n", "it is a workbook or an archive and not CSV"),
+        (&b"a,b\n1,2\n,\n1\n"[..], "line 4 has 1 cells, and the header has 2"),
+        (b"a,b\n1,2,3\n", "line 2 has 3 cells, and the header has 2"),
+        (b"a,b\n1,M\xfcller\n", "line 2 is not UTF-8; save the file as CSV in UTF-8"),
+        (b"a,M\xfcller\n1,2\n", "its header is not UTF-8; save the file as CSV in UTF-8"),
+        (b"a,b\n1,\xc3,\xa4\n", "line 2 is not UTF-8; save the file as CSV in UTF-8"),
+        (b"\xff\xfea\0,\0b\0\n\0", "it is UTF-16 and not UTF-8; save it as CSV in UTF-8"),
+        (b"PK\x03\x04\n", "it is a workbook or an archive and not CSV; save it as CSV in UTF-8"),
         (b"a,b\n1,\0\n", "it holds zero bytes, which no CSV text has"),
         (long.as_bytes(), "a row of it is longer than 1 MiB; is a quote not closed?"),
         (
