@@ -73,23 +73,30 @@ impl<'a> CollectedFiles<'a> {
             is_known_to_audit: self.earlier.is_none(),
         };
         let Some(row) = request.row.filter(|_| request.report().is_some()) else {
-            return Err(missing("its report is not created; `monthend run` creates it".to_owned()));
+            let advice = Remedy::of_missing(request.row).advice();
+            return Err(missing(format!("its report is not created{}", self.advice(advice))));
         };
         match self.files.read(row, read) {
             FileState::None => {
-                let advice = Remedy::Collect.advice();
-                Err(missing(format!("its report is not collected; {advice}")))
+                let advice = self.advice(Remedy::Collect.advice());
+                Err(missing(format!("its report is not collected{advice}")))
             }
             FileState::Missing(what, remedy) => {
-                Err(missing(format!("{what}; {}", remedy.advice())))
+                Err(missing(format!("{what}{}", self.advice(remedy.advice()))))
             }
             FileState::Changed(change) => {
-                Err(missing(format!("{}; {}", change.what, change.remedy.advice())))
+                let advice = self.advice(change.remedy.advice());
+                Err(missing(format!("{}{advice}", change.what)))
             }
             FileState::Unchanged(contents) => {
                 contents.map_err(|why| MissingFile { is_known_to_audit: false, ..missing(why) })
             }
         }
+    }
+
+    /// Of an earlier ledger there is none: commands work on today's.
+    fn advice(&self, advice: &str) -> String {
+        if self.earlier.is_some() { String::new() } else { format!("; {advice}") }
     }
 
     /// The requests of one type and period.

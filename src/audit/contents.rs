@@ -50,8 +50,11 @@ impl FileContents {
 }
 
 fn examine(input: impl Read, questions: FileQuestions<'_>) -> Result<FileContents, TableError> {
-    let mut table = Table::open(input)?;
     let rule = questions.rule;
+    let mut table = Table::open(input)?;
+    if rule.is_some() {
+        table = table.strict();
+    }
     let columns = rule.map(|rule| rule.expected.differences(table.columns()));
     let mut sums = questions.totals.map(|totals| Summing::new(&table, totals));
     let key = rule.and_then(|rule| places(&table, &rule.key)).unwrap_or_default();

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{manifest::ReconcileEntry, text::one_line};
 use reconcile::IdParts;
+use request::Period;
 
 /// An entry, in one period.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,10 +41,15 @@ impl From<&ListOutcome<'_>> for AuditedList {
 }
 
 impl AuditedList {
-    /// `why` the entry could not be compared.
-    pub fn failed(entry: &ReconcileEntry, why: &str) -> Self {
-        let name = entry.name.to_string();
-        let about = parts(entry).text("not compared");
+    /// `why` the entry could not be compared; `reason` is a word for it. `period`: `None` for all of them.
+    pub fn failed(
+        entry: &ReconcileEntry,
+        period: Option<Period>,
+        (reason, why): (&str, &str),
+    ) -> Self {
+        let period = period.map_or_else(String::new, |period| format!(" {period}"));
+        let name = format!("{}{period}", entry.name);
+        let about = parts(entry).text(&period).text(reason);
         let found = difference(about, name.clone(), format!("not compared: {why}"));
         let remedy = Remedy::Look("put the list in its place, or correct the entry");
         AuditedList { name, difference: Some(Difference { remedy, ..found }) }

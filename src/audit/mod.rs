@@ -33,7 +33,7 @@ pub use files::Files;
 pub use lists::AuditedList;
 pub use outcome::{Audit, Checked};
 pub use previous::Previous;
-pub use reconciliation::{EntrySides, ListOutcome, Reconciliation};
+pub use reconciliation::{Compared, EntrySides, ListOutcome, Reconciliation};
 pub use remedy::Remedy;
 pub use review::{Before, Review, Reviewed};
 pub use scope::Scope;

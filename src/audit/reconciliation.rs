@@ -25,6 +25,9 @@ pub struct Reconciliation<'a> {
     pub units: Option<&'a UnitsRule>,
 }
 
+/// What was found of each period of an entry.
+pub type Compared<'a> = Vec<(Period, Result<ListOutcome<'a>, ListError>)>;
+
 /// An entry, and what it needs besides the collection.
 #[derive(Debug)]
 pub struct EntrySides<'e, 'a> {
@@ -78,10 +81,17 @@ impl ListOutcome<'_> {
         let mut parts = IdParts::new("key")
             .text(&self.entry.name)
             .text(&self.period.to_string())
-            .text(difference.class.as_str())
-            .texts(difference.key.iter().map(String::as_str));
-        for figures in &difference.figures {
-            parts = parts.figure(figures.report.as_ref()).figure(figures.list.as_ref());
+            .text(difference.class.as_str());
+        // Sorted: the manifest may name the columns in any order.
+        let mut cells: Vec<_> = self.entry.key.iter().zip(&difference.normal).collect();
+        cells.sort_by_key(|(pair, _)| &pair.report);
+        for (pair, cell) in cells {
+            parts = parts.text(&pair.report).bytes(cell);
+        }
+        let mut figures: Vec<_> = self.entry.compare.iter().zip(&difference.figures).collect();
+        figures.sort_by_key(|(pair, _)| &pair.report);
+        for (pair, it) in figures {
+            parts = parts.text(&pair.report).figure(it.report.as_ref()).figure(it.list.as_ref());
         }
         if difference.class == Class::Repeated {
             parts = parts.count(difference.rows_report).count(difference.rows_list);
@@ -142,14 +152,12 @@ impl Reconciliation<'_> {
         compared.map(|it| it.planned.request.period).collect()
     }
 
-    /// Compares each period of an entry, in the order of their dates.
-    pub fn compare<'e>(
-        &self,
-        sides: &EntrySides<'e, '_>,
-    ) -> Result<Vec<ListOutcome<'e>>, ListError> {
+    /// Compares each period of an entry, in the order of their dates. An error alone: no period can be compared.
+    pub fn compare<'e>(&self, sides: &EntrySides<'e, '_>) -> Result<Compared<'e>, ListError> {
         let translations = translations(sides.entry)?;
         let periods = self.periods(sides).into_iter();
-        periods.map(|period| self.compare_period(sides, period, &translations)).collect()
+        let compared = periods.map(|it| (it, self.compare_period(sides, it, &translations)));
+        Ok(compared.collect())
     }
 
     /// Files are read once, and their hashes are known at their ends: where one turns out unfit, the comparison is done

@@ -36,6 +36,19 @@ pub enum ListError {
     Translation(PathBuf, TranslationError),
 }
 
+impl ListError {
+    /// A word that stays the same, whatever the file is called.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            ListError::Missing(_) => "missing",
+            ListError::Unreadable(..) => "unreadable",
+            ListError::Table(..) => "no table",
+            ListError::NoColumn(..) => "no column",
+            ListError::Translation(..) => "no translation",
+        }
+    }
+}
+
 /// The translations of an entry, by the column of the list.
 pub(super) type Translations = BTreeMap<String, Translation>;
 
@@ -141,7 +154,7 @@ impl FileSide<'_> {
         input: impl Read,
         file: u32,
     ) -> Result<(), FileError> {
-        let mut table = Table::open(input).map_err(SideError::Table)?;
+        let mut table = Table::open(input).map_err(SideError::Table)?.strict();
         let values = request_values(request);
         let names = self.entry.key.iter().map(|pair| self.name(pair));
         let key = names.map(|name| match REQUEST_COLUMNS.iter().position(|it| *it == name) {

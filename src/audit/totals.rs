@@ -125,11 +125,10 @@ fn compare_group(files: &[&Summed<'_>], totals: &Totals, compared: &mut Compared
         } else {
             Agreement::Differ
         };
-        if agreement == Agreement::Differ {
-            parts = parts.texts(key.iter().map(String::as_str));
-            for (report_type, amount) in &amounts {
-                parts = parts.text(report_type.as_str()).figure(Some(amount));
-            }
+        // All of them: which ones differ depends on the tolerance.
+        parts = parts.texts(key.iter().map(String::as_str));
+        for (report_type, amount) in &amounts {
+            parts = parts.text(report_type.as_str()).figure(Some(amount));
         }
         let by: Vec<(String, String)> =
             totals.by.iter().cloned().zip(key.iter().cloned()).collect();

@@ -1,3 +1,5 @@
+use tracing::warn;
+
 use super::{
     CliResult, ColumnsArgs, ColumnsFormat, Exit, Format, OfflineInput, print_table, print_view,
 };
@@ -17,6 +19,12 @@ pub(super) fn columns(args: &ColumnsArgs) -> CliResult {
         notes: &input.notes,
         exit_code: exit.code(),
     };
+    if matches!(args.format(), ColumnsFormat::Csv | ColumnsFormat::Yaml) {
+        // The table and the JSON tell it themselves.
+        for file in &missing {
+            warn!("{} was left out: {}", file.subject, file.why);
+        }
+    }
     match args.format() {
         ColumnsFormat::Table => print_view(&view, Format::Table)?,
         ColumnsFormat::Csv => print_view(&view, Format::Csv)?,

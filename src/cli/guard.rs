@@ -15,7 +15,7 @@ use super::{CliError, CliResult, sandbox_ledger, variable};
 use crate::{
     collect::is_collected_place,
     files::{NewFile, folder_of, is_device, make_folder, read_first_line, with_end},
-    ledger::{Ledger, Lock, Row, is_header, is_place_of_rescued},
+    ledger::{Ledger, Lock, Row, is_header, is_place_of_rescued, read_file},
     manifest::{ManifestSource, Settings},
     output::history,
     text::system_says,
@@ -55,6 +55,8 @@ pub(super) fn refusal(error: &io::Error) -> String {
 #[derive(Debug)]
 pub(super) struct Guard {
     files: Vec<GuardedFile>,
+    /// Earlier ledgers that the manifest names: their files are inputs, too.
+    earlier: Vec<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -68,7 +70,7 @@ struct GuardedFile {
 impl Guard {
     /// Begins with the credentials, which every command may read.
     pub(super) fn new() -> Self {
-        let mut guard = Guard { files: Vec::new() };
+        let mut guard = Guard { files: Vec::new(), earlier: Vec::new() };
         for name in CREDENTIALS {
             if let Some(path) = variable(name) {
                 guard.input(&format!("the file of {name}"), &path);
@@ -91,6 +93,7 @@ impl Guard {
         }
         // A rehearsal reads those of rehearsals.
         for ledger in origin.ledgers.iter().flat_map(|it| [it.clone(), sandbox_ledger(it)]) {
+            self.earlier.push(ledger.clone());
             for (what, file) in files_of_ledger(&ledger) {
                 self.input(if what == LEDGER { EARLIER_LEDGER } else { what }, &file);
             }
@@ -206,6 +209,17 @@ impl Guard {
 
     /// No output may be a collected file of `ledger`, whose `report_file` is relative to `ledger_folder`.
     pub(super) fn spare_collected(&self, ledger: &Ledger, ledger_folder: &Path) -> CliResult<()> {
+        if self.may_be_collected() {
+            for path in &self.earlier {
+                if let Ok(Some(earlier)) = read_file(path) {
+                    self.spare(&earlier.ledger, folder_of(path))?;
+                }
+            }
+        }
+        self.spare(ledger, ledger_folder)
+    }
+
+    fn spare(&self, ledger: &Ledger, ledger_folder: &Path) -> CliResult<()> {
         for (option, output) in self.overwritten() {
             // Without a second link its name tells.
             let name = folded_name(&output.path);

@@ -7,10 +7,10 @@ use tracing::{info, warn};
 
 use super::{
     CliError, CliResult, Exit, FileSources, Format, OfflineInput, OpenedLedger, ReconcileArgs,
-    print_view,
+    chain, print_view,
 };
 use crate::{
-    audit::{AuditedList, EntrySides, ListOutcome, Reconciliation},
+    audit::{AuditedList, Compared, EntrySides, ListOutcome, Reconciliation},
     files::{self, NewFile},
     manifest::{OtherSide, ReconcileEntry},
     output::{ReconcileView, TestCase, checks_junit},
@@ -27,17 +27,26 @@ pub(super) fn reconcile(args: &ReconcileArgs) -> CliResult {
     let outputs = outputs(args, &sources, &entries)?;
     let mut outcomes = Vec::new();
     let mut left_out = Vec::new();
+    let mut errors = Vec::new();
     for entry in entries.iter().copied() {
-        let of_entry = compare(entry, &sources).map_err(|error| match error {
-            CliError::Usage(why) => {
-                CliError::Usage(format!("the entry {} of `reconcile:`: {why}", entry.name))
+        match compare(entry, &sources) {
+            Ok(of_entry) => {
+                if of_entry.is_empty() {
+                    left_out.push(&*entry.name);
+                }
+                for (_, compared) in of_entry {
+                    match compared {
+                        Ok(outcome) => outcomes.push(outcome),
+                        Err(error) => errors.push(named_entry(entry, error.into())),
+                    }
+                }
             }
-            other => other,
-        })?;
-        if of_entry.is_empty() {
-            left_out.push(&*entry.name);
+            Err(error) => errors.push(named_entry(entry, error)),
         }
-        outcomes.extend(of_entry);
+    }
+    // A mistake in what was written counts before a ledger that is missing.
+    if let Some(first) = errors.into_iter().min_by_key(|error| error.exit().code()) {
+        return Err(first);
     }
     let left_out_names = named(&left_out, left_out.len());
     if outcomes.is_empty() {
@@ -90,11 +99,17 @@ pub(super) fn reconcile(args: &ReconcileArgs) -> CliResult {
     Ok(exit)
 }
 
+fn named_entry(entry: &ReconcileEntry, error: CliError) -> CliError {
+    match error {
+        CliError::Usage(why) => {
+            CliError::Usage(format!("the entry {} of `reconcile:`: {why}", entry.name))
+        }
+        other => other,
+    }
+}
+
 /// Compares an entry in each of its periods; empty where the selection leaves no request of it.
-fn compare<'a>(
-    entry: &'a ReconcileEntry,
-    sources: &FileSources<'a>,
-) -> CliResult<Vec<ListOutcome<'a>>> {
+fn compare<'a>(entry: &'a ReconcileEntry, sources: &FileSources<'a>) -> CliResult<Compared<'a>> {
     let opened = open_earlier(entry, sources)?;
     // What an entry is compared with may be of another type.
     let selection = Selection { types: Vec::new(), ..sources.selection.clone() };
@@ -119,12 +134,23 @@ pub(super) fn audit_lists(sources: &FileSources<'_>) -> (Vec<AuditedList>, Optio
     let mut left_out = Vec::new();
     for entry in &sources.manifest.reconcile {
         let is_selected = types.is_empty() || types.contains(&entry.report_type);
-        if is_narrowed && matches!(entry.with, OtherSide::List(_)) {
+        if !is_selected || (is_narrowed && matches!(entry.with, OtherSide::List(_))) {
             left_out.push(&*entry.name);
-        } else if is_selected {
+        } else {
             match compare(entry, sources) {
-                Ok(outcomes) => lists.extend(outcomes.iter().map(AuditedList::from)),
-                Err(error) => lists.push(AuditedList::failed(entry, &error.text())),
+                Ok(periods) => {
+                    lists.extend(periods.iter().map(|(period, compared)| match compared {
+                        Ok(outcome) => AuditedList::from(outcome),
+                        Err(e) => {
+                            let why = (e.reason(), &*chain(e));
+                            AuditedList::failed(entry, Some(*period), why)
+                        }
+                    }))
+                }
+                Err(error) => {
+                    let why = ("not comparable", &*error.text());
+                    lists.push(AuditedList::failed(entry, None, why));
+                }
             }
         }
     }
@@ -266,13 +292,6 @@ fn outputs(
     }
     let junit = args.junit.as_deref().map(|path| guard.document("--junit", path)).transpose()?;
     sources.spare_collected(&guard)?;
-    if guard.may_be_collected() {
-        for entry in &sources.manifest.reconcile {
-            if let Some(earlier) = open_earlier(entry, sources)? {
-                guard.spare_collected(&earlier.ledger, &earlier.folder)?;
-            }
-        }
-    }
     Ok(OutputFiles { tables, junit })
 }
 

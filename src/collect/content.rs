@@ -30,6 +30,8 @@ pub enum NotATable {
     TooLong(u64),
     #[error("row {row} has {cells} cells, and the header has {header}")]
     Ragged { row: u64, cells: u64, header: u64 },
+    #[error("a quote in its last row is not closed")]
+    OpenQuote,
     /// One line with one cell: a header if other files have that column, else an error text in a file's place.
     #[error("it is one line of text, {0:?}, and no other file of this type has such a column")]
     OneCell(String),
@@ -125,6 +127,16 @@ impl Inspector {
         if self.start.is_some() {
             self.object(NotATable::Empty);
         } else {
+            self.read(b"\n");
+            // A row of its own, unless a quote before it is not closed.
+            let (before, flaw) = (self.records, self.flaw.clone());
+            self.read(b"x\n");
+            self.flaw = flaw;
+            if self.records == before {
+                self.object(NotATable::OpenQuote);
+            } else {
+                self.records = before;
+            }
             self.read(&[]); // csv_core: no bytes are the end
         }
         TableShape {

@@ -36,6 +36,16 @@ impl Entries<'_> {
         }
         let (report_type, key) = (entry.report?, entry.r#match?);
         self.check_units(report_type, &key, &entry.compare);
+        let mut of_units = entry.compare.iter().map(|(report, _)| report);
+        if let Some(units) = of_units.find(|name| entry.internal && name.value == UNITS) {
+            let mistake = Mistake::new(
+                "`UNITS` cannot be compared with `internal: true`: those requests have no units",
+            );
+            units.report::<()>(
+                self.sink,
+                mistake.help("compare another column, or leave `internal` out"),
+            );
+        }
         let columns = key.iter().map(|(_, list)| &*list.value).collect();
         let translated = entry.translate.iter().map(|(column, _)| column);
         self.check_named(translated, "a key column of the list", columns);

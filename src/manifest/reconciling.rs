@@ -23,7 +23,7 @@ pub struct FileRule {
 impl FileRule {
     /// Whether files of the type have a column of this name.
     pub fn has_column(&self, name: &str) -> bool {
-        self.expected.columns.iter().chain(&self.key).any(|column| column == name)
+        self.expected.columns.iter().any(|column| column == name)
     }
 }
 

@@ -119,7 +119,11 @@ impl ColumnsView<'_> {
             let rule = BTreeMap::from([("columns", columns)]);
             (!rule["columns"].is_empty()).then_some((it.report_type.as_str(), rule))
         });
-        let files = BTreeMap::from([("files", rules.collect::<BTreeMap<_, _>>())]);
+        let rules: BTreeMap<_, _> = rules.collect();
+        if rules.is_empty() {
+            return "# no file was read\n".to_owned();
+        }
+        let files = BTreeMap::from([("files", rules)]);
         // Texts in maps and lists are always YAML.
         serde_yaml::to_string(&files).unwrap_or_default()
     }
@@ -147,13 +151,15 @@ impl View for ColumnsView<'_> {
         out.push_str(&missing_lines(self.missing));
         let notes = self.notes.iter();
         out.extend(notes.map(|note| format!("note: {}\n", one_line(note))));
+        let files = self.types.iter().map(|it| it.headers.files() as usize).sum();
         let differ = self.types.iter().map(|it| it.differences.len()).sum();
         out.push_str(&match differ {
             0 if !self.has_rules => {
                 "the manifest has no `files:` to check them by; --format yaml prints one\n"
                     .to_owned()
             }
-            0 => "all columns are as `files:` says\n".to_owned(),
+            0 if files == 0 => "no file was read\n".to_owned(),
+            0 => format!("the columns of {} are as `files:` says\n", words::count(files, "file")),
             n => format!("{} from `files:`\n", words::count(n, "difference")),
         });
         out

@@ -54,6 +54,11 @@ pub(super) fn missing_lines(missing: &[MissingFile]) -> String {
         };
         format!("left out: {count}{}: {}\n", words::listed(names, NAMES), one_line(why))
     });
-    let rest = of_reason.values().skip(SHOWN).map(Vec::len).sum();
-    shown.collect::<String>() + &words::more(rest, "file left out", "--format json shows all")
+    let rest: usize = of_reason.values().skip(SHOWN).map(Vec::len).sum();
+    let mut out: String = shown.collect();
+    if rest > 0 {
+        let more = words::grouped(rest);
+        out.push_str(&format!("… and {more} more (--format json shows all)\n"));
+    }
+    out
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, io};
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{
     View,
@@ -64,7 +64,17 @@ struct ListJson<'a> {
     /// Over every cell that can be read, by the report's column.
     sums: BTreeMap<&'a str, FiguresJson>,
     /// By class, then by key; those that are `matched` only with `--all`.
-    differences: Vec<KeyJson<'a>>,
+    #[schemars(with = "Vec<KeyJson<'a>>")]
+    differences: KeysJson<'a>,
+}
+
+/// Keys one after the other: all of them at once may be gigabytes.
+struct KeysJson<'a>(ReconcileView<'a>, &'a ListOutcome<'a>);
+
+impl Serialize for KeysJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.keys(self.1).map(|key| key_json(self.1, key)))
+    }
 }
 
 /// One key.
@@ -257,7 +267,7 @@ impl<'a> ReconcileView<'a> {
             notes: &outcome.notes,
             counts: counts.into(),
             sums: sums.collect(),
-            differences: self.keys(outcome).map(|key| key_json(outcome, key)).collect(),
+            differences: KeysJson(*self, outcome),
         }
     }
 
@@ -303,10 +313,13 @@ impl<'a> ReconcileView<'a> {
         header.extend(["ID".to_owned(), String::new()]);
         let mut cells = Vec::new();
         let mut unreadable = Vec::new();
+        let mut has_unread_list = false;
         let mut shown: BTreeMap<Class, usize> = BTreeMap::new();
         for key in self.keys(outcome) {
             let count = shown.entry(key.class).or_default();
             *count += 1;
+            let mut of_list = key.unreadable.iter().filter(|cell| cell.side == Side::List);
+            has_unread_list |= of_list.any(|cell| cell.number.is_some());
             if *count <= SHOWN {
                 unreadable.extend(cell_texts(outcome, &key));
                 cells.push(table_cells(outcome, &key));
@@ -330,6 +343,7 @@ impl<'a> ReconcileView<'a> {
             out.push_str(&format!("cannot be read: {named}\n"));
             if let OtherSide::List(list) = &outcome.entry.with
                 && list.format == NumberFormat::Unstated
+                && has_unread_list
             {
                 out.push_str(
                     "if the decimal mark of the list is a comma, write `decimal: \",\"` for it\n",

@@ -47,7 +47,13 @@ impl IdParts {
     /// Adds a text.
     #[must_use]
     pub fn text(self, text: &str) -> Self {
-        self.part(b't', text)
+        self.part(b't', text.as_bytes())
+    }
+
+    /// Adds bytes.
+    #[must_use]
+    pub fn bytes(self, bytes: &[u8]) -> Self {
+        self.part(b'b', bytes)
     }
 
     /// Adds several texts as one part, so that it shows where they end.
@@ -61,15 +67,15 @@ impl IdParts {
     /// Adds how often something is there.
     #[must_use]
     pub fn count(self, count: u64) -> Self {
-        self.part(b'c', &count.to_string())
+        self.part(b'c', count.to_string().as_bytes())
     }
 
     /// Adds a figure, however many zeros it was written with; `None`: there is none.
     #[must_use]
     pub fn figure(self, figure: Option<&Amount>) -> Self {
         match figure {
-            Some(figure) => self.part(b'f', &figure.to_string()),
-            None => self.part(b'n', ""),
+            Some(figure) => self.part(b'f', figure.to_string().as_bytes()),
+            None => self.part(b'n', b""),
         }
     }
 
@@ -80,10 +86,10 @@ impl IdParts {
         DifferenceId(first.fold(0, |id, byte| id << 8 | u64::from(*byte)))
     }
 
-    fn part(mut self, kind: u8, text: &str) -> Self {
+    fn part(mut self, kind: u8, bytes: &[u8]) -> Self {
         self.0.update([kind]);
-        self.0.update((text.len() as u64).to_be_bytes());
-        self.0.update(text);
+        self.0.update((bytes.len() as u64).to_be_bytes());
+        self.0.update(bytes);
         self
     }
 }

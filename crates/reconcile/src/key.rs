@@ -112,6 +112,23 @@ pub(crate) fn cells(mut shown: &[u8]) -> Vec<String> {
     cells
 }
 
+/// The cells of a key, with the marks in them.
+pub(crate) fn split(mut normal: &[u8]) -> Vec<Vec<u8>> {
+    let mut cells = Vec::new();
+    let mut from = 0;
+    while let Some(zero) = normal[from..].iter().position(|byte| *byte == 0) {
+        let at = from + zero;
+        if normal[at..].starts_with(&END) {
+            cells.push(normal[..at].to_vec());
+            normal = &normal[at + END.len()..];
+            from = 0;
+        } else {
+            from = at + ZERO.len();
+        }
+    }
+    cells
+}
+
 /// One letter for another: what would become several letters stays, so composed and decomposed forms stay different.
 fn folded(c: char) -> char {
     fn one(mut letters: impl Iterator<Item = char>, c: char) -> char {

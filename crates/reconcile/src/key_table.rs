@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hasher};
 use foldhash::fast::FixedState;
 use hashbrown::{HashTable, hash_table::Entry};
 
-use crate::key::{Key, cells};
+use crate::key::{Key, cells, split};
 
 /// Each key has an index, in the order of first appearance.
 #[derive(Debug, Default)]
@@ -89,6 +89,11 @@ impl KeyTable {
     /// The cells of a key, as they are shown.
     pub(crate) fn cells(&self, at: usize) -> Vec<String> {
         cells(self.keys[at].shown(&self.bytes))
+    }
+
+    /// The cells of a key, as they are compared.
+    pub(crate) fn normal_cells(&self, at: usize) -> Vec<Vec<u8>> {
+        split(self.keys[at].normal(&self.bytes))
     }
 
     /// What keys are sorted by: the bytes that are shown; where they are equal, those that are compared.

@@ -76,6 +76,8 @@ pub struct Difference {
     pub class: Class,
     /// The cells of the key: in the report's spelling, else in the list's, translated.
     pub key: Vec<String>,
+    /// The cells as they are compared: ids in one form, and marked where a translation lacks them.
+    pub normal: Vec<Vec<u8>>,
     /// For each number that is compared.
     pub figures: Vec<Figures>,
     /// The sums of the report's further numbers; `None`: a cell cannot be read.
@@ -187,6 +189,7 @@ impl Outcome {
         Difference {
             class,
             key: comparison.keys.cells(index),
+            normal: comparison.keys.normal_cells(index),
             figures: figures.collect(),
             carried: carried.to_vec(),
             rows_report: tally.rows[Side::Report as usize].into(),

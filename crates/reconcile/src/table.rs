@@ -10,6 +10,8 @@ use crate::list::{Beginning, read_beginning};
 pub const MOST_COLUMNS: usize = 16_384;
 /// In bytes. A longer row begins with a quote that is never closed, and takes in the rest of its file.
 pub const LONGEST_ROW: u64 = 1024 * 1024;
+/// Follows every file: a row of its own, unless a quote before it is not closed.
+const TAIL: &[u8] = b"\n\x01end of file\x01\n";
 /// A longer list is refused: it would take gigabytes of memory.
 pub const MOST_LIST_ROWS: u64 = 20_000_000;
 
@@ -25,6 +27,8 @@ pub struct Table<R> {
     line: u64,
     /// Whether that is the line after the row's own: of `\r\n`, the reader leaves the second to the next row.
     is_past_end: bool,
+    /// Whether rows have to be as wide as the header.
+    is_strict: bool,
     /// How many rows more it may have; `None`: it is no list.
     pub(crate) rows_left: Option<u64>,
 }
@@ -65,6 +69,7 @@ impl<R: Read> Table<R> {
             lines_before,
             line: 1,
             is_past_end: false,
+            is_strict: rows_left.is_some(),
             rows_left,
         };
         let mut header = ByteRecord::new();
@@ -76,6 +81,12 @@ impl<R: Read> Table<R> {
         let name = |cell: &[u8]| String::from_utf8_lossy(cell).trim().to_owned();
         table.columns = header.iter().map(name).collect();
         Ok(table)
+    }
+
+    /// A row that is not as wide as the header is an error, except for empty cells at its end.
+    #[must_use]
+    pub fn strict(self) -> Self {
+        Table { is_strict: true, ..self }
     }
 
     /// What separates the cells.
@@ -114,6 +125,7 @@ impl<R: Read> Table<R> {
             }
             self.row += 1;
             let Some(rows_left) = self.rows_left else {
+                self.refuse_ragged(row)?;
                 return Ok(true);
             };
             if self.is_filled(row)? {
@@ -130,6 +142,13 @@ impl<R: Read> Table<R> {
             ErrorKind::Io(e) => e.downcast().unwrap_or_else(TableError::Io),
             other => TableError::Io(io::Error::other(format!("{other:?}"))), // a flexible reader has no others
         })?;
+        if row.as_slice() == TAIL.trim_ascii() {
+            row.clear();
+            return Ok(false);
+        }
+        if row.as_slice().ends_with(TAIL) {
+            return Err(TableError::OpenQuote(self.lines_before + before));
+        }
         self.line = self.reader.position().line();
         if self.line - before > 1 {
             // Its cells have line breaks, or empty lines come before it.
@@ -151,17 +170,26 @@ impl<R: Read> Table<R> {
         if !bytes.is_ascii() && !row.iter().all(is_text) {
             return Err(TableError::NotUtf8(self.line()));
         }
-        let width = self.columns.len();
-        let is_empty = |cell: &[u8]| trimmed(cell).is_empty();
         if row.iter().all(is_empty) {
             return Ok(false);
         }
-        if row.len() < width || !row.iter().skip(width).all(is_empty) {
-            let (cells, header) = (row.len() as u64, width as u64);
-            return Err(TableError::Ragged { line: self.line(), cells, header });
-        }
+        self.refuse_ragged(row)?;
         Ok(true)
     }
+
+    fn refuse_ragged(&self, row: &ByteRecord) -> Result<(), TableError> {
+        let width = self.columns.len();
+        let is_wide = row.len() >= width && row.iter().skip(width).all(is_empty);
+        if is_wide || !self.is_strict {
+            return Ok(());
+        }
+        let (cells, header) = (row.len() as u64, width as u64);
+        Err(TableError::Ragged { line: self.line(), cells, header })
+    }
+}
+
+fn is_empty(cell: &[u8]) -> bool {
+    trimmed(cell).is_empty()
 }
 
 /// A cell of a row, without white space at its ends; empty where the row is too short.
@@ -190,10 +218,13 @@ pub enum TableError {
     /// A row of more than [`LONGEST_ROW`] bytes.
     #[error("a row of it is longer than {} MiB; is a quote not closed?", LONGEST_ROW / 1024 / 1024)]
     TooLong,
+    /// A quote that takes in the rest of the file. The line on which its row begins, or an empty one before it, from 1.
+    #[error("a quote is not closed, in line {} or the next", grouped(*.0))]
+    OpenQuote(u64),
     /// Only of a list: more than [`MOST_LIST_ROWS`].
     #[error("it has more than {} rows", grouped(MOST_LIST_ROWS))]
     TooManyRows,
-    /// Only of a list: a row with more cells than the header, or fewer. Its line, from 1.
+    /// Only of a strict table: a row with more cells than the header, or fewer. Its line, from 1.
     #[error("line {} has {cells} cells, and the header has {header}", grouped(*line))]
     #[allow(missing_docs, reason = "the names say it")]
     Ragged { line: u64, cells: u64, header: u64 },
@@ -258,12 +289,13 @@ pub(crate) struct Rationed<R> {
     /// What was read to find the header.
     head: Cursor<Vec<u8>>,
     input: R,
+    tail: &'static [u8],
     left: u64,
 }
 
 impl<R> Rationed<R> {
     fn new(input: R) -> Self {
-        Rationed { head: Cursor::default(), input, left: LONGEST_ROW }
+        Rationed { head: Cursor::default(), input, tail: TAIL, left: LONGEST_ROW }
     }
 }
 
@@ -275,6 +307,9 @@ impl<R: Read> Read for Rationed<R> {
         let mut read = self.head.read(buffer)?;
         if read == 0 {
             read = self.input.read(buffer)?;
+        }
+        if read == 0 {
+            read = self.tail.read(buffer)?;
         }
         self.left = self.left.saturating_sub(read as u64);
         Ok(read)
@@ -293,6 +328,23 @@ mod tests {
             rows += 1;
         }
         Ok((table.columns().len(), rows))
+    }
+
+    #[test]
+    fn a_quote_that_takes_in_the_rest_of_a_file_is_told() {
+        for file in ["A,B\n1,\"2\n3,4\n", "A,B\n1,\"2", "A,\"B\n1,2\n", "\"", "A,B\n1,2\n\""] {
+            let why = read(file).unwrap_err();
+            assert!(why.contains("a quote is not closed"), "{file:?}: {why}");
+        }
+        for (file, rows) in [
+            ("", (0, 0)),
+            ("A,B", (2, 0)),
+            ("A,B\n1,\"2\"", (2, 1)),
+            ("A,B\r\n1,\"2\n\"\"\"\r\n", (2, 1)),
+            ("A,B\n1,2\"\n", (2, 1)),
+        ] {
+            assert_eq!(read(file), Ok(rows), "{file:?}");
+        }
     }
 
     #[test]

@@ -28,7 +28,10 @@ pub(super) fn file_rules() -> Form<FileRules> {
             let mistake = Mistake::new("`closed` needs `columns`: no file has none");
             return node.report(mistake.help("name all columns: `columns: [SKU, CONSUMPTION]`"));
         }
-        Some(FileRule { expected: ExpectedColumns { columns, is_closed: closed }, key })
+        // Without its columns, a key would not be checked.
+        let mut all = columns;
+        all.extend(key.iter().filter(|name| !all.contains(name)).cloned().collect::<Vec<_>>());
+        Some(FileRule { expected: ExpectedColumns { columns: all, is_closed: closed }, key })
     });
     let rules = named(EXPECTED, "name a type, or leave `files` out", report_type(), rule);
     rules.then(|rules, _| Some(rules.into_iter().collect()))

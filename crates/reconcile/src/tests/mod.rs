@@ -96,5 +96,6 @@ fn counts(outcome: &Outcome) -> [u64; 7] {
 /// Every key, matched ones too, without the places of its cells.
 fn all(outcome: &Outcome) -> Vec<Difference> {
     let all = outcome.differences().chain(outcome.matched());
-    all.map(|found| Difference { unreadable: Vec::new(), ..found }).collect()
+    let plain = |it| Difference { normal: Vec::new(), unreadable: Vec::new(), ..it };
+    all.map(plain).collect()
 }

@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use super::*;
 use crate::{Amount, Figures};
 
@@ -81,6 +83,7 @@ fn difference(key: &Expected, rules: &Rules, tolerance: &str) -> Difference {
     Difference {
         class,
         key: shown.iter().min().unwrap().to_vec(),
+        normal: Vec::new(),
         figures: figures.collect(),
         carried: Vec::new(),
         rows_report: report.len() as u64,
@@ -106,6 +109,10 @@ proptest! {
         }
         prop_assert_eq!(outcome.is_agreement(), expected.iter().all(|key| key.class == Class::Matched));
         prop_assert_eq!(all(&outcome), expected);
+        let differences: Vec<Difference> = outcome.differences().collect();
+        let names: HashSet<&Vec<Vec<u8>>> = differences.iter().map(|key| &key.normal).collect();
+        prop_assert_eq!(names.len(), differences.len(), "two keys are compared as one");
+        prop_assert!(differences.iter().all(|key| key.normal.len() == key.key.len()));
         for (side, rows) in [(Side::Report, &report), (Side::List, &list)] {
             prop_assert_eq!(outcome.rows(side), rows.len() as u64);
             for (column, sums) in outcome.sums().into_iter().enumerate() {
