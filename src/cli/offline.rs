@@ -105,7 +105,7 @@ pub(super) struct FileSources<'a> {
 }
 
 impl<'a> FileSources<'a> {
-    /// The requests that `selection` matches.
+    /// The requests that `selection` matches; none if one of its selectors matches nothing.
     pub(super) fn ids(&self, selection: &Selection) -> RequestIds {
         let ids = selection.of_plan(self.plan, self.manifest, self.discovered, self.ledger);
         ids.unwrap_or_default()

@@ -169,9 +169,9 @@ fn chosen<'a>(
     if let Some(name) = &args.name {
         entries.retain(|entry| **name == *entry.name);
         if entries.is_empty() {
-            let all = names(&all);
             return Err(CliError::Usage(format!(
-                "no entry of `reconcile:` is called {name}; they are {all}"
+                "no entry of `reconcile:` is called {name}; they are {}",
+                names(&all)
             )));
         }
     }
