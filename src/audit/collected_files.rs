@@ -15,7 +15,7 @@ use request::{Period, ReportType};
 pub struct CollectedFiles<'a> {
     pub(super) requests: Vec<AuditedRequest<'a>>,
     files: Files<'a>,
-    /// How messages call its ledger, if that is an earlier one.
+    /// What messages call its ledger, if that is an earlier one.
     pub(super) earlier: Option<String>,
 }
 
@@ -24,12 +24,12 @@ pub struct CollectedFiles<'a> {
 pub struct MissingFile {
     /// As people read it: `Acme USER 2026-10`.
     pub subject: String,
-    /// As the ledger names it; `None`: it names none.
+    /// Its path in the ledger; `None`: there is none.
     pub file: Option<String>,
     pub report_type: ReportType,
-    /// One phrase.
+    /// Why, and what helps: one phrase.
     pub why: String,
-    /// Whether `audit` has a kind of its own for it: the row's file is missing, changed or not collected.
+    /// Whether it is a difference of its own in an audit: missing, changed or not collected.
     pub is_known_to_audit: bool,
 }
 
@@ -49,14 +49,14 @@ impl<'a> CollectedFiles<'a> {
         }
     }
 
-    /// The same, of the earlier ledger that messages call `name`.
+    /// The same, from an earlier ledger that messages call `name`.
     #[must_use]
-    pub fn earlier(self, name: String) -> Self {
+    pub fn of_earlier_ledger(self, name: String) -> Self {
         CollectedFiles { earlier: Some(name), ..self }
     }
 
-    /// What `read` makes of the file of a request. A file that is missing, changed or unfit is an error; then what `read`
-    /// made of it does not count.
+    /// Reads the file of a request with `read`, whose inner error says why a file is unfit. That a file was changed shows
+    /// only at its end, so on an error the caller has to undo what `read` did.
     pub(super) fn read<T>(
         &self,
         request: &AuditedRequest<'_>,

@@ -11,23 +11,23 @@ use crate::{
 };
 use reconcile::{ColumnDifference, Key, Repeats, Table, TableError, cell};
 
-/// What is asked of a file.
+/// What to look for in a file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FileQuestions<'a> {
     pub(super) totals: Option<&'a Totals>,
     pub(super) rule: Option<&'a FileRule>,
 }
 
-/// What a file answers.
+/// What was found in a file.
 #[derive(Debug, Default)]
 pub(super) struct FileContents {
-    /// Or why it has none; `None`: not asked.
+    /// The error says why the file has none; `None`: nobody asked for sums.
     pub(super) sums: Option<Result<Sums, String>>,
     /// Columns that are not as expected.
     pub(super) columns: Vec<ColumnDifference>,
     /// Keys that occur more than once, and how often.
     pub(super) repeated: Vec<(Vec<String>, u64)>,
-    /// Why it is no table, if it is asked for its columns.
+    /// Why the file is not a table, if a rule asks for its columns.
     pub(super) no_table: Option<String>,
 }
 
@@ -38,7 +38,7 @@ impl FileContents {
             return Ok(FileContents::default());
         }
         match examine(input, questions).map_err(io::Error::from) {
-            // Too wide or too long for a table, but its bytes may be unchanged.
+            // The file could be read, so its hash counts, but it is not a table.
             Err(e) if e.kind() == ErrorKind::InvalidData => Ok(FileContents {
                 sums: totals.map(|_| Err(e.to_string())),
                 no_table: rule.map(|_| e.to_string()),
@@ -69,7 +69,7 @@ fn examine(input: impl Read, questions: FileQuestions<'_>) -> Result<FileContent
         if !key.is_empty() {
             cells.clear();
             key.iter().for_each(|place| cells.push(cell(&row, *place)));
-            // No file has four billion rows; what comes after them is not looked at.
+            // An error only after four billion rows; no file has so many.
             _ = repeats.add(&cells);
         } else if !matches!(sums, Some(Ok(_))) {
             break;
@@ -83,12 +83,12 @@ fn examine(input: impl Read, questions: FileQuestions<'_>) -> Result<FileContent
     })
 }
 
-/// `None`: some are not there.
+/// The indexes of columns; `None`: one is missing.
 fn places<R: Read>(table: &Table<R>, names: &[String]) -> Option<Vec<usize>> {
     names.iter().map(|name| table.place(name)).collect()
 }
 
-/// The place of a column that has to be there, or why it is not.
+/// The index of a column; the error names the columns that there are.
 pub(super) fn place<R: Read>(table: &Table<R>, name: &str) -> Result<usize, String> {
     table.place(name).ok_or_else(|| {
         let names = table.columns().iter().map(|column| one_line(column));
@@ -103,7 +103,7 @@ pub(super) fn place<R: Read>(table: &Table<R>, name: &str) -> Result<usize, Stri
     })
 }
 
-/// As [`place`]; a name that stands twice in the header may mean either.
+/// As [`place`], but a name that the header has twice is an error.
 pub(super) fn only_place<R: Read>(table: &Table<R>, name: &str) -> Result<usize, String> {
     match table.columns().iter().filter(|column| *column == name).count() {
         0 | 1 => place(table, name),

@@ -1,4 +1,4 @@
-//! What an audit says of `reconcile:`.
+//! The differences of an audit that come from the entries of `reconcile:`.
 
 use super::{
     difference::{Difference, DifferenceKind},
@@ -14,12 +14,12 @@ use request::Period;
 pub struct AuditedList {
     /// `invoice 2026-09`; only the entry's name where it could not be compared in any period.
     pub name: String,
-    /// `None`: all agrees.
+    /// `None`: both sides agree.
     pub difference: Option<Difference>,
 }
 
 impl From<&ListOutcome<'_>> for AuditedList {
-    /// Files that are left out because they are missing or changed have a difference of their own.
+    /// Files that are missing, changed or not collected are differences of their own, and make none here.
     fn from(outcome: &ListOutcome<'_>) -> Self {
         let entry = outcome.entry;
         let name = format!("{} {}", entry.name, outcome.period);

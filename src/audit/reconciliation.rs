@@ -17,7 +17,7 @@ use reconcile::{
 };
 use request::{Period, RequestId, RequestIds};
 
-/// What entries are compared with.
+/// What all entries have in common.
 #[derive(Debug)]
 pub struct Reconciliation<'a> {
     /// The requests whose files may be compared: a selection, of all types.
@@ -25,20 +25,20 @@ pub struct Reconciliation<'a> {
     pub units: Option<&'a UnitsRule>,
 }
 
-/// What was found of each period of an entry.
+/// What was found in each period of an entry.
 pub type Compared<'a> = Vec<(Period, Result<ListOutcome<'a>, ListError>)>;
 
-/// An entry, and what it needs besides the collection.
+/// An entry, and what is needed for it alone.
 #[derive(Debug)]
 pub struct EntrySides<'e, 'a> {
     pub entry: &'e ReconcileEntry,
     /// The requests that its jobs name; `None`: all.
     pub of_jobs: Option<RequestIds>,
-    /// The collection of the earlier ledger, if it is compared with one.
+    /// The collection of the earlier ledger, if the entry is compared with one.
     pub earlier: Option<CollectedFiles<'a>>,
 }
 
-/// What was found of one entry and period.
+/// The result for one entry in one period.
 #[derive(Debug)]
 pub struct ListOutcome<'a> {
     pub entry: &'a ReconcileEntry,
@@ -52,7 +52,7 @@ pub struct ListOutcome<'a> {
     division: Option<Division>,
     /// The path of the earlier ledger.
     earlier: Option<String>,
-    /// What may mislead, a sentence each.
+    /// Sentences for people: what may mislead them.
     pub notes: Vec<String>,
 }
 
@@ -112,7 +112,7 @@ impl ListOutcome<'_> {
         }
     }
 
-    /// What the files are compared with.
+    /// What messages call the other side.
     pub fn other_side(&self) -> String {
         match &self.entry.with {
             OtherSide::List(file) => file.path(self.period).display().to_string(),
@@ -160,8 +160,8 @@ impl Reconciliation<'_> {
         Ok(compared.collect())
     }
 
-    /// Files are read once, and their hashes are known at their ends: where one turns out unfit, the comparison is done
-    /// again without it.
+    /// A file is read once, and only at its end its hash shows whether it fits. By then its rows are added, so if it does
+    /// not, the comparison starts over without it.
     fn compare_period<'e>(
         &self,
         sides: &EntrySides<'e, '_>,
@@ -202,7 +202,7 @@ impl Reconciliation<'_> {
                 OtherSide::Report(other) => add(&list, self.collection, *other),
             };
             let files = [report_files, list_files];
-            if !unfit.spoils {
+            if !unfit.has_added_rows {
                 let outcome = comparison.finish();
                 let division = units.map(|units| division(units, period));
                 return Ok(ListOutcome {
@@ -216,21 +216,19 @@ impl Reconciliation<'_> {
                     notes: list_note.into_iter().chain(self.without_label(sides, period)).collect(),
                 });
             }
-            unfit.spoils = false;
+            unfit.has_added_rows = false;
         }
     }
-}
 
-impl Reconciliation<'_> {
-    /// Rows of sub-partners without a label have no name in the key, and are summed as if they were one's.
+    /// A note if the key has `sub_partner` and it is empty for several requests, whose rows are then summed.
     fn without_label(&self, sides: &EntrySides<'_, '_>, period: Period) -> Option<String> {
-        let [by_label, ..] = REQUEST_COLUMNS;
+        let [label_column, ..] = REQUEST_COLUMNS;
         let requests = self.collection.of(sides.entry.report_type, period);
         let nameless = requests.filter(|it| sides.takes(it) && it.planned.label.is_none()).count();
-        let is_key = sides.entry.key.iter().any(|pair| pair.report == by_label);
+        let is_key = sides.entry.key.iter().any(|pair| pair.report == label_column);
         (is_key && nameless > 1).then(|| {
             format!(
-                "{} have no label, so {by_label} is empty for all of them and their rows are one key's; \
+                "{} have no label, so {label_column} is empty for all of them and their rows are summed; \
                  sub_partner_org_id tells them apart",
                 count(nameless, "request")
             )
@@ -244,12 +242,12 @@ struct Unfit {
     /// By side and request.
     known: HashSet<(usize, RequestId)>,
     missing: Vec<MissingFile>,
-    /// Whether rows of an unfit file may be in the comparison.
-    spoils: bool,
+    /// Whether rows of an unfit file may be in the comparison, which then has to start over.
+    has_added_rows: bool,
 }
 
 impl Unfit {
-    /// Adds the files of `requests` to a side. Returns how messages call them, by index.
+    /// Adds the files of `requests` to a side. Returns their names for messages, by index.
     fn add<'a: 'r, 'r>(
         &mut self,
         side: &FileSide<'_>,
@@ -276,7 +274,7 @@ impl Unfit {
                 Err(missing) => {
                     self.known.insert(known);
                     self.missing.push(missing);
-                    self.spoils |= is_begun;
+                    self.has_added_rows |= is_begun;
                 }
             }
         }

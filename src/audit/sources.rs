@@ -29,7 +29,7 @@ pub enum ListError {
     Unreadable(PathBuf, io::Error),
     #[error("{}: {}", .0.display(), .1)]
     Table(PathBuf, SideError),
-    /// With the columns that it has.
+    /// The message names the columns that there are.
     #[error("{}: {}", .0.display(), .1)]
     NoColumn(PathBuf, String),
     #[error("{}: {}", .0.display(), .1)]
@@ -70,7 +70,7 @@ fn open(path: &Path) -> Result<impl Read, ListError> {
     })
 }
 
-/// Adds the rows of a list that count. Gives what may mislead about it.
+/// Adds the rows of a list that its `where` selects. Returns a note if its numbers may be misread.
 pub(super) fn add_list(
     comparison: &mut Comparison,
     entry: &ReconcileEntry,
@@ -105,8 +105,8 @@ pub(super) fn add_list(
     let may_have_commas = table.separator() == b';' && list.format == NumberFormat::Unstated;
     Ok((may_have_commas && !entry.compare.is_empty()).then(|| {
         format!(
-            "{} has semicolons between its cells, and its numbers are read with a decimal point: 1.234 is less than two; \
-             with `decimal` the manifest says which mark they have",
+            "{}: its cells are separated by semicolons, but its numbers are read with a decimal point (1.234 is less than \
+             two); write in its `decimal` which mark they have",
             path.display()
         )
     }))
@@ -124,7 +124,7 @@ pub(super) struct FileSide<'a> {
     pub(super) side: Side,
     pub(super) entry: &'a ReconcileEntry,
     pub(super) translations: &'a Translations,
-    /// Of the report's side, if units are compared.
+    /// Only on the report's side, and only if units are compared.
     pub(super) units: Option<&'a UnitsRule>,
 }
 
@@ -182,7 +182,8 @@ impl FileSide<'_> {
         }
     }
 
-    /// The rows count, and their keys; the units come with the groups, when the whole file is read.
+    /// Each row is added with 0 units, so that its key is there and counts it. The units are those of a group of rows,
+    /// and are added when the whole file is read.
     fn add_in_units<R: Read>(
         &self,
         comparison: &mut Comparison,
@@ -211,7 +212,7 @@ impl FileSide<'_> {
         let division = division(units, period);
         let of_units = self.entry.compare.len();
         for (cells, usage) in groups.groups() {
-            // A cell that cannot be read was told with its row.
+            // A cell of the group cannot be read: its row was added as unreadable.
             let Some(usage) = usage else { continue };
             key.clear();
             for pair in &self.entry.key {
@@ -246,21 +247,20 @@ struct UnitRows<'r> {
     units: &'r UnitsRule,
     /// The index of the units among the numbers.
     at: usize,
-    /// Of [`REQUEST_COLUMNS`].
+    /// The values of [`REQUEST_COLUMNS`], in their order.
     values: &'r [String; 4],
     columns: &'r SideColumns<'r>,
     file: u32,
 }
 
 impl UnitRows<'_> {
-    /// A cell of the key of a group: of the request, or one of the group's own.
+    /// The cell of a group's key in the column `name`: a value of the request, or a cell of the group.
     fn key_cell<'c>(&'c self, name: &str, group: &'c [String]) -> &'c str {
-        let of_request = REQUEST_COLUMNS.iter().position(|it| *it == name);
-        let of_group = || self.units.at.iter().position(|it| it == name);
-        match of_request {
-            Some(at) => &self.values[at],
-            None => of_group().and_then(|at| group.get(at)).map_or("", String::as_str),
+        if let Some(at) = REQUEST_COLUMNS.iter().position(|it| *it == name) {
+            return &self.values[at];
         }
+        let at = self.units.at.iter().position(|it| it == name);
+        at.and_then(|at| group.get(at)).map_or("", String::as_str)
     }
 }
 
@@ -281,7 +281,7 @@ impl From<SideError> for FileError {
     }
 }
 
-/// Of [`REQUEST_COLUMNS`].
+/// The values of [`REQUEST_COLUMNS`], in their order.
 fn request_values(request: &AuditedRequest<'_>) -> [String; 4] {
     let planned = request.planned;
     let of = &planned.request;
@@ -294,7 +294,10 @@ fn request_values(request: &AuditedRequest<'_>) -> [String; 4] {
 }
 
 /// How the usage of a period becomes units.
-#[expect(clippy::expect_used, reason = "a period has a day, and a manifest has no other number")]
+#[expect(
+    clippy::expect_used,
+    reason = "a period has at least a day, and a manifest only numbers above 0"
+)]
 pub(super) fn division(units: &UnitsRule, period: Period) -> Division {
     let divisor = match &units.per {
         Divisor::Days => Amount::from(period.days()),

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{audit, output::ColumnsView};
 
-/// Reads only, without the lock; asks no server.
+/// Only reads: takes no lock, and asks no server.
 pub(super) fn columns(args: &ColumnsArgs) -> CliResult {
     let input = OfflineInput::open(&args.offline)?;
     let collection = input.sources().collection(&input.selection);

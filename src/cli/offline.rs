@@ -1,4 +1,4 @@
-//! What a command works on that reads the manifest, the ledger and its files, and asks no server.
+//! The input of commands that read the manifest, the ledger and the collected files, and ask no server.
 
 use std::{path::PathBuf, sync::LazyLock};
 
@@ -17,23 +17,24 @@ use crate::{
 };
 use request::RequestIds;
 
-/// A manifest with its plan, its ledger, and what is selected of them.
+/// A manifest, its ledger, its plan, and what is selected.
 pub(super) struct OfflineInput {
     pub(super) context: Context,
     pub(super) manifest: Manifest,
     pub(super) selection: Selection,
     ledger: Ledger,
-    /// The requests that are planned; where the selection matches none of them, the ledger's rows that it matches.
+    /// The planned requests. If the selection matches none of them, as of a month that has passed, the rows of the
+    /// ledger that it matches.
     plan: Plan,
     /// The real path of the ledger.
     path: PathBuf,
     recorded: RecordedHashes,
-    /// What else there is to know, a sentence each.
+    /// Sentences for people: what was read in place of what the manifest says.
     pub(super) notes: Vec<String>,
 }
 
 impl OfflineInput {
-    /// Reads only, without the lock.
+    /// Only reads, and takes no lock.
     pub(super) fn open(args: &OfflineArgs) -> CliResult<Self> {
         let selection = args.selection.selection(&[])?;
         let (context, mut manifest) =
@@ -90,12 +91,12 @@ impl OfflineInput {
     }
 }
 
-/// The collected files that commands look into, and what says which they are.
+/// The collected files that commands read, and everything that says which they are.
 #[derive(Clone, Copy)]
 pub(super) struct FileSources<'a> {
     pub(super) context: &'a Context,
     pub(super) manifest: &'a Manifest,
-    /// The sub-partners that the API listed.
+    /// The sub-partners that the API listed; none if it was not asked.
     pub(super) discovered: &'a Discovered,
     pub(super) selection: &'a Selection,
     pub(super) plan: &'a Plan,
@@ -104,7 +105,7 @@ pub(super) struct FileSources<'a> {
 }
 
 impl<'a> FileSources<'a> {
-    /// The requests that `selection` matches.
+    /// The requests that `selection` matches; none if one of its selectors matches nothing.
     pub(super) fn ids(&self, selection: &Selection) -> RequestIds {
         let ids = selection.of_plan(self.plan, self.manifest, self.discovered, self.ledger);
         ids.unwrap_or_default()
@@ -116,14 +117,14 @@ impl<'a> FileSources<'a> {
     }
 
     /// The files of the same requests, as they were collected with an earlier ledger.
-    pub(super) fn collection_of<'e>(
+    pub(super) fn earlier_collection<'e>(
         &'e self,
         selection: &Selection,
         earlier: &'e OpenedLedger,
     ) -> CollectedFiles<'e> {
         let selected = self.selected(selection);
         let collection = CollectedFiles::new(selected, &earlier.ledger, earlier.files());
-        collection.earlier(earlier.path.display().to_string())
+        collection.of_earlier_ledger(earlier.path.display().to_string())
     }
 
     fn selected(&self, selection: &Selection) -> impl Iterator<Item = &'a Planned> + use<'a> {

@@ -19,20 +19,20 @@ use crate::{
 };
 use request::{RequestIds, internal_mark};
 
-/// Reads only, without the lock; asks no server.
+/// Only reads: takes no lock, and asks no server.
 pub(super) fn reconcile(args: &ReconcileArgs) -> CliResult {
     let input = OfflineInput::open(&args.offline)?;
     let sources = input.sources();
     let entries = chosen(args, &sources)?;
     let outputs = outputs(args, &sources, &entries)?;
     let mut outcomes = Vec::new();
-    let mut left_out = Vec::new();
+    let mut unselected = Vec::new();
     let mut errors = Vec::new();
     for entry in entries.iter().copied() {
         match compare(entry, &sources) {
             Ok(of_entry) => {
                 if of_entry.is_empty() {
-                    left_out.push(&*entry.name);
+                    unselected.push(&*entry.name);
                 }
                 for (_, compared) in of_entry {
                     match compared {
@@ -48,24 +48,24 @@ pub(super) fn reconcile(args: &ReconcileArgs) -> CliResult {
     if let Some(first) = errors.into_iter().min_by_key(|error| error.exit().code()) {
         return Err(first);
     }
-    let left_out_names = named(&left_out, left_out.len());
     if outcomes.is_empty() {
-        return Err(nothing_selected(&left_out_names));
+        return Err(nothing_selected(&named(&unselected, unselected.len())));
+    }
+    if args.name.is_none() {
+        let names = sources.manifest.reconcile.iter().map(|entry| &*entry.name);
+        unselected.extend(names.filter(|name| !entries.iter().any(|it| &*it.name == *name)));
     }
     let mut notes = input.notes.clone();
-    let others = sources.manifest.reconcile.iter().map(|entry| &*entry.name);
-    left_out.extend(
-        others.filter(|name| args.name.is_none() && !entries.iter().any(|it| &*it.name == *name)),
-    );
-    if !left_out.is_empty() {
-        let names = named(&left_out, left_out.len());
-        notes.push(format!("the selection leaves nothing to compare of {names}"));
+    if !unselected.is_empty() {
+        let names = named(&unselected, unselected.len());
+        notes.push(format!("nothing is selected of these entries of `reconcile:`: {names}"));
     }
     if is_narrowed(sources.selection)
         && entries.iter().any(|it| matches!(it.with, OtherSide::List(_)))
     {
         notes.push(
-            "the selection leaves parts of a month, and a list is about all of it".to_owned(),
+            "the selection may leave out parts of a month, but a list is about all of it"
+                .to_owned(),
         );
     }
     let agrees = outcomes.iter().all(ListOutcome::is_agreement);
@@ -78,15 +78,18 @@ pub(super) fn reconcile(args: &ReconcileArgs) -> CliResult {
         exit_code: exit.code(),
     };
     if args.format == Format::Csv || !outputs.tables.is_empty() {
-        // The table and the JSON tell it themselves.
+        // The table and the JSON name these files; the CSV has only keys.
         for outcome in outcomes.iter().filter(|it| !it.missing.is_empty()) {
             let (name, missing) = (&outcome.entry.name, count(outcome.missing.len(), "file"));
-            warn!("{name} {}: {missing} left out, so their keys are missing there", outcome.period);
+            warn!(
+                "{name} {}: {missing} left out, so there are keys on the other side only",
+                outcome.period
+            );
         }
     }
     for (entry, place) in entries.iter().zip(&outputs.tables) {
         write_csv(&view, entry, place).map_err(|why| CliError::unwritable(place, &why))?;
-        info!("{} has what differs of {}", place.display(), entry.name);
+        info!("{} has the keys of {} that do not match", place.display(), entry.name);
     }
     if let Some(place) = &outputs.junit {
         let cases = outcomes.iter().map(TestCase::from);
@@ -108,16 +111,16 @@ fn named_entry(entry: &ReconcileEntry, error: CliError) -> CliError {
     }
 }
 
-/// Compares an entry in each of its periods; empty where the selection leaves no request of it.
+/// Compares an entry in each of its periods. Empty if none of its requests is selected.
 fn compare<'a>(entry: &'a ReconcileEntry, sources: &FileSources<'a>) -> CliResult<Compared<'a>> {
     let opened = open_earlier(entry, sources)?;
-    // What an entry is compared with may be of another type.
+    // `--type` selects entries, and their other side may be files of another type.
     let selection = Selection { types: Vec::new(), ..sources.selection.clone() };
     let collection = sources.collection(&selection);
     let sides = EntrySides {
         entry,
         of_jobs: of_jobs(entry, sources)?,
-        earlier: opened.as_ref().map(|it| sources.collection_of(&selection, it)),
+        earlier: opened.as_ref().map(|it| sources.earlier_collection(&selection, it)),
     };
     let units = sources.manifest.units.as_ref();
     let reconciliation = Reconciliation { collection: &collection, units };
@@ -125,8 +128,8 @@ fn compare<'a>(entry: &'a ReconcileEntry, sources: &FileSources<'a>) -> CliResul
     Ok(reconciliation.compare(&sides)?)
 }
 
-/// For `audit`: every entry in every period, and what else there is to know. A list that cannot be compared is a
-/// difference.
+/// For `audit`: each entry in each period, and a note that names the lists that are not compared. An entry that cannot
+/// be compared is a difference.
 pub(super) fn audit_lists(sources: &FileSources<'_>) -> (Vec<AuditedList>, Option<String>) {
     let is_narrowed = is_narrowed(sources.selection);
     let types = &sources.selection.types;
@@ -157,7 +160,7 @@ pub(super) fn audit_lists(sources: &FileSources<'_>) -> (Vec<AuditedList>, Optio
     let note = (!left_out.is_empty()).then(|| {
         let names = named(&left_out, left_out.len());
         format!(
-            "the selection leaves parts of the month, so these lists were not compared: {names}"
+            "the selection may leave out parts of a month, so these lists were not compared: {names}"
         )
     });
     (lists, note)
@@ -169,41 +172,39 @@ fn write_csv(view: &ReconcileView<'_>, entry: &ReconcileEntry, place: &Path) -> 
     file.put_in_place()
 }
 
-/// Whether a selection leaves parts of a period: a list is about all of it.
+/// Whether a selection may leave out requests of a period. A list is about all of them.
 fn is_narrowed(selection: &Selection) -> bool {
     !selection.jobs.is_empty()
         || !selection.sub_partners.is_empty()
         || selection.partition.is_some()
 }
 
-/// The entries that `--name` and `--type` leave.
+/// The entries that `--name` and `--type` select.
 fn chosen<'a>(
     args: &ReconcileArgs,
     sources: &FileSources<'a>,
 ) -> CliResult<Vec<&'a ReconcileEntry>> {
-    let all = &sources.manifest.reconcile;
-    let names = |entries: &[&ReconcileEntry]| {
-        let names: Vec<String> = entries.iter().map(|entry| entry.name.to_string()).collect();
-        named(&names, names.len())
-    };
-    let written: Vec<&ReconcileEntry> = all.iter().collect();
-    if written.is_empty() {
+    let names =
+        |entries: &[&ReconcileEntry]| named(entries.iter().map(|entry| &entry.name), entries.len());
+    let all: Vec<&ReconcileEntry> = sources.manifest.reconcile.iter().collect();
+    if all.is_empty() {
         let why = "the manifest has no `reconcile:`, so there is nothing to compare the files with";
         return Err(CliError::Usage(why.to_owned()));
     }
-    let is_named =
-        |entry: &&ReconcileEntry| args.name.as_ref().is_none_or(|it| **it == *entry.name);
-    let mut entries: Vec<&ReconcileEntry> = all.iter().filter(is_named).collect();
-    if let (Some(name), true) = (&args.name, entries.is_empty()) {
-        let there = names(&written);
-        return Err(CliError::Usage(format!(
-            "no entry of `reconcile:` is called {name}; they are {there}"
-        )));
+    let mut entries = all.clone();
+    if let Some(name) = &args.name {
+        entries.retain(|entry| **name == *entry.name);
+        if entries.is_empty() {
+            return Err(CliError::Usage(format!(
+                "no entry of `reconcile:` is called {name}; they are {}",
+                names(&all)
+            )));
+        }
     }
     let types = &sources.selection.types;
     entries.retain(|entry| types.is_empty() || types.contains(&entry.report_type));
     if entries.is_empty() {
-        return Err(nothing_selected(&names(&written)));
+        return Err(nothing_selected(&names(&all)));
     }
     if args.format == Format::Csv && entries.len() > 1 {
         let several = names(&entries);
@@ -215,12 +216,10 @@ fn chosen<'a>(
 }
 
 fn nothing_selected(entries: &str) -> CliError {
-    CliError::Usage(format!(
-        "the selection leaves no entry of `reconcile:` to compare; they are {entries}"
-    ))
+    CliError::Usage(format!("nothing is selected of these entries of `reconcile:`: {entries}"))
 }
 
-/// The requests that the jobs of an entry name; `None`: all.
+/// The requests that the jobs of an entry name; `None`: all. An error if the plan has none that the entry compares.
 fn of_jobs(entry: &ReconcileEntry, sources: &FileSources<'_>) -> CliResult<Option<RequestIds>> {
     let jobs: Vec<String> = entry.jobs.iter().map(|job| job.to_string()).collect();
     let named_jobs = named(&jobs, jobs.len());
@@ -233,10 +232,10 @@ fn of_jobs(entry: &ReconcileEntry, sources: &FileSources<'_>) -> CliResult<Optio
     if sources.plan.requests().iter().any(is_compared) {
         return Ok(ids);
     }
-    let of_jobs = if ids.is_some() { format!(" of {named_jobs}") } else { String::new() };
+    let whose = if ids.is_some() { format!(" of {named_jobs}") } else { String::new() };
     let requests = format!("{}{}", entry.report_type, internal_mark(entry.internal));
     Err(CliError::Usage(format!(
-        "it compares {requests} files, and the plan has no such request{of_jobs}"
+        "it compares {requests} files, and the plan has no such request{whose}"
     )))
 }
 
@@ -253,7 +252,7 @@ fn open_earlier(
 fn warn_of_one_list(entry: &ReconcileEntry, periods: usize) {
     if let OtherSide::List(list) = &entry.with
         && periods > 1
-        && !list.is_of_a_period()
+        && !list.is_per_period()
     {
         warn!(
             "the entry {} of `reconcile:` compares {periods} periods with the same list, {}; with {{period}} in its name \
@@ -263,9 +262,9 @@ fn warn_of_one_list(entry: &ReconcileEntry, periods: usize) {
     }
 }
 
-/// The files that are written, by the place that each leads to.
+/// Where outputs are written: the places that their paths lead to.
 struct OutputFiles {
-    /// Of each entry; empty: none are written.
+    /// One for each entry, in their order; empty without `--output`.
     tables: Vec<PathBuf>,
     junit: Option<PathBuf>,
 }

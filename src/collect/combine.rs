@@ -21,7 +21,7 @@ use crate::{
 use reconcile::{MOST_COLUMNS, Table};
 use request::{OrgId, Period, ReportType};
 
-/// The columns that say whose report a row is of.
+/// The columns that say which report a row is from.
 const LEADING: [&str; 5] =
     ["sub_partner", "sub_partner_org_id", "period_start", "period_end", "internal"];
 
@@ -96,10 +96,10 @@ impl fmt::Display for Combined {
     }
 }
 
-/// So many files are named in one line.
+/// How many files a note names.
 const NAMED: usize = 3;
 
-/// What was there before is untouched.
+/// Why nothing was written to a file; an earlier one is still there.
 #[derive(Debug, thiserror::Error)]
 pub enum CombineError {
     #[error("cannot read {}", file.display())]
@@ -125,9 +125,8 @@ pub fn combine(target: &Path, parts: &[CollectedFile<'_>]) -> Result<Vec<Combine
     let several = types.len() > 1;
     let combined = types.into_iter().map(|report_type| {
         let file = if several { of_type(target, report_type) } else { target.to_owned() };
-        let parts = parts.iter();
-        let parts = parts.filter(|part| part.row.request().report_type == report_type);
-        one_type(&file, report_type, &parts.collect::<Vec<_>>())
+        let same_type = parts.iter().filter(|it| it.row.request().report_type == report_type);
+        one_type(&file, report_type, &same_type.collect::<Vec<_>>())
     });
     combined.collect()
 }
@@ -140,7 +139,7 @@ pub fn set_aside(
     let is_written = |file: &PathBuf| written.iter().any(|combined| combined.file == *file);
     let mut earlier = combined_files(target);
     earlier.retain(|file| file.is_file() && !is_written(file));
-    // Next to files that are written now, what is no combined file is somebody else's.
+    // If some files were written, a file with the name of another may be somebody else's.
     earlier.retain(|file| written.is_empty() || is_combined(file));
     let renamed = earlier.into_iter().map(|file| match files::set_aside(&file) {
         Ok(name) => Ok((file, name)),
@@ -150,10 +149,8 @@ pub fn set_aside(
 }
 
 fn is_combined(file: &Path) -> bool {
-    let table = open_regular(file).map(Table::open);
-    table.is_ok_and(|table| {
-        table.is_ok_and(|table| table.columns().starts_with(&LEADING.map(str::to_owned)))
-    })
+    let Ok(Ok(table)) = open_regular(file).map(Table::open) else { return false };
+    table.columns().starts_with(&LEADING.map(str::to_owned))
 }
 
 /// The files that [`combine`] may write: `target`, and one for each type.
@@ -199,7 +196,7 @@ fn one_type(
         files: parts.len(),
         rows: 0,
         periods: periods(parts),
-        lacking: columns.nowhere_lacking(),
+        lacking: columns.lacking_nowhere(),
         too_wide: Vec::new(),
     };
     let names = columns.names.iter().map(|(name, _)| harmless(name.as_bytes()));
@@ -241,7 +238,7 @@ fn periods(parts: &[&CollectedFile<'_>]) -> Vec<String> {
     periods.iter().map(ToString::to_string).collect()
 }
 
-/// Its name, and which of the columns of that name it is, from 0.
+/// A name, and which of a file's columns with that name it is, from 0.
 type CombinedColumn = (String, usize);
 
 #[derive(Default)]
@@ -259,14 +256,14 @@ impl CombinedColumns {
         }
     }
 
-    /// Where a file with this header has each of them.
+    /// Where a file with this header has each column; `None`: it lacks the column.
     fn places(&self, header: &[CombinedColumn]) -> Vec<Option<usize>> {
         let places: HashMap<&CombinedColumn, usize> = header.iter().zip(0..).collect();
         let places = self.names.iter().map(|column| places.get(column).copied());
         places.collect()
     }
 
-    fn nowhere_lacking(&self) -> Vec<LackingColumn> {
+    fn lacking_nowhere(&self) -> Vec<LackingColumn> {
         let columns = self.names.iter().map(|(name, _)| LackingColumn {
             column: name.clone(),
             files: 0,
@@ -372,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_united_by_name_and_files_that_lack_some_are_named() {
+    fn columns_are_matched_by_name_and_files_that_lack_some_are_named() {
         let desk = Desk::new();
         let (acme, own) =
             (row(Some("a1"), Some("=Acme"), ReportType::User), row(None, None, ReportType::User));

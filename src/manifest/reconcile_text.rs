@@ -40,8 +40,8 @@ keys! {
         /// The numbers that have to agree, summed over the rows of a key: columns of the report, with those of the list.
         /// `UNITS` are those of `units`.
         pub(super) compare: Vec<PairText> = or(pairs("name a column, or leave `compare` out"), Vec::new()),
-        /// Numbers that differ by no more agree: a number, a percentage of the larger one (`1%`), or a list of both:
-        /// within either. Only equal numbers agree where it is left out.
+        /// By how much numbers may differ and still agree: a number, a percentage of the larger one (`1%`), or a list of
+        /// both, of which one is enough. If it is left out, only equal numbers agree.
         pub(super) tolerance: Tolerance = or(tolerance(), Tolerance::default()),
         /// For key columns of the list, CSV files with the header `from,to`: what a value is called in the report.
         pub(super) translate: Vec<(Located<String>, PathBuf)> = or(translate(), Vec::new()),
@@ -56,8 +56,8 @@ keys! {
         /// A CSV file, relative to the manifest. `{period}` in its path stands for a month (`2026-10`), or for other days
         /// (`2026-10-01..2026-10-15`).
         file: Option<String> = required(list_path(), "file: crm.csv"),
-        /// The decimal mark of its numbers: `,` or `.`. Where it is left out it is a point, and `1,234` is not read, since it could mean
-        /// either.
+        /// The decimal mark of its numbers: `,` or `.`. If it is left out, it is a point, and `1,234` is unreadable, since
+        /// it could mean either.
         decimal: NumberFormat = or(decimal(), NumberFormat::Unstated),
         /// Only rows of the list that have one of these values in each of these columns.
         r#where: Vec<(String, Vec<String>)> = or(
@@ -116,19 +116,19 @@ fn list_file(ListText { file, decimal, r#where }: ListText, node: Node<'_>) -> O
     }))
 }
 
-/// Of a file that each period may have.
+/// The path of a list, which may differ by period.
 fn list_path() -> Form<String> {
     let pattern = r"^([^{}]|\{period\})+$";
     text("the path of a CSV file", pattern, |path| path_with(path, &path.replace(PERIOD, "")))
 }
 
-/// Of a file that all periods share.
+/// A path that is the same for all periods.
 fn fixed_path(what: &'static str) -> Form<PathBuf> {
     let written = text(what, "^[^{}]+$", |path| path_with(path, path));
     written.then(|written, node| Some(node.folder().join(written)))
 }
 
-/// `rest`: the path without what may stand in braces.
+/// `rest`: the path without each `{period}` that it may have.
 fn path_with(path: &str, rest: &str) -> Result<String, Mistake> {
     if rest.contains(['{', '}']) {
         let message = format!("{} has braces that stand for nothing", Quoted(path));

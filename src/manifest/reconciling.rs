@@ -68,7 +68,7 @@ pub struct ReconcileEntry {
     pub key: Vec<ColumnPair>,
     /// The numbers that have to agree.
     pub compare: Vec<ColumnPair>,
-    /// Of each of the numbers.
+    /// For each of the numbers.
     pub tolerance: Tolerance,
     /// Key columns of the other side, and the files that translate them.
     pub translate: BTreeMap<String, PathBuf>,
@@ -81,14 +81,13 @@ pub struct ReconcileEntry {
 /// One column of each side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ColumnPair {
-    /// Its name in the report. In a key, one of [`REQUEST_COLUMNS`] is a value of the request; of a number, [`UNITS`]
-    /// are those of `units:`.
+    /// Its name in the report. In a key it may be one of [`REQUEST_COLUMNS`], and in `compare` it may be [`UNITS`].
     pub report: String,
     /// Its name on the other side.
     pub list: String,
 }
 
-/// Columns that a key may have on the report's side: of the request, not of its file.
+/// Values of the request that a key may use on the report's side like columns of the file.
 pub const REQUEST_COLUMNS: [&str; 4] =
     ["sub_partner", "sub_partner_org_id", "period_start", "period_end"];
 
@@ -126,7 +125,7 @@ impl ListFile {
     }
 
     /// Whether each period has a file of its own.
-    pub fn is_of_a_period(&self) -> bool {
+    pub fn is_per_period(&self) -> bool {
         self.written.contains(PERIOD)
     }
 }

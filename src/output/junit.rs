@@ -19,8 +19,8 @@ use crate::{
 };
 use request::{ReportId, RequestId};
 
-/// JUnit XML as GitLab and Jenkins read it. Ids stand in `system-out`: the schema of Jenkins' xUnit plugin
-/// (junit-10.xsd) has no properties there, and no `skipped` on `testsuites`.
+/// JUnit XML as GitLab and Jenkins read it. Ids are in `system-out`, since the schema of Jenkins' xUnit plugin
+/// (junit-10.xsd) has no properties of a test case. It has no `skipped` on `testsuites` either.
 #[derive(Template)]
 #[template(path = "junit.xml")]
 struct Junit<'a> {
@@ -39,7 +39,7 @@ pub struct TestCase {
     class: String,
     name: String,
     result: CaseResult,
-    /// `None`: it is about no request.
+    /// `None`: the case is not about a request.
     request_id: Option<RequestId>,
     report_id: Option<ReportId>,
 }
@@ -49,7 +49,7 @@ enum CaseResult {
     Passed,
     /// Why.
     Skipped(String),
-    /// With what code, why, and what is known besides.
+    /// The code, why, and the tracking id as a text to append; empty without one.
     Failed(String, String, String),
 }
 
@@ -66,7 +66,7 @@ pub(super) fn junit(ending: &Ending<'_>) -> askama::Result<String> {
     Junit { timestamp: Some(began), time: seconds(ending.elapsed()), ..junit }.render()
 }
 
-/// Of a command that takes no time worth telling.
+/// For commands whose duration nobody asks for.
 pub fn checks_junit(
     command: &str,
     manifest: &str,
@@ -81,7 +81,7 @@ fn seconds(time: Duration) -> String {
 }
 
 impl<'a> Junit<'a> {
-    /// Cases of one name are told apart by their requests, or by their number.
+    /// A name that repeats gets the id of its request, or its number, at its end.
     fn new(command: &'a str, manifest: &'a str, mut cases: Vec<TestCase>) -> Self {
         let mut names = HashSet::new();
         for (number, case) in cases.iter_mut().enumerate() {
@@ -144,7 +144,7 @@ impl From<&ListOutcome<'_>> for TestCase {
     }
 }
 
-/// The class of what compares with lists.
+/// The class of test cases that are entries of `reconcile:`.
 const LISTS: &str = "lists";
 
 impl TestCase {
@@ -166,7 +166,7 @@ impl TestCase {
     }
 }
 
-/// A case for each request, by id, name and job; for each sum, each list, and whoever has vanished.
+/// A case for each of `requests` (id, name, job), each sum, each list, and each sub-partner that has vanished.
 pub fn audit_cases(audit: &Audit, requests: &[(RequestId, String, String)]) -> Vec<TestCase> {
     let mut of_request: HashMap<RequestId, Vec<&Difference>> = HashMap::new();
     let mut of_totals: HashMap<&str, &Difference> = HashMap::new();
@@ -178,7 +178,7 @@ pub fn audit_cases(audit: &Audit, requests: &[(RequestId, String, String)]) -> V
             }
             (DifferenceKind::Vanished, _) => vanished.push(difference),
             (_, Some(id)) => of_request.entry(id).or_default().push(difference),
-            (_, None) => {} // of a list
+            (_, None) => {} // of a list, which has its difference itself
         }
     }
     let rows = requests.iter().map(|(id, name, job)| {

@@ -18,12 +18,12 @@ use crate::{
 };
 use reconcile::{Amount, Class, Difference, Figures, NumberFormat, Side};
 
-/// Keys of one class, and unreadable cells, in a table; csv and json have all.
+/// At most so many keys of a class, and so many unreadable cells, are in a table; csv and json have all.
 const SHOWN: usize = 10;
 
-/// Entries and periods, in order.
 #[derive(Clone, Copy)]
 pub struct ReconcileView<'a> {
+    /// By entry, then by period.
     pub outcomes: &'a [&'a ListOutcome<'a>],
     /// Whether keys that are matched are shown.
     pub with_matched: bool,
@@ -47,7 +47,7 @@ pub struct ReconcileJson<'a> {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename = "List", deny_unknown_fields)]
 struct ListJson<'a> {
-    /// Of the entry.
+    /// The name of the entry.
     name: &'a str,
     /// The type whose files are compared.
     report: &'static str,
@@ -83,13 +83,13 @@ impl Serialize for KeysJson<'_> {
 struct KeyJson<'a> {
     /// `d` and 16 hexadecimal digits: the same in every run, as long as the figures are.
     id: String,
-    /// Its class.
+    /// How it compares: `differs`, `only_in_list` and so on.
     class: &'static str,
     /// The cells of the key, by the report's columns.
     key: BTreeMap<&'a str, String>,
-    /// By the report's column.
+    /// The numbers, by the report's column.
     values: BTreeMap<&'a str, FiguresJson>,
-    /// On each side.
+    /// How many rows have the key.
     rows: RowsJson,
     /// Cells that cannot be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -113,7 +113,7 @@ struct FiguresJson {
     rounding: bool,
 }
 
-/// How many rows have the key.
+/// How many rows of each side have the key.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename = "Rows", deny_unknown_fields)]
 struct RowsJson {
@@ -127,13 +127,13 @@ struct RowsJson {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename = "Cell", deny_unknown_fields)]
 struct CellJson<'a> {
-    /// Its file.
+    /// The file that it is in.
     file: &'a str,
     /// From 1, with the header and what comes before it.
     line: u64,
     /// The column's name; null: all cells of the key are empty.
     column: Option<&'a str>,
-    /// Why.
+    /// Why it cannot be read.
     reason: String,
 }
 
@@ -180,7 +180,7 @@ fn differences(outcome: &ListOutcome<'_>) -> u64 {
     classes.map(|class| outcome.outcome.count(class)).sum()
 }
 
-fn columns(entry: &ReconcileEntry) -> impl Iterator<Item = &str> {
+fn number_columns(entry: &ReconcileEntry) -> impl Iterator<Item = &str> {
     entry.compare.iter().map(|pair| pair.report.as_str())
 }
 
@@ -194,7 +194,7 @@ fn text(amount: Option<&Amount>) -> String {
 
 fn header(entry: &ReconcileEntry) -> Vec<String> {
     let first = ["class", "id", "period_start", "period_end"].map(str::to_owned);
-    let numbers = columns(entry).flat_map(|column| {
+    let numbers = number_columns(entry).flat_map(|column| {
         let ends: &[&str] = if column == UNITS {
             &["report", "list", "difference", "rounding"]
         } else {
@@ -217,7 +217,7 @@ fn line(outcome: &ListOutcome<'_>, key: &Difference) -> Vec<String> {
         period.end().to_string(),
     ];
     cells.extend(key.key.iter().map(|cell| neutralise(cell).into_owned()));
-    for (column, figures) in columns(outcome.entry).zip(&key.figures) {
+    for (column, figures) in number_columns(outcome.entry).zip(&key.figures) {
         let Figures { report, list, difference } = figures;
         cells.extend([report, list, difference].map(|amount| text(amount.as_ref())));
         if column == UNITS {
@@ -248,15 +248,16 @@ impl<'a> ReconcileView<'a> {
     }
 
     fn list_json(&self, outcome: &'a ListOutcome<'a>) -> ListJson<'a> {
-        let sums = columns(outcome.entry).zip(outcome.outcome.sums()).map(|(column, sums)| {
-            let figures = FiguresJson {
-                report: Some(sums.report.to_string()),
-                list: Some(sums.list.to_string()),
-                difference: Some(sums.difference().to_string()),
-                rounding: false,
-            };
-            (column, figures)
-        });
+        let sums =
+            number_columns(outcome.entry).zip(outcome.outcome.sums()).map(|(column, sums)| {
+                let figures = FiguresJson {
+                    report: Some(sums.report.to_string()),
+                    list: Some(sums.list.to_string()),
+                    difference: Some(sums.difference().to_string()),
+                    rounding: false,
+                };
+                (column, figures)
+            });
         let counts = Class::ALL.map(|class| (class.as_str(), outcome.outcome.count(class)));
         ListJson {
             name: &outcome.entry.name,
@@ -285,7 +286,7 @@ impl<'a> ReconcileView<'a> {
                 .then(|| format!("{} {class}", words::grouped(count as usize)))
         });
         out.push_str(&format!("  {}\n", counts.collect::<Vec<_>>().join(", ")));
-        for (column, sums) in columns(outcome.entry).zip(outcome.outcome.sums()) {
+        for (column, sums) in number_columns(outcome.entry).zip(outcome.outcome.sums()) {
             let difference = sums.difference();
             out.push_str(&format!(
                 "  {}: report {}, list {}, difference {difference}\n",
@@ -310,6 +311,7 @@ impl<'a> ReconcileView<'a> {
         }
         header.push("ROWS".to_owned());
         let right: Vec<usize> = (first_number..header.len()).collect();
+        // The last column has `rounding`, where that applies.
         header.extend(["ID".to_owned(), String::new()]);
         let mut cells = Vec::new();
         let mut unreadable = Vec::new();
@@ -331,10 +333,11 @@ impl<'a> ReconcileView<'a> {
         let header: Vec<&str> = header.iter().map(String::as_str).collect();
         let mut out = "\n".to_owned() + &words::columns(&header, cells, &right);
         for (class, count) in shown {
-            let (more, hint) =
-                (count.saturating_sub(SHOWN), "--format json and -o FILE.csv have all");
-            if more > 0 {
-                out.push_str(&format!("… and {} more {class} ({hint})\n", words::grouped(more)));
+            if count > SHOWN {
+                let more = words::grouped(count - SHOWN);
+                out.push_str(&format!(
+                    "… and {more} more {class} (--format json and -o FILE.csv have all)\n"
+                ));
             }
         }
         if !unreadable.is_empty() {
@@ -370,7 +373,7 @@ fn table_cells(outcome: &ListOutcome<'_>, key: &Difference) -> Vec<String> {
     cells
 }
 
-fn cells<'a>(outcome: &'a ListOutcome<'a>, key: &Difference) -> Vec<CellJson<'a>> {
+fn unreadable_cells<'a>(outcome: &'a ListOutcome<'a>, key: &Difference) -> Vec<CellJson<'a>> {
     let cells = key.unreadable.iter().map(|cell| CellJson {
         file: outcome.file(cell.side, cell.file),
         line: cell.line,
@@ -387,7 +390,7 @@ fn cells<'a>(outcome: &'a ListOutcome<'a>, key: &Difference) -> Vec<CellJson<'a>
 
 /// `crm.csv line 9, days: not a number`
 fn cell_texts(outcome: &ListOutcome<'_>, key: &Difference) -> Vec<String> {
-    let texts = cells(outcome, key).into_iter().map(|cell| {
+    let texts = unreadable_cells(outcome, key).into_iter().map(|cell| {
         let column = cell.column.map_or(String::new(), |column| format!(", {}", one_line(column)));
         format!("{} line {}{column}: {}", one_line(cell.file), cell.line, cell.reason)
     });
@@ -397,7 +400,7 @@ fn cell_texts(outcome: &ListOutcome<'_>, key: &Difference) -> Vec<String> {
 fn key_json<'a>(outcome: &'a ListOutcome<'a>, key: Difference) -> KeyJson<'a> {
     let is_rounding = outcome.is_rounding(&key);
     let written = |amount: &Option<Amount>| amount.as_ref().map(Amount::to_string);
-    let values = columns(outcome.entry).zip(&key.figures).map(|(column, it)| {
+    let values = number_columns(outcome.entry).zip(&key.figures).map(|(column, it)| {
         let figures = FiguresJson {
             report: written(&it.report),
             list: written(&it.list),
@@ -411,7 +414,7 @@ fn key_json<'a>(outcome: &'a ListOutcome<'a>, key: Difference) -> KeyJson<'a> {
         class: key.class.as_str(),
         values: values.collect(),
         rows: RowsJson { report: key.rows_report, list: key.rows_list },
-        unreadable: cells(outcome, &key),
+        unreadable: unreadable_cells(outcome, &key),
         accepted: (),
         key: key_columns(outcome.entry).zip(key.key).collect(),
     }

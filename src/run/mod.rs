@@ -1,4 +1,4 @@
-//! Brings requests to their end: never lost, never sent twice. The order of effects is the guarantee:
+//! Creates reports so that no request is lost and none is sent twice. The order of effects guarantees that:
 //!
 //! 1. the gate lets the request go, and none of its twins is in flight or in doubt;
 //! 2. the row's `sending` line, with `intent_at`, is on the disk;

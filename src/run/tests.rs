@@ -149,9 +149,8 @@ async fn the_last_try_fails_what_may_not_be_sent_again() {
         let mut progress = RowProgress::found(&row());
         let last = around(1, Stage::Closed, 0);
         let (row, next) = after(&row(), &mut progress, outcome.clone(), &last);
-        let gives_up =
-            matches!(outcome, Outcome::Refused(Refusal::Locked, _) | Outcome::NotSent(_));
-        if gives_up {
+        let fails = matches!(outcome, Outcome::Refused(Refusal::Locked, _) | Outcome::NotSent(_));
+        if fails {
             assert_eq!((row.state, next), (failed(), NextStep::Settled));
         } else if progress.tries.counted() > 0 {
             assert_eq!(next, NextStep::LookUp, "{outcome:?}");
@@ -161,7 +160,7 @@ async fn the_last_try_fails_what_may_not_be_sent_again() {
 
 /// 423 and 503 with a wait count from the sixth on one request, and only where others got through meanwhile.
 #[test]
-fn a_request_that_alone_is_busy_gives_up_at_last() {
+fn a_request_that_alone_is_busy_goes_last_from_the_sixth_time() {
     let busy = || Outcome::Refused(Refusal::Wait(WaitKind::Busy), cause());
     for (others, tries_after_ten) in [(true, 5), (false, 0)] {
         let (mut row, mut progress) = (row(), RowProgress::found(&row()));

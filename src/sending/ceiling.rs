@@ -33,7 +33,7 @@ impl Ceiling {
         Ceiling(quota.map(|quota| RateLimiter::direct_with_clock(quota, TokioClock::new())))
     }
 
-    /// The error: when the next request will be allowed.
+    /// Counts a request if it may go now. The error says when the next one may.
     pub fn check(&self) -> Result<(), Instant> {
         let Some(limiter) = &self.0 else {
             return Ok(());

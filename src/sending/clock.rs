@@ -6,7 +6,7 @@ use tokio::time::Instant;
 /// When two clocks differ by this much, one was set, or the computer slept and only the wall clock went on.
 pub const JUMP: TimeDelta = TimeDelta::seconds(1);
 
-/// The local wall clock, so that tests can set it.
+/// The local wall clock. A trait, so that tests can set it.
 pub trait WallClock {
     /// Now.
     fn now(&self) -> DateTime<Utc>;
@@ -26,7 +26,7 @@ impl WallClock for SystemClock {
 /// disagree, it is unknown: a clock that stood still for an hour would date an intent an hour too early.
 #[derive(Debug, Clone, Copy, Default)]
 pub enum ServerClock {
-    /// No answer told it, or the server never does: the local clock counts.
+    /// No answer told it, or the server does not tell it any more: the local clock counts.
     #[default]
     Untold,
     Told(ServerTime),
@@ -55,7 +55,7 @@ impl ServerClock {
     }
 
     /// The server was asked often enough without telling its time: the local clock counts.
-    pub fn give_up(&mut self) {
+    pub fn use_local(&mut self) {
         if let ServerClock::Lost = self {
             *self = ServerClock::Untold;
         }

@@ -204,7 +204,7 @@ impl<A: Api> Session<'_, A> {
                 }
             }
         }
-        self.shared.change_clock(ServerClock::give_up);
+        self.shared.change_clock(ServerClock::use_local);
         match page {
             // Reports on later pages count as much as those on the first.
             Some(page) if page.next.is_some() => match self.list(query).await {

@@ -6,16 +6,16 @@ use csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder};
 
 use crate::list::{Beginning, read_beginning};
 
-/// As many as a spreadsheet's sheet has. A header with more is none, and would take memory without end.
+/// As many as a sheet in Excel has. A longer first row is not a header, and its names could fill the memory.
 pub const MOST_COLUMNS: usize = 16_384;
 /// In bytes. A longer row begins with a quote that is never closed, and takes in the rest of its file.
 pub const LONGEST_ROW: u64 = 1024 * 1024;
 /// Follows every file: a row of its own, unless a quote before it is not closed.
-const TAIL: &[u8] = b"\n\x01end of file\x01\n";
+const TAIL: &[u8] = b"\r\n\x01end of file\x01\r\n";
 /// A longer list is refused: it would take gigabytes of memory.
 pub const MOST_LIST_ROWS: u64 = 20_000_000;
 
-/// Read once, one row in memory at a time. The header alone says what the columns are.
+/// Read once, with one row in memory. The header alone says what the columns are.
 pub struct Table<R> {
     columns: Vec<String>,
     reader: Reader<Rationed<R>>,
@@ -25,11 +25,11 @@ pub struct Table<R> {
     lines_before: u64,
     /// Where the reader stood after a row, without the line breaks in that row; the header's line is 1.
     line: u64,
-    /// Whether that is the line after the row's own: of `\r\n`, the reader leaves the second to the next row.
+    /// Whether that is the line after the row. With `\n` it is; with `\r\n` the reader stops between the two.
     is_past_end: bool,
     /// Whether rows have to be as wide as the header.
     is_strict: bool,
-    /// How many rows more it may have; `None`: it is no list.
+    /// How many more rows it may have, if it is a list.
     pub(crate) rows_left: Option<u64>,
 }
 
@@ -89,12 +89,12 @@ impl<R: Read> Table<R> {
         Table { is_strict: true, ..self }
     }
 
-    /// What separates the cells.
+    /// The byte between cells.
     pub fn separator(&self) -> u8 {
         self.separator
     }
 
-    /// In order. A name may stand there twice.
+    /// In order. A name may occur twice.
     pub fn columns(&self) -> &[String] {
         &self.columns
     }
@@ -104,20 +104,20 @@ impl<R: Read> Table<R> {
         self.columns.iter().position(|column| column == name)
     }
 
-    /// Which row [`Table::next`] read last, from 1: as the file counts them, with rows of empty cells.
+    /// The number of the row that [`Table::next`] read last, from 1. Rows of empty cells count.
     pub fn row(&self) -> u64 {
         self.row
     }
 
-    /// The line of the file on which the row begins that [`Table::next`] read last, from 1.
+    /// The line of the file, from 1, on which the row begins that [`Table::next`] read last.
     pub fn line(&self) -> u64 {
         let line = self.line - u64::from(self.is_past_end);
-        // Every row before it has at least a line, also where the reader takes none of its marks for a line's end.
+        // Each earlier row has at least one line. The reader does not count those that only `\r` ends.
         self.lines_before + line.max(self.row + 1)
     }
 
-    /// Reads the next row; `false` at the end. Of a list, rows of empty cells are passed over, and what is not as wide
-    /// as its header is an error, except for empty cells at its end.
+    /// Reads the next row; `false` at the end. In a list, rows of empty cells are skipped, and any other row has to be
+    /// as wide as the header, apart from empty cells at its end.
     pub fn next(&mut self, row: &mut ByteRecord) -> Result<bool, TableError> {
         loop {
             if !self.read(row)? {
@@ -155,7 +155,7 @@ impl<R: Read> Table<R> {
             let breaks = row.as_slice().iter().filter(|byte| **byte == b'\n').count() as u64;
             self.line = self.line.saturating_sub(breaks);
         }
-        // The last row of a file may have no end.
+        // The last row may have no line break, so that the reader is still on its line.
         self.line = self.line.max(before + u64::from(self.is_past_end));
         Ok(read)
     }
@@ -252,13 +252,13 @@ impl From<TableError> for io::Error {
     }
 }
 
-/// For people: a header with so many `columns` is refused.
+/// The message for a header with too many columns.
 pub fn too_many_columns(columns: u64) -> String {
     let (columns, most) = (grouped(columns), grouped(MOST_COLUMNS as u64));
     format!("its header has {columns} columns, and at most {most} are read")
 }
 
-/// For people: a row is refused; 0 is the header.
+/// The message for a row that is too long; 0 is the header.
 pub fn too_long(row: u64) -> String {
     let most = LONGEST_ROW / 1024 / 1024;
     format!("{} is longer than {most} MiB; is a quote not closed?", name_of(row, "row"))
@@ -284,7 +284,7 @@ pub fn grouped(n: u64) -> String {
     out
 }
 
-/// Gives no more bytes than one row may have, until it is told to go on.
+/// Stops after as many bytes as one row may have, until `left` is set again.
 pub(crate) struct Rationed<R> {
     /// What was read to find the header.
     head: Cursor<Vec<u8>>,

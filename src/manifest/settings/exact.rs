@@ -1,4 +1,4 @@
-//! Numbers that are kept as they are written: YAML's would be rounded.
+//! Numbers that are read from their text, since YAML would round them.
 
 use reconcile::Tolerance;
 use serde_json::json;
@@ -8,7 +8,7 @@ use crate::manifest::yaml::{Form, Mistake, Node, Quoted, either, list};
 /// A number that is not negative. Digits may be in groups where a decimal mark shows what they mean.
 pub(in crate::manifest) const NUMBER: &str = r"^\d[\d,]*(\.\d+)?$";
 
-/// A number of 0 or more, a percentage, or a list of both: within either.
+/// A number of 0 or more, a percentage, or a list of both, of which one is enough.
 pub(in crate::manifest) fn tolerance() -> Form<Tolerance> {
     const WHAT: &str = "a number or a percentage such as 0.5 or 1%";
     let one = || {

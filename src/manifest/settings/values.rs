@@ -106,8 +106,8 @@ keys! {
         column: Option<String> = required(column(), "column: CONSUMPTION"),
         /// A sum for each value of these columns; one sum of all where it is left out.
         by: Vec<String> = or(columns("name a column, or leave `by` out"), Vec::new()),
-        /// Sums that differ by no more agree: a number, a percentage of the larger sum (`1%`), or a list of both: within
-        /// either. Only equal sums agree where it is left out.
+        /// By how much sums may differ and still agree: a number, a percentage of the larger sum (`1%`), or a list of
+        /// both, of which one is enough. If it is left out, only equal sums agree.
         tolerance: Tolerance = or(tolerance(), Tolerance::default()),
         /// Values of the first column of `by` that a type does not contain: they are not compared with that type.
         not_in: Option<Located<Vec<(ReportType, Vec<String>)>>> = or_none(not_in().located()),
@@ -134,7 +134,7 @@ pub struct Totals {
     pub column: String,
     /// One sum for each value of these columns; empty for one sum of all.
     pub by: Vec<String>,
-    /// Sums that differ by no more agree.
+    /// By how much sums may differ and still agree.
     pub tolerance: Tolerance,
     /// Values of the first column of `by` that a type does not contain: they are not compared with it.
     pub not_in: BTreeMap<ReportType, Vec<String>>,

@@ -191,7 +191,7 @@ fn what_files_are_compared_with() {
     assert_eq!(manifest.reconcile, [invoice, subscribers, restated, levels]);
     let OtherSide::List(list) = &manifest.reconcile[0].with else { panic!() };
     let path = |period: &str| list.path(period.parse().unwrap());
-    assert!(list.is_of_a_period());
+    assert!(list.is_per_period());
     assert_eq!(path("2026-10"), folder.path("invoice-2026-10.csv"));
     assert_eq!(path("2026-10-01..2026-10-15"), folder.path("invoice-2026-10-01..2026-10-15.csv"));
 }

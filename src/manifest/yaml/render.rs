@@ -7,7 +7,7 @@ use super::{
     source::SourcePlace,
 };
 
-/// In bytes; a longer line is not shown.
+/// In bytes; a longer line is not shown, only its position.
 const MAX_LINE: usize = 2000;
 
 impl Problems {

@@ -1,4 +1,4 @@
-//! Look-ups: when, for which rows together, and what follows.
+//! Look-ups: when they begin, which rows share one, and what follows from the result.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -26,12 +26,13 @@ use request::{Doubt, OrgId, Period, ReportId, Request};
 const LOOKS: [f64; 4] = [0.0, 0.15, 0.45, 1.0];
 /// The same for a 409: the existing report is listed already, or will be soon.
 const CONFLICT_LOOKS: [f64; 2] = [0.0, 1.0];
-/// Between look-ups that wait until the run has learned more about clocks and people.
+/// The pause between look-ups that wait for the run to learn more about clocks and people.
 const MAY_LEARN: Duration = Duration::from_secs(5);
 
 /// How often the last look-up is repeated because it failed to read a report: one bad answer must decide nothing.
 const MOST_REREADS: u32 = 3;
 
+/// How long after the answer was lost the look-up number `looks` (from 0) begins, and whether it is the last.
 fn schedule(kind: QuestionKind, looks: u32, settle: Duration) -> (Duration, bool) {
     let shares: &[f64] = match kind {
         QuestionKind::WasItMade(_) => &LOOKS,
@@ -102,7 +103,8 @@ impl<'c, A: Api> Scheduler<'c, A> {
         }
     }
 
-    /// A lost answer stays in doubt after the last look-up; but a 409 is an answer, whichever report it means.
+    /// If the last look-up fails, a row whose answer was lost stays in doubt. A row with a 409 fails: that is an answer,
+    /// whichever report it means.
     pub(super) fn on_not_looked_up(
         &mut self,
         places: &[RowIndex],
@@ -156,7 +158,7 @@ impl<'c, A: Api> Scheduler<'c, A> {
             return false;
         }
         question.looks += 1;
-        // A late look-up replaces those that it overtook.
+        // Look-ups that should have begun by now are skipped, except for the last.
         let now = Instant::now();
         let mut next = schedule(question.kind, question.looks, settle);
         while !next.1 && question.since + next.0 <= now {
@@ -200,8 +202,8 @@ impl<'c, A: Api> Scheduler<'c, A> {
             }
         });
         let evidence = &self.shared.evidence;
-        let in_vain = seen.iter().any(|report| evidence.is_unread(&report.id));
-        let rereads = in_vain && open.reread < MOST_REREADS;
+        let has_unread = seen.iter().any(|report| evidence.is_unread(&report.id));
+        let rereads = has_unread && open.reread < MOST_REREADS;
         let question = LookUpQuestion {
             kind: open.kind,
             origin: progress.origin,
@@ -240,14 +242,14 @@ impl<'c, A: Api> Scheduler<'c, A> {
                 (row.failed(Reason::from(&open.cause)), NextStep::Settled)
             }
             LookUpResult::Undecidable(mut candidates) => {
-                // What the answer named all the same, no list need show.
+                // The answer to the create may have named a report that no list shows.
                 let named = open.cause.report_id.filter(|id| {
                     !candidates.contains(id) && self.shared.taken(id) == Ownership::Free
                 });
                 candidates.extend(named);
                 let known = &mut self.shared.candidates.borrow_mut();
                 known.extend(candidates.iter().cloned());
-                let text = what_is_known(open.kind, &candidates);
+                let text = why_undecided(open.kind, &candidates);
                 let shown = evidence.candidates(&candidates);
                 self.shared.emit(EventKind::Candidates(row.id(), shown));
                 (row.undecided(text, candidates), NextStep::Settled)
@@ -256,7 +258,7 @@ impl<'c, A: Api> Scheduler<'c, A> {
         Some(self.conclude(place, row, next))
     }
 
-    /// A rival is in doubt too, or waits for a decision about a create sent after this one.
+    /// Whether a twin is in doubt too, or waits for a decision about a create that was sent after this one.
     fn has_rival(&self, row: &Row) -> bool {
         let ledger = self.shared.record.ledger();
         ledger.rows().any(|other| {
@@ -281,7 +283,7 @@ impl<'c, A: Api> Scheduler<'c, A> {
     }
 }
 
-fn what_is_known(kind: QuestionKind, candidates: &[ReportId]) -> String {
+fn why_undecided(kind: QuestionKind, candidates: &[ReportId]) -> String {
     let what = match kind {
         QuestionKind::WasItMade(Doubt::Open) => "the answer was lost",
         QuestionKind::WasItMade(Doubt::SaidYes) => {
@@ -295,10 +297,11 @@ fn what_is_known(kind: QuestionKind, candidates: &[ReportId]) -> String {
     }
 }
 
-/// The latest reports of the ledger that are read to learn who created them.
+/// How many of the ledger's latest reports are read to learn who created them.
 const EARLIER: usize = 3;
 
-/// Only from a report that answered a create: what `--existing` or a 409 found may be anyone's.
+/// Learns who we were in earlier runs, from reports whose create was answered: what `--existing` or a 409 found may be
+/// anyone's.
 async fn learn_of_earlier<A: Api>(
     shared: &Shared<'_, A>,
     sought: &[LookUpTarget],
