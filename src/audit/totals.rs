@@ -51,7 +51,7 @@ pub(super) struct Summed<'a> {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Compared {
+pub(super) struct ComparedTotals {
     pub(super) totals: Vec<Total>,
     /// With the indexes of their subjects.
     pub(super) differences: Vec<(usize, Difference)>,
@@ -60,7 +60,7 @@ pub(super) struct Compared {
 }
 
 /// A single file is only shown. `summed` is in plan order.
-pub(super) fn compare(summed: &[Summed<'_>], totals: &Totals) -> Compared {
+pub(super) fn compare(summed: &[Summed<'_>], totals: &Totals) -> ComparedTotals {
     let mut order = Vec::new();
     let mut groups: BTreeMap<_, Vec<&Summed<'_>>> = BTreeMap::new();
     for file in summed {
@@ -72,14 +72,14 @@ pub(super) fn compare(summed: &[Summed<'_>], totals: &Totals) -> Compared {
         });
         groups.entry(key).or_default().push(file);
     }
-    let mut compared = Compared::default();
+    let mut compared = ComparedTotals::default();
     for key in order {
         compare_group(&groups[&key], totals, &mut compared);
     }
     compared
 }
 
-fn compare_group(files: &[&Summed<'_>], totals: &Totals, compared: &mut Compared) {
+fn compare_group(files: &[&Summed<'_>], totals: &Totals, compared: &mut ComparedTotals) {
     let Some(first) = files.first() else { return };
     if files.len() > 1 {
         compared.groups += 1;

@@ -86,9 +86,9 @@ pub(super) enum Command {
     Merge(MergeArgs),
     /// Name every difference between plan, ledger, server and files; changes nothing
     Audit(AuditArgs),
-    /// Show which columns the collected files have, and in how many; asks no server
+    /// Show which columns the collected files have
     Columns(ColumnsArgs),
-    /// Compare the collected files with lists, invoices and earlier collections; asks no server
+    /// Compare the collected files with lists, invoices and earlier collections
     Reconcile(ReconcileArgs),
     /// Write an HTML report (one file, works offline)
     Report(ReportArgs),

@@ -279,6 +279,11 @@ mod tests {
             (b"A,B\n1\n", 1, Some(ragged(1, 1))),
             (b"A,B\n1,2\n1,2,3\n", 2, Some(ragged(2, 3))),
             (b"A,B\n1,\0\n", 1, Some(NotATable::ZeroBytes)),
+            (b"A,B\n1,\"2\n3,4\n", 1, Some(NotATable::OpenQuote)),
+            (b"A,B\n1,\"2", 1, Some(NotATable::OpenQuote)),
+            (b"A,B\n1,\"2\"", 1, None),
+            (b"A,B\n1,2\"\n", 1, None),
+            (b"A\r\n\r\n", 0, None),
         ] {
             let found = content(bytes);
             let said = (found.rows, found.flaw);

@@ -89,7 +89,10 @@ fn files_that_are_missing_changed_or_never_collected_are_named() {
     assert_eq!(kinds(&audit(&desk, &["--no-files"], 0)), [""; 0]);
     assert_eq!(kinds(&audit(&desk, &["--type", "USER"], 1)), ["not_collected"]);
     let csv = desk.monthend(["audit", "m.yaml", "--format", "csv"]).expect(1).stdout;
-    assert!(csv.starts_with("kind,request_id,report_id,file,message\nfile_missing,r"), "{csv}");
+    assert!(
+        csv.starts_with("kind,request_id,report_id,file,message,id,accepted\nfile_missing,r"),
+        "{csv}"
+    );
     assert_eq!(csv.lines().count(), 4);
 }
 

@@ -256,6 +256,7 @@ fn lists_translations_and_earlier_ledgers_stay() {
         ("earlier.ledger.csv", "an earlier ledger that the manifest names"),
         ("earlier.ledger.sandbox.csv", "an earlier ledger that the manifest names"),
         ("earlier.ledger.history.jsonl", "the history of the ledger"),
+        ("earlier.ledger.reports/2026-09/USER/Acme.csv", "the collected file of r"),
         (not_there[0], "the lock of the ledger"),
         (not_there[1], "a rescued ledger"),
     ] {

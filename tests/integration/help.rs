@@ -2,7 +2,7 @@
 
 use crate::support::{Desk, redact};
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 17] = [
     "init",
     "check",
     "plan",
@@ -12,6 +12,8 @@ const COMMANDS: [&str; 15] = [
     "resolve",
     "merge",
     "audit",
+    "columns",
+    "reconcile",
     "report",
     "status",
     "sandbox",

@@ -290,6 +290,10 @@ fn a_file_for_each_entry_and_a_case_for_each_period_are_written() {
         );
     }
     assert!(!desk.has("x.csv"));
+    fs::remove_file(desk.path("reports/0.csv")).unwrap();
+    let ended = desk.monthend(["reconcile", "m.yaml", "--name", "other", "--format", "csv"]);
+    ended.expect(1).says(["1 file"]);
+    lay(&desk, &[(0, ACME)]);
     is_junit(&desk.read("x.xml"));
     let xml = desk.read("x.xml");
     assert!(xml.contains("name=\"invoice 2026-09\"") && xml.contains("1 only_in_report"), "{xml}");
@@ -373,6 +377,102 @@ fn an_audit_names_what_is_not_reconciled_and_says_what_it_left_out() {
     assert_eq!(run(&["--no-files"], 0)["differences"].as_array().unwrap().len(), 0);
     desk.write("invoice-2026-09.csv", "Part,Quantity\nA,13.5\nB,20\nC,7\n");
     assert_eq!(audit(&desk, 1), [""; 0]);
+}
+
+/// A month whose list is not there yet hides no other month, and neither is called like the other.
+#[test]
+fn an_audit_tells_each_period_of_an_entry() {
+    let server = Served::new(READY);
+    let jobs = partners(["Acme"], "CUSTOMER", "2026-08, 2026-09") + INVOICE;
+    let desk = Desk::with(server.url(), &jobs);
+    desk.converge().expect(0);
+    lay(&desk, &[(0, ACME), (1, ACME)]);
+    let told = |list: &str| {
+        desk.write(list, "Part,Quantity\nA,500\nB,20\nC,7\n");
+        let json =
+            desk.monthend(["audit", "m.yaml", "--offline", "--format", "json"]).expect(1).json();
+        fs::remove_file(desk.path(list)).unwrap();
+        let differences = json["differences"].as_array().unwrap().iter();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        differences.map(|it| (text(&it["message"]), text(&it["id"]))).collect::<Vec<_>>()
+    };
+    let (first, second) = (told("invoice-2026-08.csv"), told("invoice-2026-09.csv"));
+    for (found, shown, missing) in [(&first, 0, 1), (&second, 1, 0)] {
+        assert!(found[shown].0.contains("1 differs"), "{found:#?}");
+        assert!(found[missing].0.contains("not compared: there is no"), "{found:#?}");
+    }
+    assert!(first[1].0.starts_with("invoice 2026-09: "), "{first:#?}");
+    let mut ids: Vec<&str> = first.iter().chain(&second).map(|(_, id)| id.as_str()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 4);
+}
+
+/// What is shown alike is not called alike, and the order in the manifest calls nothing otherwise.
+#[test]
+fn ids_tell_every_two_keys_apart() {
+    let server = Served::new(READY);
+    let entry = |columns: &str, translate: &str| {
+        format!(
+            "reconcile:\n  - {{ name: l, report: CUSTOMER, with: l.csv, {columns}{translate} }}\n"
+        )
+    };
+    let (one, other) = (
+        "match: { SKU: p, CUSTOMER_ID: c }, compare: { CONSUMPTION: n, UNUSED: m }",
+        "match: { CUSTOMER_ID: c, SKU: p }, compare: { UNUSED: m, CONSUMPTION: n }",
+    );
+    let desk = desk(&server, &entry(one, ""));
+    lay(
+        &desk,
+        &[
+            (0, "SKU,CUSTOMER_ID,CONSUMPTION,UNUSED\nA,c1,1,2\n"),
+            (2, "SKU,CUSTOMER_ID,CONSUMPTION,UNUSED\n"),
+        ],
+    );
+    desk.write("l.csv", "p,c,n,m\nA,c1,3,2\nb,c2,1,1\n");
+    let before = reconcile(&desk, &[], 1);
+    sections(&desk, &server, &entry(other, ""));
+    assert_eq!(ids(&reconcile(&desk, &[], 1)).len(), 2);
+    let sorted = |json: &Value| {
+        let mut ids: Vec<String> = ids(json).into_iter().map(str::to_owned).collect();
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(sorted(&reconcile(&desk, &[], 1)), sorted(&before));
+
+    // A translated value, and one that is written so and not translated.
+    sections(
+        &desk,
+        &server,
+        &entry("match: { SKU: p }, compare: { CONSUMPTION: n }", ", translate: { p: t.csv }"),
+    );
+    desk.write("t.csv", "from,to\nc,b\nA,A\n");
+    desk.write("l.csv", "p,n\nc,x\nb,x\nA,1\n");
+    let json = reconcile(&desk, &[], 1);
+    assert_eq!(classes(&json["lists"][0]), named([("unreadable", "b"), ("unreadable", "b")]));
+    assert_ne!(ids(&json)[0], ids(&json)[1]);
+}
+
+/// A file whose last quote is not closed hides rows: it is no table.
+#[test]
+fn rows_behind_an_open_quote_are_not_overlooked() {
+    let server = Served::new(READY);
+    let rules = "files:\n  CUSTOMER: { key: [SKU] }\n";
+    let desk = desk(&server, &(INVOICE.to_owned() + rules));
+    lay(&desk, &[(2, "SKU,CONSUMPTION,NAME\nA,0.5,x\nB,1,\"Joe\nD,4,y\n")]);
+    desk.write("invoice-2026-09.csv", "Part,Quantity\nA,11\nB,21\nC,7\n");
+    let json = reconcile(&desk, &[], 1);
+    let reason = json["lists"][0]["missing_files"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("a quote is not closed"), "{reason}");
+    let found = desk.monthend(["audit", "m.yaml", "--offline", "--type", "CUSTOMER"]).expect(1);
+    found.shows(["columns_changed", "a quote is not closed"]);
+    desk.write("invoice-2026-09.csv", "Part,Quantity\nA,11\n\"B,20\nC,7\n");
+    desk.monthend(["reconcile", "m.yaml"]).expect(2).says(["a quote is not closed"]);
+    // A key is checked only where its columns are.
+    lay(&desk, &[(2, "CONSUMPTION\n1\n")]);
+    desk.monthend(["columns", "m.yaml", "--type", "CUSTOMER"])
+        .expect(1)
+        .shows(["missing in 1 file: SKU"]);
 }
 
 #[test]
