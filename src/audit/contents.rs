@@ -107,6 +107,6 @@ pub(super) fn place<R: Read>(table: &Table<R>, name: &str) -> Result<usize, Stri
 pub(super) fn only_place<R: Read>(table: &Table<R>, name: &str) -> Result<usize, String> {
     match table.columns().iter().filter(|column| *column == name).count() {
         0 | 1 => place(table, name),
-        n => Err(format!("it has {n} columns {name}; which is meant?")),
+        n => Err(format!("it has {n} columns named {name}, so none of them can be read")),
     }
 }

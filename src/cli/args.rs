@@ -68,7 +68,7 @@ impl Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Write a commented manifest to begin with; never over a file that is there
+    /// Write a commented manifest to begin with; never overwrites a file
     Init(InitArgs),
     /// Test everything a run needs: files, network, token; creates nothing
     Check(CheckArgs),
@@ -206,7 +206,7 @@ pub(super) struct MergeArgs {
     #[arg(required = true, value_name = "LEDGER")]
     pub(super) ledgers: Vec<PathBuf>,
 
-    /// The ledger to write; where it is there already, it is one of those to merge
+    /// The ledger to write; if it exists, its rows are merged, too
     #[arg(long, short, value_name = "LEDGER")]
     pub(super) output: PathBuf,
 
@@ -220,12 +220,12 @@ pub(super) struct MergeArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {
-    /// The ledger, or the manifest (.yaml, .yml) whose ledger is meant [env: MONTHEND_MANIFEST=]
+    /// The ledger, or its manifest (.yaml, .yml) [env: MONTHEND_MANIFEST=]
     // The environment is read by hand: it counts only where no ledger is named.
     #[arg(id = "manifest", value_name = "LEDGER")]
     pub(super) ledger: Option<PathBuf>,
 
-    /// The ledger, whatever a manifest says [env: MONTHEND_LEDGER=]
+    /// The ledger, instead of the manifest's [env: MONTHEND_LEDGER=]
     // As for the other commands, the variable counts as the manifest's `ledger:`.
     #[arg(id = "ledger", long = "ledger", value_name = "PATH")]
     pub(super) named: Option<PathBuf>,
@@ -234,11 +234,11 @@ pub(super) struct StatusArgs {
     #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX")]
     pub(super) sandbox: bool,
 
-    /// How to show it; with --history not as csv [env: MONTHEND_FORMAT=] [default: table]
+    /// How to show it; --history has no csv [env: MONTHEND_FORMAT=] [default: table]
     #[arg(long, value_enum)]
     pub(super) format: Option<Format>,
 
-    /// Tell the life of one row: what the history next to the ledger knows of it, and how it stands
+    /// Show the history of one row, and the row as it is now
     #[arg(long, value_name = "REQUEST_ID")]
     pub(super) history: Option<RequestId>,
 
@@ -265,7 +265,7 @@ pub(super) struct AuditArgs {
     #[arg(long, env = "MONTHEND_OFFLINE")]
     pub(super) offline: bool,
 
-    /// Do not look at files, and do not miss any
+    /// Do not look at files, and do not report missing ones
     #[arg(long, env = "MONTHEND_NO_FILES")]
     pub(super) no_files: bool,
 
@@ -273,7 +273,7 @@ pub(super) struct AuditArgs {
     #[arg(long, help_heading = "Outputs", env = "MONTHEND_AUDIT_JUNIT", value_name = "FILE")]
     pub(super) junit: Option<PathBuf>,
 
-    /// An earlier ledger, with its files next to it: name also whoever has vanished since, and whose figures dropped. It
+    /// An earlier ledger, with its files next to it: also report who has vanished since, and whose figures dropped. It
     /// may be the same ledger, where that has earlier periods
     #[arg(id = EARLIER, long = "previous", value_name = "LEDGER")]
     #[arg(help_heading = "Comparing", env = "MONTHEND_PREVIOUS")]
@@ -354,14 +354,14 @@ pub(super) struct CheckArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
-    /// The ledger, or the manifest (.yaml, .yml) whose ledger is meant
+    /// The ledger, or its manifest (.yaml, .yml)
     pub(super) ledger: PathBuf,
 
     /// The page to write: an HTML file
     #[arg(long, short, env = "MONTHEND_REPORT", value_name = "FILE")]
     pub(super) output: PathBuf,
 
-    /// An earlier ledger, with its files next to it: show what was then, who has vanished, and whose figures dropped
+    /// An earlier ledger, with its files next to it: show its figures, who has vanished, and whose figures dropped
     #[arg(id = EARLIER, long = "compare", value_name = "EARLIER_LEDGER")]
     #[arg(help_heading = "Comparing", env = "MONTHEND_COMPARE")]
     pub(super) compare: Option<PathBuf>,
@@ -373,7 +373,7 @@ pub(super) struct ReportArgs {
     #[arg(long, env = "MONTHEND_MANIFEST", value_name = "MANIFEST")]
     pub(super) manifest: Option<PathBuf>,
 
-    /// Of a manifest: show the ledger of its rehearsals
+    /// Show the ledger of the manifest's rehearsals
     #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX")]
     pub(super) sandbox: bool,
 }
@@ -381,11 +381,11 @@ pub(super) struct ReportArgs {
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("decision"))]
 pub(super) struct ResolveArgs {
-    /// The ledger, or the manifest (.yaml, .yml) whose ledger is meant
+    /// The ledger, or its manifest (.yaml, .yml)
     #[arg(id = "manifest", value_name = "LEDGER", env = "MONTHEND_MANIFEST")]
     pub(super) place: PathBuf,
 
-    /// The ledger, whatever a manifest says [env: MONTHEND_LEDGER=]
+    /// The ledger, instead of the manifest's [env: MONTHEND_LEDGER=]
     // As for the other commands, the variable counts as the manifest's `ledger:`.
     #[arg(id = "ledger", long = "ledger", value_name = "PATH")]
     pub(super) named: Option<PathBuf>,
@@ -407,7 +407,7 @@ pub(super) struct ResolveArgs {
     #[arg(long, group = "decision", requires = "request")]
     pub(super) resend: bool,
 
-    /// The row is created, and its report is discarded: it is recreated, or another is taken
+    /// Of a created row: discard its report, and create it again or take another one
     #[arg(long, requires = "request")]
     pub(super) replace: bool,
 

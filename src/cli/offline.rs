@@ -67,7 +67,7 @@ impl OfflineInput {
                 }
                 let rows_are = count(rows.len(), "row");
                 notes.push(format!(
-                    "nothing that is selected is planned any more; {rows_are} of the ledger are read"
+                    "nothing that is selected is planned any more; read from the ledger: {rows_are}"
                 ));
                 Plan::of_rows(rows)
             }

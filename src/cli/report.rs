@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     audit::{FileChecks, Previous, Review},
-    files::{folder_of, replace},
+    files::{folder_of, read_first_line, replace},
     ledger::{Ledger, Row},
     manifest::{DateCheck, Discovered, LoadOptions, Manifest, RunSettings, Settings},
     output::{
@@ -124,6 +124,14 @@ fn guard<'l>(
         guard.ledger(&read.path);
     }
     guard.document("--output", output)?;
+    // Without the manifest nobody knows which other files are inputs.
+    let first_line = read_first_line(output).unwrap_or_default().to_ascii_lowercase();
+    if !first_line.is_empty() && !first_line.starts_with(b"<!doctype html") {
+        let output = output.display();
+        return Err(CliError::Usage(format!(
+            "--output cannot be {output}: that file is no HTML page; nothing was done, name another file"
+        )));
+    }
     for read in ledgers {
         guard.spare_collected(&read.ledger, &read.folder)?;
     }

@@ -230,7 +230,7 @@ fn a_list_that_cannot_be_compared_ends_with_2_before_anything_is_shown() {
     for (content, part) in [
         (&b"Part,Quantty\nA,1\n"[..], "no column Quantity; did you mean Quantty?"),
         (b"", "no column Part"),
-        (b"Part,Quantity\nA,1,2\n", "line 2 has 3 cells, and the header has 2"),
+        (b"Part,Quantity\nA,1,2\n", "line 2 has 3 cells and the header 2"),
         (b"Part,Quantity\nA,\xff\n", "line 2 is not UTF-8"),
         (b"\xff\xfeP\0a\0", "UTF-16"),
         (b"PK\x03\x04", "workbook"),

@@ -225,7 +225,7 @@ pub enum TableError {
     #[error("it has more than {} rows", grouped(MOST_LIST_ROWS))]
     TooManyRows,
     /// Only of a strict table: a row with more cells than the header, or fewer. Its line, from 1.
-    #[error("line {} has {cells} cells, and the header has {header}", grouped(*line))]
+    #[error("line {} has {} and the header {header}", grouped(*line), cells_text(*cells))]
     #[allow(missing_docs, reason = "the names say it")]
     Ragged { line: u64, cells: u64, header: u64 },
     /// Only of a list: the line, from 1; 0 is the header.
@@ -262,6 +262,10 @@ pub fn too_many_columns(columns: u64) -> String {
 pub fn too_long(row: u64) -> String {
     let most = LONGEST_ROW / 1024 / 1024;
     format!("{} is longer than {most} MiB; is a quote not closed?", name_of(row, "row"))
+}
+
+fn cells_text(cells: u64) -> String {
+    if cells == 1 { "1 cell".to_owned() } else { format!("{cells} cells") }
 }
 
 fn name_of(number: u64, what: &str) -> String {

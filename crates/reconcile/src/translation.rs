@@ -96,7 +96,7 @@ mod tests {
             ),
             ("from,To\na,b\n", "it has no column to; its header is from,to"),
             ("", "it has no column from; its header is from,to"),
-            ("from,to\na\n", "line 2 has 1 cells, and the header has 2"),
+            ("from,to\na\n", "line 2 has 1 cell and the header 2"),
         ] {
             assert_eq!(Translation::read(file.as_bytes()).unwrap_err().to_string(), why);
         }

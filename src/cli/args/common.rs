@@ -63,7 +63,7 @@ pub(crate) struct CalendarArgs {
     #[arg(long, env = "MONTHEND_AS_OF", value_name = "YYYY-MM-DD", value_parser = day)]
     pub(crate) as_of: Option<NaiveDate>,
 
-    /// Let the server judge periods that are not over, or that begin more than five years ago
+    /// Accept periods that are not over, or that began more than five years ago: the server decides
     #[arg(long, env = "MONTHEND_NO_DATE_CHECK")]
     pub(crate) no_date_check: bool,
 }
@@ -92,7 +92,7 @@ pub(crate) struct RehearsalArgs {
     #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX_CONFIG", value_name = "FILE")]
     pub(crate) sandbox_config: Option<PathBuf>,
 
-    /// Rehearse with the refusals fixed
+    /// Rehearse as if the sub-partners that the simulator refuses were accepted
     #[arg(long, alias = "sandbox-mended")]
     #[arg(help_heading = "Rehearsal", env = "MONTHEND_SANDBOX_FIXED")]
     pub(crate) sandbox_fixed: bool,
@@ -111,7 +111,7 @@ fn day(text: &str) -> Result<NaiveDate, String> {
 /// Which requests; an option may be repeated. Values of one option: any; several options: all must match.
 #[derive(Debug, Args)]
 pub(crate) struct SelectionArgs {
-    /// Requests that this job names
+    /// Requests that this job names; this option and the next ones may be repeated
     #[arg(long, help_heading = "Selection", env = "MONTHEND_JOB", value_name = "NAME")]
     job: Vec<String>,
 
@@ -317,11 +317,11 @@ pub(crate) struct OutputArgs {
 /// `--dry-run`, and how what it shows or the summary looks.
 #[derive(Debug, Args)]
 pub(crate) struct WorkFormatArgs {
-    /// Only show what would be sent or downloaded, as `plan` does; send and write nothing
+    /// Only show what would be sent or downloaded, as `plan` does; nothing is sent or written
     #[arg(long, env = "MONTHEND_DRY_RUN")]
     pub(crate) dry_run: bool,
 
-    /// How the summary on stdout looks, table or json, or what --dry-run shows, csv too [env: MONTHEND_FORMAT=]
+    /// How the summary on stdout looks: table or json; with --dry-run also csv [env: MONTHEND_FORMAT=]
     /// [default: table]
     // The environment is read by hand: it is no mistake where this command does not have that format.
     #[arg(long, help_heading = "Outputs", value_enum)]

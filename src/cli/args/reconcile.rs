@@ -49,7 +49,7 @@ pub(in crate::cli) struct ReconcileArgs {
     #[command(flatten)]
     pub(in crate::cli) offline: OfflineArgs,
 
-    /// Compare this entry of `reconcile:` only
+    /// Compare only this entry of `reconcile:`
     #[arg(long, env = "MONTHEND_RECONCILE_NAME", value_name = "NAME")]
     pub(in crate::cli) name: Option<String>,
 
@@ -57,11 +57,11 @@ pub(in crate::cli) struct ReconcileArgs {
     #[arg(long, env = "MONTHEND_RECONCILE_ALL")]
     pub(in crate::cli) all: bool,
 
-    /// How to show it: `table` is for people and shows the first keys; `csv`, of one entry, and `json` have all
+    /// How to show it: `table` shows the first keys of each class, `csv` all keys of one entry, `json` everything
     #[arg(long, env = "MONTHEND_FORMAT", value_enum, default_value_t = Format::Table)]
     pub(in crate::cli) format: Format,
 
-    /// Write what `--format csv` shows; where several entries are compared, into FILE-NAME.csv for each
+    /// Write what `--format csv` shows; of several entries, each into its own FILE-NAME.csv
     #[arg(long, short, help_heading = "Outputs", env = "MONTHEND_RECONCILE_OUTPUT")]
     #[arg(value_name = "FILE.csv")]
     pub(in crate::cli) output: Option<PathBuf>,

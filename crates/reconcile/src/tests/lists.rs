@@ -37,8 +37,8 @@ fn a_list_is_read_as_people_save_it() {
 fn what_is_no_list_says_why() {
     let long = format!("a,b\n\"{}", "x\n".repeat(LONGEST_ROW as usize));
     for (list, why) in [
-        (&b"a,b\n1,2\n,\n1\n"[..], "line 4 has 1 cells, and the header has 2"),
-        (b"a,b\n1,2,3\n", "line 2 has 3 cells, and the header has 2"),
+        (&b"a,b\n1,2\n,\n1\n"[..], "line 4 has 1 cell and the header 2"),
+        (b"a,b\n1,2,3\n", "line 2 has 3 cells and the header 2"),
         (b"a,b\n1,M\xfcller\n", "line 2 is not UTF-8; save the file as CSV in UTF-8"),
         (b"a,M\xfcller\n1,2\n", "its header is not UTF-8; save the file as CSV in UTF-8"),
         (b"a,b\n1,\xc3,\xa4\n", "line 2 is not UTF-8; save the file as CSV in UTF-8"),
