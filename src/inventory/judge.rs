@@ -427,7 +427,29 @@ mod tests {
         for report in [open, stranger] {
             assert_eq!(judge(&waits, &[report]), again(), "first what can be learned");
         }
+        let theirs = LookUpQuestion { may_learn: true, ..question(E) };
+        assert_eq!(judge(&theirs, &[other]), again(), "who we are can still be learned");
         assert_eq!(judge(&waits, &[]), LookUpResult::NotMade);
+    }
+
+    /// "Ours at the end" is adopted after `settle`, and only once nothing more can be learned.
+    #[test]
+    fn the_end_is_after_settle_and_when_nothing_can_be_learned() {
+        let before = HashSet::new();
+        let report = seen(Age::Unknown, Maker::Unknown);
+        for (settled, may_learn) in [(false, false), (false, true), (true, true)] {
+            let question = LookUpQuestion {
+                listed_before: Some(&before),
+                settled,
+                may_learn,
+                ..question(AttemptOrigin::ThisProcess)
+            };
+            let early = judge(&question, std::slice::from_ref(&report));
+            assert_eq!(early, LookUpResult::LookAgain, "{settled} {may_learn}");
+            let end = LookUpQuestion { settled: true, may_learn: false, ..question };
+            let adopted = LookUpResult::Adopt(report.id.clone());
+            assert_eq!(judge(&end, std::slice::from_ref(&report)), adopted);
+        }
     }
 
     #[test]
@@ -492,6 +514,11 @@ mod tests {
             let twin = LookUpQuestion { has_open_twin: true, ..exists(settled) };
             assert_eq!(judge(&twin, std::slice::from_ref(&one)), *finding);
         }
+        let named = LookUpResult::Undecidable(vec![one.id.clone()]);
+        let rival = LookUpQuestion { has_rival: true, ..exists(true) };
+        assert_eq!(judge(&rival, std::slice::from_ref(&one)), named);
+        let anothers = Candidate { is_anothers: true, ..one.clone() };
+        assert_eq!(judge(&exists(true), &[anothers]), named);
         assert_eq!(judge(&exists(true), &[]), LookUpResult::NoneExists);
         let both = LookUpResult::Undecidable(ids(&[&one, &two]));
         assert_eq!(judge(&exists(true), &[one, two]), both);

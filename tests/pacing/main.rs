@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod behaviour;
+mod gate;
 mod properties;
 mod rate_controller;
 mod simulator;
