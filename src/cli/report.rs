@@ -125,8 +125,9 @@ fn guard<'l>(
     }
     guard.document("--output", output)?;
     // Without the manifest nobody knows which other files are inputs.
+    let is_named_so = output.extension().is_some_and(|end| end == "html" || end == "htm");
     let first_line = read_first_line(output).unwrap_or_default().to_ascii_lowercase();
-    if !first_line.is_empty() && !first_line.starts_with(b"<!doctype html") {
+    if !is_named_so && !first_line.is_empty() && !first_line.starts_with(b"<!doctype html") {
         let output = output.display();
         return Err(CliError::Usage(format!(
             "--output cannot be {output}: that file is no HTML page; nothing was done, name another file"

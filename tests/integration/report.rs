@@ -187,6 +187,12 @@ fn what_keeps_a_page_from_being_written_has_its_exit_code() {
         report("m.ledger.csv", &["-o", output]).expect(2).says(["--output cannot be"]);
         assert_eq!(fs::read(desk.path(output)).ok(), before, "{output}");
     }
+    // Which files are inputs of a manifest that is not named, nobody knows.
+    let list = desk.write("list.csv", "a,b\n");
+    for output in ["m.yaml", "list.csv"] {
+        report("m.ledger.csv", &["-o", output]).expect(2).says(["that file is no HTML page"]);
+    }
+    assert_eq!(fs::read(list).unwrap(), b"a,b\n");
     // What is no input may be replaced.
     desk.write("p.html", "old");
     report("m.ledger.csv", &["-o", "p.html"]).expect(0);
