@@ -124,6 +124,9 @@ fn guard<'l>(
         guard.ledger(&read.path);
     }
     guard.document("--output", output)?;
+    for read in ledgers {
+        guard.spare_collected(&read.ledger, &read.folder)?;
+    }
     // Without the manifest nobody knows which other files are inputs.
     let is_named_so = output.extension().is_some_and(|end| end == "html" || end == "htm");
     let first_line = read_first_line(output).unwrap_or_default().to_ascii_lowercase();
@@ -132,9 +135,6 @@ fn guard<'l>(
         return Err(CliError::Usage(format!(
             "--output cannot be {output}: that file is no HTML page; nothing was done, name another file"
         )));
-    }
-    for read in ledgers {
-        guard.spare_collected(&read.ledger, &read.folder)?;
     }
     Ok(())
 }
