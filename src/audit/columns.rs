@@ -1,8 +1,9 @@
 //! Which columns the collected files of each type have.
 
-use std::io;
-
-use super::collected_files::{CollectedFiles, MissingFile};
+use super::{
+    collected_files::{CollectedFiles, MissingFile},
+    contents::table_or_why,
+};
 use crate::manifest::FileRules;
 use reconcile::{ColumnDifference, HeaderCounts, Table};
 use request::ReportType;
@@ -29,9 +30,8 @@ pub fn columns(
         let requests = collection.requests.iter();
         for request in requests.filter(|it| it.planned.request.report_type == report_type) {
             has_requests = true;
-            let header = collection.read(request, |file| match Table::open(file) {
-                Ok(table) => Ok(Ok(table.columns().to_vec())),
-                Err(e) => not_a_table(e.into()),
+            let header = collection.read(request, |file| {
+                table_or_why(Table::open(file).map(|table| table.columns().to_vec()))
             });
             match header {
                 Ok(header) => headers.add(&header),
@@ -46,9 +46,4 @@ pub fn columns(
         }
     }
     (types, missing)
-}
-
-/// Why a file is left out, if that is because of what is in it.
-pub(super) fn not_a_table<T>(error: io::Error) -> io::Result<Result<T, String>> {
-    if error.kind() == io::ErrorKind::InvalidData { Ok(Err(error.to_string())) } else { Err(error) }
 }

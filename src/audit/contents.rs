@@ -1,6 +1,6 @@
 //! What an audit reads of one file: its columns, its sums, keys that occur twice. One pass, one row in memory.
 
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, Read};
 
 use csv::ByteRecord;
 
@@ -37,15 +37,22 @@ impl FileContents {
         if totals.is_none() && rule.is_none() {
             return Ok(FileContents::default());
         }
-        match examine(input, questions).map_err(io::Error::from) {
-            // The file could be read, so its hash counts, but it is not a table.
-            Err(e) if e.kind() == ErrorKind::InvalidData => Ok(FileContents {
-                sums: totals.map(|_| Err(e.to_string())),
-                no_table: rule.map(|_| e.to_string()),
-                ..FileContents::default()
-            }),
-            read => read,
-        }
+        let examined = table_or_why(examine(input, questions))?;
+        Ok(examined.unwrap_or_else(|why| FileContents {
+            sums: totals.map(|_| Err(why.clone())),
+            no_table: rule.map(|_| why),
+            ..FileContents::default()
+        }))
+    }
+}
+
+/// The outer error says that a file cannot be read. The inner one says why it is no table: it can be read, so its hash
+/// counts.
+pub(super) fn table_or_why<T>(read: Result<T, TableError>) -> io::Result<Result<T, String>> {
+    match read {
+        Ok(read) => Ok(Ok(read)),
+        Err(TableError::Io(e)) => Err(e),
+        Err(e) => Ok(Err(e.to_string())),
     }
 }
 

@@ -144,7 +144,7 @@ impl EntrySides<'_, '_> {
 
 impl Reconciliation<'_> {
     /// The periods in which an entry has requests to compare, by date.
-    pub fn periods(&self, sides: &EntrySides<'_, '_>) -> BTreeSet<Period> {
+    fn periods(&self, sides: &EntrySides<'_, '_>) -> BTreeSet<Period> {
         let requests = self.collection.requests.iter();
         let compared = requests.filter(|it| {
             it.planned.request.report_type == sides.entry.report_type && sides.takes(it)
@@ -181,8 +181,9 @@ impl Reconciliation<'_> {
         let mut unfit = Unfit::default();
         loop {
             let mut comparison = Comparison::new(rules.clone());
-            let report = FileSide { side: Side::Report, entry, translations, units };
-            let list = FileSide { side: Side::List, units: None, ..report };
+            let none = Translations::new();
+            let report = FileSide { side: Side::Report, entry, translations: &none, units };
+            let list = FileSide { side: Side::List, entry, translations, units: None };
             let mut add = |side: &FileSide<'_>, files: &CollectedFiles<'_>, report_type| {
                 let requests = files.of(report_type, period).filter(|it| sides.takes(it));
                 unfit.add(side, &mut comparison, files, requests)

@@ -8,7 +8,10 @@ use std::{
 
 use csv::ByteRecord;
 
-use super::{audited_request::AuditedRequest, contents::only_place};
+use super::{
+    audited_request::AuditedRequest,
+    contents::{only_place, table_or_why},
+};
 use crate::{
     files::open_regular,
     manifest::{ColumnPair, Divisor, ListFile, REQUEST_COLUMNS, ReconcileEntry, UNITS, UnitsRule},
@@ -123,6 +126,7 @@ fn key_part<'t>(place: usize, column: &str, translations: &'t Translations) -> K
 pub(super) struct FileSide<'a> {
     pub(super) side: Side,
     pub(super) entry: &'a ReconcileEntry,
+    /// None on the report's side.
     pub(super) translations: &'a Translations,
     /// Only on the report's side, and only if units are compared.
     pub(super) units: Option<&'a UnitsRule>,
@@ -142,7 +146,7 @@ impl FileSide<'_> {
         match added {
             Ok(()) => Ok(Ok(())),
             Err(FileError::Unfit(why)) => Ok(Err(why)),
-            Err(FileError::Side(SideError::Table(TableError::Io(e)))) => Err(e),
+            Err(FileError::Side(SideError::Table(e))) => table_or_why(Err(e)),
             Err(FileError::Side(e)) => Ok(Err(e.to_string())),
         }
     }
@@ -159,7 +163,7 @@ impl FileSide<'_> {
         let names = self.entry.key.iter().map(|pair| self.name(pair));
         let key = names.map(|name| match REQUEST_COLUMNS.iter().position(|it| *it == name) {
             Some(at) => Ok(KeyPart::Fixed(&values[at])),
-            None => Ok(self.key_part(only_place(&table, name)?, name)),
+            None => Ok(key_part(only_place(&table, name)?, name, self.translations)),
         });
         let numbers = self.entry.compare.iter().map(|pair| self.name(pair));
         let is_units = |name: &str| self.units.is_some() && name == UNITS;
@@ -230,14 +234,6 @@ impl FileSide<'_> {
 
     fn name<'p>(&self, pair: &'p ColumnPair) -> &'p str {
         if self.side == Side::Report { &pair.report } else { &pair.list }
-    }
-
-    fn key_part(&self, place: usize, name: &str) -> KeyPart<'_> {
-        if self.side == Side::List {
-            key_part(place, name, self.translations)
-        } else {
-            KeyPart::Column(place)
-        }
     }
 }
 

@@ -160,7 +160,7 @@ fn compare_group(files: &[&Summed<'_>], totals: &Totals, compared: &mut Compared
             first.place,
             Difference {
                 id: parts.finish(),
-                subject: format!("{} {}{internal}", first.subject.who(), request.period),
+                subject: compared.totals.last().map_or_else(String::new, Total::subject),
                 ..difference
             },
         ));

@@ -5,8 +5,9 @@ use tracing::{info, warn};
 use super::{
     AuditArgs, CliError, CliResult, CommandLine, Connection, Context, Exit, FileSources, Format,
     LedgerTrace, OpenedLedger, Planning, ReadSession, RepairNote, Signals, after_audit,
-    audit_lists, credentials, discovered, find_trace, forgotten_of_history, history_of, named_rows,
-    print_view, relabelled, tell_repairs, trace_of, warn_of_run, warn_where_refused,
+    audit_lists, credentials, discover_note, discovered, find_trace, forgotten_of_history,
+    history_of, named_rows, print_view, relabelled, tell_repairs, trace_of, warn_of_run,
+    warn_where_refused,
 };
 use crate::{
     audit::{Checked, FileChecks, Files, Previous, Remedy, Scope},
@@ -183,10 +184,7 @@ fn offline_notes(path: &Path, reading: &LedgerRead, discovering: &[Arc<str>]) ->
         "offline: no server was asked; gone, server_failed, duplicate and unknown were not looked for".to_owned(),
     ];
     if !discovering.is_empty() {
-        notes.push(format!(
-            "offline: `discover` means the sub-partners that the ledger has in rows of the job: {}",
-            discovering.join(", ")
-        ));
+        notes.push(format!("offline: {}", discover_note(discovering)));
         // A lost row may have been that of a discovered sub-partner; only the server can say.
         notes.extend(forgotten_of_history(path, reading).map(|lost| {
             format!("{} lacks rows: {lost}; ask the server (without --offline)", path.display())

@@ -177,7 +177,7 @@ impl Context {
 
     /// Where a rehearsal has what a real run has at `ledger`.
     pub(super) fn as_rehearsed(&self, ledger: &Path) -> PathBuf {
-        NameSuffix { share: None, ..self.apart }.ledger(ledger)
+        if self.apart.sandbox { sandbox_ledger(ledger) } else { ledger.to_owned() }
     }
 
     fn named_output(&self) -> Option<PathBuf> {

@@ -76,7 +76,9 @@ use self::{
     },
     outputs::{Outputs, add_to_history, print_json, print_table, print_view},
     plan::{created_rows, dry_run, give_up_failed, selected_rows, tell_nothing_to_do},
-    planning::{Planning, discovered, named_rows, relabelled, tell_leftovers, warn_of_plan},
+    planning::{
+        Planning, discover_note, discovered, named_rows, relabelled, tell_leftovers, warn_of_plan,
+    },
     reconcile::audit_lists,
     room::{Room, nearest_folder, size_text},
     run::{Asked, Mode, WorkCommand, run},

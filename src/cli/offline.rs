@@ -3,8 +3,8 @@
 use std::{path::PathBuf, sync::LazyLock};
 
 use super::{
-    CliError, CliResult, Context, Guard, OfflineArgs, OpenedLedger, Planning, history_of,
-    read_ledger,
+    CliError, CliResult, Context, Guard, OfflineArgs, OpenedLedger, Planning, discover_note,
+    history_of, read_ledger,
 };
 use crate::{
     audit::{CollectedFiles, Files},
@@ -13,7 +13,7 @@ use crate::{
     manifest::{Discovered, Manifest},
     output::history,
     plan::{Plan, Planned, Selection, take_known},
-    text::{count, named},
+    text::count,
 };
 use request::RequestIds;
 
@@ -46,10 +46,7 @@ impl OfflineInput {
         let discovering = take_known(&mut manifest, &ledger, &selection.jobs)?;
         let mut notes = Vec::new();
         if !discovering.is_empty() {
-            notes.push(format!(
-                "`discover` means the sub-partners that the ledger has in rows of the job: {}",
-                named(&discovering, discovering.len())
-            ));
+            notes.push(discover_note(&discovering));
         }
         let planning = Planning {
             manifest: &manifest,

@@ -1,5 +1,7 @@
 //! From a manifest to its plan and the selection, and what is odd about the plan.
 
+use std::sync::Arc;
+
 use chrono::{Days, Local, NaiveDate, Utc};
 use tracing::{info, warn};
 
@@ -59,6 +61,12 @@ impl Planning<'_> {
         let plan = Plan::expand(&manifest, discovered).ok()?;
         (self.selection).of_plan(&plan, &manifest, discovered, self.ledger).ok()
     }
+}
+
+/// Without a server, for the jobs that ask the API for sub-partners.
+pub(super) fn discover_note(jobs: &[Arc<str>]) -> String {
+    let jobs = jobs.join(", ");
+    format!("`discover` means the sub-partners that the ledger has in rows of the job: {jobs}")
 }
 
 /// The sub-partners that the manifest's jobs ask the API for.

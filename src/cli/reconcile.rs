@@ -10,7 +10,7 @@ use super::{
     chain, print_view,
 };
 use crate::{
-    audit::{AuditedList, Compared, EntrySides, ListOutcome, Reconciliation},
+    audit::{AuditedList, CollectedFiles, Compared, EntrySides, ListOutcome, Reconciliation},
     files::{self, NewFile},
     manifest::{OtherSide, ReconcileEntry},
     output::{ReconcileView, TestCase, checks_junit},
@@ -25,29 +25,7 @@ pub(super) fn reconcile(args: &ReconcileArgs) -> CliResult {
     let sources = input.sources();
     let entries = chosen(args, &sources)?;
     let outputs = outputs(args, &sources, &entries)?;
-    let mut outcomes = Vec::new();
-    let mut unselected = Vec::new();
-    let mut errors = Vec::new();
-    for entry in entries.iter().copied() {
-        match compare(entry, &sources) {
-            Ok(of_entry) => {
-                if of_entry.is_empty() {
-                    unselected.push(&*entry.name);
-                }
-                for (_, compared) in of_entry {
-                    match compared {
-                        Ok(outcome) => outcomes.push(outcome),
-                        Err(error) => errors.push(named_entry(entry, error.into())),
-                    }
-                }
-            }
-            Err(error) => errors.push(named_entry(entry, error)),
-        }
-    }
-    // A mistake in what was written counts before a ledger that is missing.
-    if let Some(first) = errors.into_iter().min_by_key(|error| error.exit().code()) {
-        return Err(first);
-    }
+    let (outcomes, mut unselected) = compare_all(&entries, &sources)?;
     if outcomes.is_empty() {
         return Err(nothing_selected(&named(&unselected, unselected.len())));
     }
@@ -102,6 +80,36 @@ pub(super) fn reconcile(args: &ReconcileArgs) -> CliResult {
     Ok(exit)
 }
 
+/// What was found of each entry and period, and the names of entries of which no request is selected. Of several errors,
+/// a mistake in what was written counts before a ledger that is missing.
+fn compare_all<'a>(
+    entries: &[&'a ReconcileEntry],
+    sources: &FileSources<'a>,
+) -> CliResult<(Vec<ListOutcome<'a>>, Vec<&'a str>)> {
+    let comparer = Comparer::new(sources);
+    let (mut outcomes, mut unselected, mut errors) = (Vec::new(), Vec::new(), Vec::new());
+    for entry in entries.iter().copied() {
+        match comparer.compare(entry) {
+            Ok(periods) => {
+                if periods.is_empty() {
+                    unselected.push(&*entry.name);
+                }
+                for (_, compared) in periods {
+                    match compared {
+                        Ok(outcome) => outcomes.push(outcome),
+                        Err(error) => errors.push(named_entry(entry, error.into())),
+                    }
+                }
+            }
+            Err(error) => errors.push(named_entry(entry, error)),
+        }
+    }
+    match errors.into_iter().min_by_key(|error| error.exit().code()) {
+        Some(first) => Err(first),
+        None => Ok((outcomes, unselected)),
+    }
+}
+
 fn named_entry(entry: &ReconcileEntry, error: CliError) -> CliError {
     match error {
         CliError::Usage(why) => {
@@ -111,26 +119,41 @@ fn named_entry(entry: &ReconcileEntry, error: CliError) -> CliError {
     }
 }
 
-/// Compares an entry in each of its periods. Empty if none of its requests is selected.
-fn compare<'a>(entry: &'a ReconcileEntry, sources: &FileSources<'a>) -> CliResult<Compared<'a>> {
-    let opened = open_earlier(entry, sources)?;
-    // `--type` selects entries, and their other side may be files of another type.
-    let selection = Selection { types: Vec::new(), ..sources.selection.clone() };
-    let collection = sources.collection(&selection);
-    let sides = EntrySides {
-        entry,
-        of_jobs: of_jobs(entry, sources)?,
-        earlier: opened.as_ref().map(|it| sources.earlier_collection(&selection, it)),
-    };
-    let units = sources.manifest.units.as_ref();
-    let reconciliation = Reconciliation { collection: &collection, units };
-    warn_of_one_list(entry, reconciliation.periods(&sides).len());
-    Ok(reconciliation.compare(&sides)?)
+/// What all entries are compared from.
+struct Comparer<'s, 'a> {
+    sources: &'s FileSources<'a>,
+    /// Of all types: `--type` selects entries, and their other side may be files of another type.
+    selection: Selection,
+    collection: CollectedFiles<'a>,
+}
+
+impl<'s, 'a> Comparer<'s, 'a> {
+    fn new(sources: &'s FileSources<'a>) -> Self {
+        let selection = Selection { types: Vec::new(), ..sources.selection.clone() };
+        let collection = sources.collection(&selection);
+        Comparer { sources, selection, collection }
+    }
+
+    /// Compares an entry in each of its periods. Empty if none of its requests is selected.
+    fn compare<'e>(&self, entry: &'e ReconcileEntry) -> CliResult<Compared<'e>> {
+        let sources = self.sources;
+        let opened = open_earlier(entry, sources)?;
+        let earlier = opened.as_ref().map(|it| sources.earlier_collection(&self.selection, it));
+        let sides = EntrySides { entry, of_jobs: of_jobs(entry, sources)?, earlier };
+        let units = sources.manifest.units.as_ref();
+        let compared = Reconciliation { collection: &self.collection, units }.compare(&sides)?;
+        warn_of_one_list(entry, compared.len());
+        Ok(compared)
+    }
 }
 
 /// For `audit`: each entry in each period, and a note that names the lists that are not compared. An entry that cannot
 /// be compared is a difference.
 pub(super) fn audit_lists(sources: &FileSources<'_>) -> (Vec<AuditedList>, Option<String>) {
+    if sources.manifest.reconcile.is_empty() {
+        return (Vec::new(), None);
+    }
+    let comparer = Comparer::new(sources);
     let is_narrowed = is_narrowed(sources.selection);
     let types = &sources.selection.types;
     let mut lists = Vec::new();
@@ -140,7 +163,7 @@ pub(super) fn audit_lists(sources: &FileSources<'_>) -> (Vec<AuditedList>, Optio
         if !is_selected || (is_narrowed && matches!(entry.with, OtherSide::List(_))) {
             left_out.push(&*entry.name);
         } else {
-            match compare(entry, sources) {
+            match comparer.compare(entry) {
                 Ok(periods) => {
                     lists.extend(periods.iter().map(|(period, compared)| match compared {
                         Ok(outcome) => AuditedList::from(outcome),

@@ -35,16 +35,9 @@ impl Entries<'_> {
             self.check_named(&entry.jobs, "a job", jobs);
         }
         let (report_type, key) = (entry.report?, entry.r#match?);
-        self.check_units(report_type, &key, &entry.compare);
-        let mut of_units = entry.compare.iter().map(|(report, _)| report);
-        if let Some(units) = of_units.find(|name| entry.internal && name.value == UNITS) {
-            let mistake = Mistake::new(
-                "`UNITS` cannot be compared with `internal: true`: those requests have no units",
-            );
-            units.report::<()>(
-                self.sink,
-                mistake.help("compare another column, or leave `internal` out"),
-            );
+        let mut compared = entry.compare.iter().map(|(report, _)| report);
+        if let Some(units) = compared.find(|name| name.value == UNITS) {
+            self.check_units(units, report_type, &key, entry.internal);
         }
         let columns = key.iter().map(|(_, list)| &*list.value).collect();
         let translated = entry.translate.iter().map(|(column, _)| column);
@@ -85,13 +78,24 @@ impl Entries<'_> {
     }
 
     /// The groups that have units are those that the key tells apart.
-    fn check_units(&self, report_type: ReportType, key: &[PairText], compare: &[PairText]) {
-        let of_units = compare.iter().map(|(report, _)| report).find(|name| name.value == UNITS);
-        let (Some(units), Ok(rule)) = (of_units, self.units) else {
-            return;
-        };
+    fn check_units(
+        &self,
+        units: &Located<String>,
+        report_type: ReportType,
+        key: &[PairText],
+        internal: bool,
+    ) {
         let report = |column: &Located<String>, message: String, help: String| {
             column.report::<()>(self.sink, Mistake::new(message).help(help));
+        };
+        if internal {
+            let message =
+                "`UNITS` cannot be compared with `internal: true`: those requests have no units";
+            let help = "compare another column, or leave `internal` out";
+            report(units, message.to_owned(), help.to_owned());
+        }
+        let Ok(rule) = self.units else {
+            return;
         };
         let Some(UnitsRule { report_type: of, at, .. }) = rule else {
             let message = "`UNITS` need `units`, which this manifest does not have";

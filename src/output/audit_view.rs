@@ -104,8 +104,7 @@ impl View for AuditView<'_> {
                 format!("{all}: {}\n", by_kind.join(", "))
             }
         });
-        let notes = self.notes.iter();
-        out.extend(notes.map(|note| format!("note: {}\n", one_line(note))));
+        out.push_str(&words::notes(self.notes));
         if let Some((why, command)) = &self.next {
             out.push_str(&format!("\n{why}:\n  {command}\n"));
         }

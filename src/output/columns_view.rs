@@ -149,8 +149,7 @@ impl View for ColumnsView<'_> {
             out.push('\n');
         }
         out.push_str(&missing_lines(self.missing));
-        let notes = self.notes.iter();
-        out.extend(notes.map(|note| format!("note: {}\n", one_line(note))));
+        out.push_str(&words::notes(self.notes));
         let files = self.types.iter().map(|it| it.headers.files() as usize).sum();
         let differ = self.types.iter().map(|it| it.differences.len()).sum();
         out.push_str(&match differ {

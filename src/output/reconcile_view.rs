@@ -144,9 +144,8 @@ impl View for ReconcileView<'_> {
             out.push_str(&self.section(outcome));
             out.push('\n');
         }
-        let notes = self.notes.iter();
-        out.extend(notes.map(|note| format!("note: {}\n", one_line(note))));
-        let differ: u64 = self.outcomes.iter().copied().map(differences).sum();
+        out.push_str(&words::notes(self.notes));
+        let differ: usize = self.outcomes.iter().map(|it| it.outcome.differences().len()).sum();
         let missing: usize = self.outcomes.iter().map(|it| it.missing.len()).sum();
         let compared = words::count(self.outcomes.len(), "comparison");
         let left_out = match missing {
@@ -156,7 +155,7 @@ impl View for ReconcileView<'_> {
         out.push_str(&match differ {
             0 if missing == 0 => format!("{compared}: all agree\n"),
             0 => format!("{compared}: no differences{left_out}\n"),
-            n => format!("{compared}: {}{left_out}\n", words::count(n as usize, "difference")),
+            n => format!("{compared}: {}{left_out}\n", words::count(n, "difference")),
         });
         out
     }
@@ -173,11 +172,6 @@ impl View for ReconcileView<'_> {
             exit_code: self.exit_code,
         })
     }
-}
-
-fn differences(outcome: &ListOutcome<'_>) -> u64 {
-    let classes = Class::ALL.into_iter().filter(|class| *class != Class::Matched);
-    classes.map(|class| outcome.outcome.count(class)).sum()
 }
 
 fn number_columns(entry: &ReconcileEntry) -> impl Iterator<Item = &str> {
@@ -296,7 +290,7 @@ impl<'a> ReconcileView<'a> {
             ));
         }
         out.push_str(&missing_lines(&outcome.missing));
-        out.extend(outcome.notes.iter().map(|note| format!("note: {}\n", one_line(note))));
+        out.push_str(&words::notes(&outcome.notes));
         out.push_str(&self.key_table(outcome));
         out
     }

@@ -133,6 +133,11 @@ pub(crate) fn listed(names: &[String], room: usize) -> String {
     text::named(&names[..most], names.len())
 }
 
+/// A line for each.
+pub(super) fn notes(notes: &[String]) -> String {
+    notes.iter().map(|note| format!("note: {}\n", one_line(note))).collect()
+}
+
 /// `… and 12 more requests (hint)`, as a line of its own; nothing where there are none.
 pub(super) fn more(n: usize, what: &str, hint: &str) -> String {
     if n == 0 {

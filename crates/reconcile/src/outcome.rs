@@ -159,7 +159,7 @@ impl Outcome {
     }
 
     /// The keys that are not matched, by class, then by key.
-    pub fn differences(&self) -> impl Iterator<Item = Difference> {
+    pub fn differences(&self) -> impl ExactSizeIterator<Item = Difference> {
         self.differences.iter().map(|(class, at)| self.difference(*class, *at))
     }
 
