@@ -88,6 +88,7 @@ use self::{
 use crate::{
     manifest::YEAR,
     output::console::{self, LogFilter},
+    tables,
     text::one_line,
 };
 
@@ -198,6 +199,9 @@ fn contained(command: impl FnOnce() -> Exit) -> Exit {
 }
 
 fn say(panic: &PanicHookInfo<'_>) {
+    if tables::is_contained() {
+        return;
+    }
     console::clear_bar();
     let payload = panic.payload();
     let text = payload.downcast_ref::<&str>().copied();
