@@ -88,6 +88,8 @@ pub(super) enum Command {
     Audit(AuditArgs),
     /// Show which columns the collected files have
     Columns(ColumnsArgs),
+    /// Show the billable units of each group, and what rounding adds
+    Units(UnitsArgs),
     /// Compare the collected files with lists, invoices and earlier collections
     Reconcile(ReconcileArgs),
     /// Write an HTML report (one file, works offline)
@@ -334,6 +336,8 @@ pub(super) enum SchemaKind {
     Columns,
     /// JSON Schema of what `reconcile --format json` prints
     Reconcile,
+    /// JSON Schema of what `units --format json` prints
+    Units,
 }
 
 #[derive(Debug, Args)]

@@ -27,6 +27,7 @@ mod rows;
 mod status_view;
 mod stdout;
 mod summary;
+mod units_view;
 mod words;
 
 #[cfg(test)]
@@ -51,4 +52,5 @@ pub use reporters::{Reporter, Reporters};
 pub use rows::{View, schema_of};
 pub use status_view::{LifeView, StatusView};
 pub use summary::Summary;
+pub use units_view::{UnitsJson, UnitsView};
 pub(crate) use words::{duration, listed, name as request_name};

@@ -114,6 +114,33 @@ pub(super) fn columns(header: &[&str], rows: Vec<Vec<String>>, right: &[usize]) 
     lines.join("\n") + "\n"
 }
 
+/// As [`columns`]; those in `figures` flush right, with equal decimals in each.
+pub(super) fn figures(
+    header: &[&str],
+    mut rows: Vec<Vec<String>>,
+    figures: std::ops::Range<usize>,
+) -> String {
+    for column in figures.clone() {
+        same_decimals(rows.iter_mut().filter_map(|row| row.get_mut(column)));
+    }
+    columns(header, rows, &figures.collect::<Vec<_>>())
+}
+
+/// Adds zeros, so that all numbers have as many decimals as the one with the most.
+pub(super) fn same_decimals<'t>(texts: impl Iterator<Item = &'t mut String>) {
+    let decimals = |text: &str| text.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    let is_number = |text: &str| text.ends_with(|c: char| c.is_ascii_digit());
+    let mut numbers: Vec<&mut String> = texts.filter(|text| is_number(text)).collect();
+    let most = numbers.iter().map(|text| decimals(text)).max().unwrap_or(0);
+    for text in &mut numbers {
+        let lacking = most - decimals(text);
+        if lacking > 0 {
+            let mark = if decimals(text) == 0 { "." } else { "" };
+            text.push_str(&format!("{mark}{}", "0".repeat(lacking)));
+        }
+    }
+}
+
 pub(super) fn shortened(who: &str) -> String {
     const MOST: usize = 44;
     let who = one_line(who);

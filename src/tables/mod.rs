@@ -93,6 +93,11 @@ impl<'w> TableWriter<'w> {
         }
     }
 
+    /// Whether it takes more than one table.
+    pub fn has_sheets(&self) -> bool {
+        matches!(self.output, TableOutput::Workbook(_))
+    }
+
     /// Begins a table with its header. A sheet is called `name`, as far as sheets can be.
     pub fn begin(&mut self, name: &str, columns: Vec<TableColumn>) -> io::Result<()> {
         self.columns = columns;

@@ -106,6 +106,11 @@ impl UsageGroups {
         Ok(())
     }
 
+    /// The usage of each group, in the order of first appearance; `None`: a cell cannot be read.
+    pub fn usage(&self) -> impl Iterator<Item = Option<&Amount>> {
+        self.usage.iter().map(Option::as_ref)
+    }
+
     /// The cells and the usage of each group, by key; `None`: a cell cannot be read.
     pub fn groups(&self) -> impl Iterator<Item = (Vec<String>, Option<&Amount>)> {
         let all = self.usage.iter().zip(0..).map(|(_, at)| ((), at));
@@ -285,6 +290,9 @@ mod tests {
         let group = |sku: &str, usage: Option<&str>| (sku.to_owned(), usage.map(str::to_owned));
         let expected = [("B", Some("0")), ("a", Some("2")), ("b", Some("2")), ("c", None)];
         assert_eq!(shown, expected.map(|(sku, usage)| group(sku, usage)));
+        let usage = groups.usage().map(|usage| usage.map(ToString::to_string));
+        let as_seen = [Some("2"), Some("2"), None, Some("0")].map(|it| it.map(str::to_owned));
+        assert_eq!(usage.collect::<Vec<_>>(), as_seen);
     }
 
     proptest! {
