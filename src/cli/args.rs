@@ -263,6 +263,10 @@ pub(super) struct AuditArgs {
     #[arg(long, env = "MONTHEND_FORMAT", value_enum, default_value_t = Format::Table)]
     pub(super) format: Format,
 
+    /// With --format csv: the sums of `audit.totals` instead of the differences, with their totals
+    #[arg(long, env = "MONTHEND_TOTALS")]
+    pub(super) totals: bool,
+
     /// Ask no server: compare plan, ledger, history and files. Needs no token
     #[arg(long, env = "MONTHEND_OFFLINE")]
     pub(super) offline: bool,

@@ -26,6 +26,7 @@ mod reporters;
 mod rows;
 mod status_view;
 mod stdout;
+mod sum_texts;
 mod summary;
 mod units_view;
 mod words;
@@ -33,7 +34,7 @@ mod words;
 #[cfg(test)]
 mod hostile;
 
-pub use audit_view::{AuditJson, AuditView};
+pub use audit_view::{AuditJson, AuditView, TotalsView};
 pub use causes::{CauseGroup, GroupBy, causes, failed_or_uncollected};
 pub use checklist::{CheckItem, CheckJson, Checklist, Coverage};
 pub use color::Color;

@@ -218,3 +218,24 @@ fn of_panic(panic: &(dyn Any + Send)) -> io::Error {
         None => io::Error::other(text.to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the crate does where it cannot write; nobody is told of a fault.
+    #[test]
+    fn a_full_disk_is_an_error() {
+        let full = contained(|| -> Result<(), XlsxError> {
+            let error = io::Error::from_raw_os_error(28);
+            Err::<(), _>(error).expect("Couldn't write to xml file");
+            Ok(())
+        });
+        assert_eq!(full.unwrap_err().kind(), io::ErrorKind::StorageFull);
+        let other = contained(|| -> Result<(), XlsxError> { panic!("no number {}", 7) });
+        assert_eq!(other.unwrap_err().to_string(), "no number 7");
+        assert!(!is_contained());
+        let refused = contained(|| Err::<(), _>(XlsxError::RowColumnLimitError));
+        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+}
