@@ -144,13 +144,7 @@ impl FileSide<'_> {
         input: impl Read,
         file: u32,
     ) -> io::Result<Result<(), String>> {
-        let added = self.try_add(comparison, request, input, file);
-        match added {
-            Ok(()) => Ok(Ok(())),
-            Err(FileError::Unfit(why)) => Ok(Err(why)),
-            Err(FileError::Side(SideError::Table(e))) => table_or_why(Err(e)),
-            Err(FileError::Side(e)) => Ok(Err(e.to_string())),
-        }
+        fit_or_why(self.try_add(comparison, request, input, file))
     }
 
     fn try_add(
@@ -259,9 +253,20 @@ impl UnitRows<'_> {
     }
 }
 
-enum FileError {
+/// Why the rows of a file cannot be read.
+pub(super) enum FileError {
     Unfit(String),
     Side(SideError),
+}
+
+/// The outer error says that a file cannot be read. The inner one says why it is unfit.
+pub(super) fn fit_or_why<T>(read: Result<T, FileError>) -> io::Result<Result<T, String>> {
+    match read {
+        Ok(read) => Ok(Ok(read)),
+        Err(FileError::Unfit(why)) => Ok(Err(why)),
+        Err(FileError::Side(SideError::Table(e))) => table_or_why(Err(e)),
+        Err(FileError::Side(e)) => Ok(Err(e.to_string())),
+    }
 }
 
 impl From<String> for FileError {

@@ -1,21 +1,18 @@
 //! The billable units of each request: the usage of its groups of rows, divided and rounded.
 
-use std::{
-    collections::BTreeMap,
-    io::{self, Read},
-};
+use std::{collections::BTreeMap, io::Read};
 
 use csv::ByteRecord;
 
 use super::{
     collected_files::{CollectedFiles, MissingFile},
-    contents::{only_place, table_or_why},
-    sources::{division, request_values},
+    contents::only_place,
+    sources::{FileError, division, fit_or_why, request_values},
 };
 use crate::{manifest::UnitsRule, plan::Planned, text::one_line};
 use reconcile::{
-    Amount, Division, Key, NumberFormat, Table, TableError, TooManyRows, UnitTotals, Units,
-    Unreadable, UsageGroups, cell,
+    Amount, Division, Key, NumberFormat, SideError, Table, UnitTotals, Units, Unreadable,
+    UsageGroups, cell,
 };
 use request::Period;
 
@@ -95,7 +92,7 @@ pub fn units<'a>(collection: &CollectedFiles<'a>, rule: &UnitsRule) -> UnitsFoun
     let is_billed =
         |request: &request::Request| request.report_type == rule.report_type && !request.internal;
     for request in collection.requests.iter().filter(|it| is_billed(&it.planned.request)) {
-        match collection.read(request, |input| read(input, rule)) {
+        match collection.read(request, |input| fit_or_why(read(input, rule))) {
             Ok((groups, unreadable)) => {
                 let file = request.row.map_or("", |row| row.collected.file.as_str());
                 found.unreadable.extend(unreadable.phrases(file, &rule.of));
@@ -127,27 +124,15 @@ impl UnreadableUsage {
     }
 }
 
-/// The inner error says why the file is unfit.
 fn read(
     input: &mut dyn Read,
     rule: &UnitsRule,
-) -> io::Result<Result<(UsageGroups, UnreadableUsage), String>> {
-    let read = table_or_why(read_groups(input, rule))?;
-    Ok(read.and_then(|groups| groups))
-}
-
-fn read_groups(
-    input: &mut dyn Read,
-    rule: &UnitsRule,
-) -> Result<Result<(UsageGroups, UnreadableUsage), String>, TableError> {
-    let mut table = Table::open(input)?.strict();
-    let columns = match UsageColumns::new(&table, rule) {
-        Ok(columns) => columns,
-        Err(why) => return Ok(Err(why)),
-    };
+) -> Result<(UsageGroups, UnreadableUsage), FileError> {
+    let mut table = Table::open(input).map_err(SideError::Table)?.strict();
+    let columns = UsageColumns::new(&table, rule)?;
     let (mut groups, mut unreadable) = (UsageGroups::default(), UnreadableUsage::default());
     let (mut group, mut row) = (Key::default(), ByteRecord::new());
-    while table.next(&mut row)? {
+    while table.next(&mut row).map_err(SideError::Table)? {
         columns.fill(&row, &mut group);
         let usage = columns.usage(&row);
         if let Err(why) = usage {
@@ -156,11 +141,9 @@ fn read_groups(
                 unreadable.first.push((table.line(), why));
             }
         }
-        if let Err(TooManyRows) = groups.add(&group, &usage) {
-            return Ok(Err(TooManyRows.to_string()));
-        }
+        groups.add(&group, &usage).map_err(SideError::TooManyRows)?;
     }
-    Ok(Ok((groups, unreadable)))
+    Ok((groups, unreadable))
 }
 
 impl UnitsFound<'_> {

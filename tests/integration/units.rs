@@ -139,7 +139,8 @@ fn what_cannot_be_read_has_no_figures_and_is_in_no_total() {
     );
     let ended = desk.monthend(["units", "m.yaml"]).expect(1);
     let file = desk.ledger().lines[1]["report_file"].to_owned();
-    let ended = ended.shows([&*format!("cannot be read: {file} line 3, CONSUMPTION: not a number"),
+    let ended = ended.shows([
+        &*format!("cannot be read: {file} line 3, CONSUMPTION: not a number"),
         "1 group cannot be read",
     ]);
     ended.shows(["left out: Acme CUSTOMER 2026-10-01..2026-10-15", "no column CONSUMPTION"]);
@@ -148,10 +149,10 @@ fn what_cannot_be_read_has_no_figures_and_is_in_no_total() {
     assert!(csv.stdout.contains(",c1,A,,30,,\n") && csv.stderr.contains("line 3"), "{csv}");
 
     // A file that was changed, and one that is gone, are left out.
-    let files = desk.ledger().lines.iter().map(|it| it["report_file"].to_owned());
-    let files: Vec<String> = files.collect();
-    desk.write(&files[0], FILE.replace("10", "11"));
-    fs::remove_file(desk.path(&files[1])).unwrap();
+    let ledger = desk.ledger();
+    let files: Vec<&str> = ledger.lines.iter().map(|it| &it["report_file"]).collect();
+    desk.write(files[0], FILE.replace("10", "11"));
+    fs::remove_file(desk.path(files[1])).unwrap();
     let json = units(&desk, &[], 1);
     assert_eq!(json["missing_files"].as_array().unwrap().len(), 3);
     assert_eq!(json["units"].as_array().unwrap().len(), 0);
