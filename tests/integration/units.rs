@@ -259,7 +259,7 @@ fn combined_types_are_sheets_of_one_workbook() {
     let jobs = partners(["=a", "b"], "CUSTOMER, USER", "2026-09");
     let more = "units: { of: CONSUMPTION, report: CUSTOMER }\n";
     let desk = Desk::with(server.url(), &(jobs + more));
-    desk.converge().arg("--collect").expect(0);
+    desk.converge().expect(0);
     let mut ledger = desk.ledger();
     for (place, file) in [
         "SKU,CONSUMPTION,NOTE\n007,1.50,-5\n",
