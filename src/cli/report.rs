@@ -8,7 +8,7 @@ use super::{
     refusal,
 };
 use crate::{
-    audit::{FileChecks, Previous, Review},
+    audit::{self, CollectedFiles, FileChecks, Previous, Review},
     files::{folder_of, read_first_line, replace},
     ledger::{Ledger, Row},
     manifest::{DateCheck, Discovered, LoadOptions, Manifest, RunSettings, Settings},
@@ -16,7 +16,7 @@ use crate::{
         console,
         page::{self, Sources},
     },
-    plan::{Plan, take_known},
+    plan::{Plan, Planned, take_known},
 };
 
 /// Reads only, without the lock; asks no server.
@@ -59,6 +59,12 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
 
     let name =
         |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let loaded = manifest.and_then(load);
+    let planned: Vec<Planned> = ledger.ledger.rows().map(Planned::from).collect();
+    let units = loaded.as_ref().and_then(|it| it.units.as_ref()).map(|rule| {
+        let collection = CollectedFiles::new(&planned, &ledger.ledger, ledger.files());
+        (rule, audit::units(&collection, rule))
+    });
     let page_folder = folder_of(&args.output).canonicalize().map_err(failed)?;
     let sources = Sources {
         name: name(&ledger_path),
@@ -68,8 +74,9 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
         page_folder: &page_folder,
         is_sandbox,
         manifest: manifest.map(name),
-        not_in_ledger: manifest.map_or(0, |path| not_in_ledger(path, &ledger.ledger)),
+        not_in_ledger: manifest.map_or(0, |_| not_in_ledger(loaded.clone(), &ledger.ledger)),
         totals,
+        units: units.as_ref().map(|(rule, found)| (*rule, found)),
         reviewed: &reviewed,
         earlier: earlier.as_ref().zip(args.compare.as_deref()).map(|(earlier, path)| {
             page::Earlier {
@@ -87,11 +94,16 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
     Ok(Exit::Success)
 }
 
-/// Requests of the plan that the ledger lacks. Relative periods and discovered sub-partners are those of the ledger.
-fn not_in_ledger(manifest: &Path, ledger: &Ledger) -> usize {
+/// Whatever day it is. `None`: it has mistakes.
+fn load(manifest: &Path) -> Option<Manifest> {
     let today = Utc::now().date_naive();
     let options = LoadOptions { as_of: today, today, date_check: DateCheck::Off };
-    let missing = Manifest::load(manifest, &options).ok().and_then(|mut manifest| {
+    Manifest::load(manifest, &options).ok()
+}
+
+/// Requests of the plan that the ledger lacks. Relative periods and discovered sub-partners are those of the ledger.
+fn not_in_ledger(manifest: Option<Manifest>, ledger: &Ledger) -> usize {
+    let missing = manifest.and_then(|mut manifest| {
         take_known(&mut manifest, ledger, &[]).ok()?;
         let plan = Plan::expand(&manifest, &Discovered::new()).ok()?;
         let missing = plan.requests().iter().filter(|it| ledger.get(it.id).is_none()).count();

@@ -134,12 +134,6 @@ fn total_json((period, totals): &(Period, UnitTotals)) -> UnitTotalJson {
     }
 }
 
-/// Usage, exact quotient, units and what rounding added.
-fn total_amounts(totals: &UnitTotals) -> [String; 4] {
-    let UnitTotals { usage, exact, units, rounding, .. } = totals;
-    [usage, exact, units, rounding].map(Amount::to_string)
-}
-
 impl UnitsView<'_> {
     /// A table of all groups; in a workbook the totals follow on a sheet of their own.
     pub fn write(&self, out: &mut TableWriter<'_>) -> io::Result<()> {
@@ -166,7 +160,7 @@ impl UnitsView<'_> {
             let days = [period.start(), period.end()].map(|day| day.to_string());
             let counts = [totals.groups, totals.rounded, totals.unreadable];
             let counts = counts.map(|count| count.to_string());
-            out.row(days.into_iter().chain(total_amounts(&totals)).chain(counts))?;
+            out.row(days.into_iter().chain(words::unit_amounts(&totals)).chain(counts))?;
         }
         Ok(())
     }
@@ -205,7 +199,7 @@ fn totals_table(totals: &[(Period, UnitTotals)]) -> String {
     let header = ["TOTAL", "USAGE", "EXACT", "UNITS", "ROUNDING", "GROUPS", "ROUNDED"];
     let rows = totals.iter().map(|(period, totals)| {
         let mut cells = vec![period.to_string()];
-        cells.extend(total_amounts(totals));
+        cells.extend(words::unit_amounts(totals));
         cells.extend([totals.groups, totals.rounded].map(|n| words::grouped(n as usize)));
         cells
     });

@@ -10,6 +10,7 @@ use crate::{
     plan::time_to_send,
     text::{self, one_line},
 };
+use reconcile::UnitTotals;
 
 pub(super) use crate::text::count;
 
@@ -112,6 +113,12 @@ pub(super) fn columns(header: &[&str], rows: Vec<Vec<String>>, right: &[usize]) 
     }
     let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     lines.join("\n") + "\n"
+}
+
+/// Usage, exact quotient, units and what rounding added.
+pub(super) fn unit_amounts(totals: &UnitTotals) -> [String; 4] {
+    let UnitTotals { usage, exact, units, rounding, .. } = totals;
+    [usage, exact, units, rounding].map(ToString::to_string)
 }
 
 /// As [`columns`]; those in `figures` flush right, with equal decimals in each.

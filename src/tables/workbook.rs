@@ -235,7 +235,9 @@ mod tests {
             Ok(())
         });
         assert_eq!(full.unwrap_err().kind(), io::ErrorKind::StorageFull);
-        let other = contained(|| -> Result<(), XlsxError> { panic!("no number {}", std::hint::black_box(7)) });
+        let other = contained(|| -> Result<(), XlsxError> {
+            panic!("no number {}", std::hint::black_box(7))
+        });
         assert_eq!(other.unwrap_err().to_string(), "no number 7");
         assert!(!is_contained());
         let refused = contained(|| Err::<(), _>(XlsxError::RowColumnLimitError));

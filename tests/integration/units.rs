@@ -309,3 +309,104 @@ fn combined_types_are_sheets_of_one_workbook() {
     assert!(fs::read(desk.path("all.xlsx")).unwrap() == earlier);
     desk.monthend(["collect", "m.yaml", "--combine", "all.csv"]).expect(0);
 }
+
+#[test]
+fn the_page_has_the_units_of_each_period() {
+    let server = Served::new(READY);
+    let desk = desk(&server, UNITS);
+    let page = || {
+        desk.monthend(["report", "m.yaml", "-o", "page.html"]).expect(0);
+        desk.read("page.html")
+    };
+    let whole = page();
+    assert!(whole.contains("Units of CONSUMPTION") && whole.contains("CUSTOMER_ID, SKU"));
+    let line = "2026-09</th><td class=\"number\">60.5</td><td class=\"number\">2.016667</td><td class=\"number\">4</td>\
+                <td class=\"number\">1.983333</td><td class=\"number\">4</td><td class=\"number\">3</td>";
+    assert!(whole.contains(line), "{whole}");
+    assert!(whole.contains("All 3 requests are created and collected"), "{whole}");
+    let mut ledger = desk.ledger();
+    desk.lay("", &mut ledger, 0, "CUSTOMER_ID,SKU,CONSUMPTION\n<b>,A,1O\n");
+    desk.lay("", &mut ledger, 2, "CUSTOMER_ID,SKU,DAYS\nc1,A,1\n");
+    desk.write("m.ledger.csv", ledger.to_csv());
+    let page = page();
+    assert!(page.contains("Not in order: 1 file without units, 1 group without units."), "{page}");
+    assert!(page.contains("reports/0.csv line 2, CONSUMPTION: not a number"), "{page}");
+    assert!(page.contains("1 file left out"), "{page}");
+}
+
+/// A sum in each line, and as many decimals as the longest one; the last line is the grand total.
+#[test]
+fn sums_are_a_table_with_their_totals() {
+    let server = Served::new(READY);
+    let jobs = partners(["Acme", "=Bolt"], "CUSTOMER, USER", "2026-09");
+    let totals = "audit: { totals: { column: CONSUMPTION, by: [SKU] } }\n";
+    let desk = Desk::with(server.url(), &(jobs + totals));
+    desk.converge().expect(0);
+    let mut ledger = desk.ledger();
+    for (place, file) in [
+        "SKU,CONSUMPTION\nA,15\n=B,18.9\n",
+        "SKU,CONSUMPTION\nA,15\n=B,18.95\n",
+        "SKU,CONSUMPTION\nA,-0.125\n",
+        "SKU,CONSUMPTION\nA,x\n",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        desk.lay("", &mut ledger, place, file);
+    }
+    desk.write("m.ledger.csv", ledger.to_csv());
+    let audit = |args: &[&str]| desk.monthend(["audit", "m.yaml", "--offline"]).args(args.to_vec());
+    let ended = audit(&["--format", "csv", "--totals"]).expect(1);
+    let cells: Vec<Vec<&str>> =
+        ended.stdout.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(
+        cells[0],
+        [
+            "sub_partner",
+            "sub_partner_org_id",
+            "period_start",
+            "period_end",
+            "internal",
+            "SKU",
+            "CUSTOMER",
+            "USER",
+            "result"
+        ]
+    );
+    assert_eq!(cells[1][5..], ["'=B", "18.900", "18.95", "differ"]);
+    assert_eq!(cells[2][5..], ["A", "15.000", "15.00", "agree"]);
+    assert_eq!(cells[3][0], "'=Bolt");
+    assert_eq!(cells[3][5..], ["A", "-0.125", "", "one only"]);
+    assert_eq!(
+        cells[4],
+        ["total", "", "2026-09-01", "2026-09-30", "false", "", "33.775", "33.95", ""]
+    );
+    assert_eq!(cells.len(), 5);
+    ended.says([
+        "2 differences: 1 totals_differ, 1 totals_unknown; without --totals they are named",
+    ]);
+    let table = audit(&[]).expect(1);
+    table.shows(["A      15.000  15.00\n", "total        2026-09         33.775  33.95\n"]);
+    audit(&["--format", "csv"]).expect(1).shows(["kind,request_id"]);
+    audit(&["--totals", "--no-files"]).expect(2);
+    desk.manifest(server.url(), &partners(["Acme"], "CUSTOMER, USER", "2026-09"));
+    audit(&["--totals"]).expect(2).says(["the manifest has no `audit.totals`"]);
+    // Several periods: each has its total, and the last line is that of all.
+    let jobs = partners(["Acme"], "CUSTOMER", "2026-09, 2026-10");
+    let desk = Desk::with(server.url(), &(jobs + totals));
+    desk.converge().expect(0);
+    let mut ledger = desk.ledger();
+    (0..2).for_each(|at| desk.lay("", &mut ledger, at, "SKU,CONSUMPTION\nA,1.5\nB,2\n"));
+    desk.write("m.ledger.csv", ledger.to_csv());
+    let ended =
+        desk.monthend(["audit", "m.yaml", "--offline", "--format=csv", "--totals"]).expect(0);
+    let last: Vec<&str> = ended.stdout.lines().skip(5).collect();
+    assert_eq!(
+        last,
+        [
+            "total,,2026-09-01,2026-09-30,false,,3.5,",
+            "total,,2026-10-01,2026-10-31,false,,3.5,",
+            "total,,,,,,7.0,"
+        ]
+    );
+}

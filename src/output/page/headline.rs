@@ -4,6 +4,7 @@ use super::{
     EarlierPart, Sources,
     matrix::{CellStatus, Matrix},
     sums::SumTable,
+    units::UnitsPart,
 };
 use crate::{
     audit::DifferenceKind,
@@ -71,7 +72,7 @@ impl Figures {
         &self,
         sources: &Sources<'_>,
         earlier: Option<&EarlierPart<'_>>,
-        sums: Option<&SumTable<'_>>,
+        (sums, units): (Option<&SumTable<'_>>, Option<&UnitsPart<'_>>),
     ) -> Lead {
         let [_, _, _, created, failed, sending, pending] = self.by_status;
         let found = |kind| found(sources, kind);
@@ -82,6 +83,8 @@ impl Figures {
             (found(DifferenceKind::FileChanged), "file", "changed"),
             (sums.map_or(0, |sums| sums.differ), "sum", "different"),
             (found(DifferenceKind::TotalsUnknown), "file", "without a sum"),
+            (units.map_or(0, |units| units.files_unread), "file", "without units"),
+            (units.map_or(0, |units| units.groups_unread), "group", "without units"),
             (earlier.map_or(0, |it| it.vanished), "report", "vanished"),
             (earlier.map_or(0, |it| it.dropped), "figure", "dropped"),
         ]
