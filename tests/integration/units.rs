@@ -323,7 +323,7 @@ fn the_page_has_the_units_of_each_period() {
     let line = "2026-09</th><td class=\"number\">60.5</td><td class=\"number\">2.016667</td><td class=\"number\">4</td>\
                 <td class=\"number\">1.983333</td><td class=\"number\">4</td><td class=\"number\">3</td>";
     assert!(whole.contains(line), "{whole}");
-    assert!(whole.contains("All 3 requests are created and collected"), "{whole}");
+    assert!(whole.contains("All 3 reports are created and collected"), "{whole}");
     let mut ledger = desk.ledger();
     desk.lay("", &mut ledger, 0, "CUSTOMER_ID,SKU,CONSUMPTION\n<b>,A,1O\n");
     desk.lay("", &mut ledger, 2, "CUSTOMER_ID,SKU,DAYS\nc1,A,1\n");

@@ -19,6 +19,7 @@ pub(super) struct Lead {
 }
 
 /// In thousandths of the bar's length.
+#[derive(Debug)]
 pub(super) struct BarSegment {
     pub(super) class: &'static str,
     pub(super) x: f64,
@@ -85,6 +86,9 @@ impl Figures {
             (found(DifferenceKind::TotalsUnknown), "file", "without a sum"),
             (units.map_or(0, |units| units.files_unread), "file", "without units"),
             (units.map_or(0, |units| units.groups_unread), "group", "without units"),
+            (found(DifferenceKind::ColumnsChanged), "file", "with other columns"),
+            (found(DifferenceKind::KeyRepeated), "file", "with a repeated key"),
+            (sources.lists.iter().filter(|list| !list.agrees).count(), "list", "with differences"),
             (earlier.map_or(0, |it| it.vanished), "report", "vanished"),
             (earlier.map_or(0, |it| it.dropped), "figure", "dropped"),
         ]

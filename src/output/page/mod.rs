@@ -4,6 +4,7 @@
 
 mod headline;
 mod link;
+mod lists;
 mod matrix;
 mod sums;
 mod units;
@@ -22,6 +23,7 @@ use crate::{
     manifest::{Totals, UnitsRule},
 };
 use headline::{BarSegment, Figures, Lead, periods};
+pub use lists::ListPart;
 use matrix::{CellStatus, Matrix};
 use sums::SumTable;
 use units::UnitsPart;
@@ -48,6 +50,8 @@ pub struct Sources<'a> {
     pub totals: Option<&'a Totals>,
     pub units: Option<(&'a UnitsRule, &'a UnitsFound<'a>)>,
     pub reviewed: &'a Reviewed,
+    /// Each entry of `reconcile:` in each of its periods.
+    pub lists: &'a [ListPart],
     pub earlier: Option<Earlier<'a>>,
     pub now: DateTime<Utc>,
 }

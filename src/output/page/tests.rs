@@ -117,6 +117,7 @@ proptest! {
             totals: totals.as_ref(),
             units: None,
             reviewed: &reviewed,
+            lists: &[],
             earlier: Some(Earlier {
                 name: "then.csv".to_owned(),
                 sha256: String::new(),
