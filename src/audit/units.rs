@@ -92,10 +92,10 @@ pub fn units<'a>(collection: &CollectedFiles<'a>, rule: &UnitsRule) -> UnitsFoun
     let is_billed =
         |request: &request::Request| request.report_type == rule.report_type && !request.internal;
     for request in collection.requests.iter().filter(|it| is_billed(&it.planned.request)) {
-        match collection.read(request, |input| fit_or_why(read(input, rule))) {
+        let name = request.row.map_or("", |row| row.collected.file.as_str());
+        match collection.read(request, |input| fit_or_why(read(input, rule, name))) {
             Ok((groups, unreadable)) => {
-                let file = request.row.map_or("", |row| row.collected.file.as_str());
-                found.unreadable.extend(unreadable.phrases(file, &rule.of));
+                found.unreadable.extend(unreadable);
                 let division = division(rule, request.planned.request.period);
                 let planned = request.planned;
                 found.requests.push(RequestUnits { planned, division, groups });
@@ -106,44 +106,32 @@ pub fn units<'a>(collection: &CollectedFiles<'a>, rule: &UnitsRule) -> UnitsFoun
     found
 }
 
-/// Cells of one file that are no numbers.
-#[derive(Default)]
-struct UnreadableUsage {
-    /// With their lines.
-    first: Vec<(u64, Unreadable)>,
-    count: usize,
-}
-
-impl UnreadableUsage {
-    fn phrases(self, file: &str, column: &str) -> impl Iterator<Item = String> {
-        let (file, column) = (one_line(file), one_line(column));
-        let rest = self.count - self.first.len();
-        let more = (rest > 0).then(|| format!("{file}: {rest} more cells of {column}"));
-        let named = self.first.into_iter();
-        named.map(move |(line, why)| format!("{file} line {line}, {column}: {why}")).chain(more)
-    }
-}
-
+/// The usage of a file by group, and phrases about cells that cannot be read.
 fn read(
     input: &mut dyn Read,
     rule: &UnitsRule,
-) -> Result<(UsageGroups, UnreadableUsage), FileError> {
+    file: &str,
+) -> Result<(UsageGroups, Vec<String>), FileError> {
     let mut table = Table::open(input).map_err(SideError::Table)?.strict();
     let columns = UsageColumns::new(&table, rule)?;
-    let (mut groups, mut unreadable) = (UsageGroups::default(), UnreadableUsage::default());
+    let (file, column) = (one_line(file), one_line(&rule.of));
+    let (mut groups, mut phrases, mut unreadable) = (UsageGroups::default(), Vec::new(), 0_usize);
     let (mut group, mut row) = (Key::default(), ByteRecord::new());
     while table.next(&mut row).map_err(SideError::Table)? {
         columns.fill(&row, &mut group);
         let usage = columns.usage(&row);
         if let Err(why) = usage {
-            unreadable.count += 1;
-            if unreadable.count <= NAMED {
-                unreadable.first.push((table.line(), why));
+            unreadable += 1;
+            if unreadable <= NAMED {
+                phrases.push(format!("{file} line {}, {column}: {why}", table.line()));
             }
         }
         groups.add(&group, &usage).map_err(SideError::TooManyRows)?;
     }
-    Ok((groups, unreadable))
+    if unreadable > NAMED {
+        phrases.push(format!("{file}: {} more cells of {column}", unreadable - NAMED));
+    }
+    Ok((groups, phrases))
 }
 
 impl UnitsFound<'_> {

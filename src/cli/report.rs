@@ -67,8 +67,8 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
 
     let name =
         |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    let units = planned.as_ref().and_then(|(manifest, plan)| {
-        let rule = manifest.units.as_ref()?;
+    let units = planned.as_ref().and_then(|(loaded, plan)| {
+        let rule = loaded.units.as_ref()?;
         let collection = CollectedFiles::new(plan.requests(), &ledger.ledger, ledger.files());
         Some((rule, audit::units(&collection, rule)))
     });

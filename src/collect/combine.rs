@@ -251,8 +251,8 @@ impl TypeParts<'_> {
             lacking: columns.lacking_nowhere(),
             too_wide: Vec::new(),
         };
-        let header = self.header(&columns, format_of(file));
-        out.begin(report_type.as_str(), header).map_err(failed)?;
+        let of_table = self.table_columns(&columns, format_of(file));
+        out.begin(report_type.as_str(), of_table).map_err(failed)?;
         for part in parts {
             let mut table = open(part)?;
             let header = columns_of(&table);
@@ -282,7 +282,7 @@ impl TypeParts<'_> {
     }
 
     /// Foreign cells of a CSV file are made harmless whatever they hold: all of them are text.
-    fn header(&self, columns: &CombinedColumns, format: TableFormat) -> Vec<TableColumn> {
+    fn table_columns(&self, columns: &CombinedColumns, format: TableFormat) -> Vec<TableColumn> {
         let is_number = |name: &str| self.number_columns.is_some_and(|it| it.contains(name));
         let kind_of = |name: &str| match format {
             TableFormat::Csv => ColumnKind::Text,

@@ -54,8 +54,8 @@ impl SumTexts {
             types: types.clone(),
         };
         for at in 0..types.len() {
-            let grand = it.grand.iter_mut().map(|total| &mut total.sums);
-            words::same_decimals(it.lines.iter_mut().chain(grand).map(|sums| &mut sums[at]));
+            let of_totals = it.grand.iter_mut().map(|total| &mut total.sums);
+            words::same_decimals(it.lines.iter_mut().chain(of_totals).map(|sums| &mut sums[at]));
         }
         it
     }

@@ -209,26 +209,24 @@ fn totals_table(totals: &[(Period, UnitTotals)]) -> String {
 impl View for UnitsView<'_> {
     fn table(&self) -> String {
         let mut out = self.group_table();
-        let totals = self.found.totals();
-        if !totals.is_empty() {
-            out.push_str(&totals_table(&totals));
+        let periods = self.found.totals();
+        if !periods.is_empty() {
+            out.push_str(&totals_table(&periods));
             out.push('\n');
         }
         out.push_str(&missing_lines(&self.found.missing));
         out.push_str(&words::notes(self.notes));
-        for (period, totals) in &totals {
-            let groups = words::count(totals.groups as usize, "group");
-            let rounded = words::grouped(totals.rounded as usize);
-            let unread = match totals.unreadable {
+        for (period, UnitTotals { units, rounding, groups, rounded, unreadable, .. }) in &periods {
+            let groups = words::count(*groups as usize, "group");
+            let unread = match unreadable {
                 0 => String::new(),
-                n => format!("; {} cannot be read", words::count(n as usize, "group")),
+                n => format!("; {} cannot be read", words::count(*n as usize, "group")),
             };
             out.push_str(&format!(
-                "{period}: {} units; rounding added {} in {rounded} of {groups}{unread}\n",
-                totals.units, totals.rounding
+                "{period}: {units} units; rounding added {rounding} in {rounded} of {groups}{unread}\n"
             ));
         }
-        if totals.is_empty() {
+        if periods.is_empty() {
             out.push_str("no file was read\n");
         }
         out

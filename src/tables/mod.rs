@@ -72,14 +72,14 @@ pub struct TableWriter<'w> {
 }
 
 enum TableOutput<'w> {
-    Csv(Writer<&'w mut dyn Write>),
+    Csv(Box<Writer<&'w mut dyn Write>>),
     Workbook(Box<SheetWriter<'w>>),
 }
 
 impl<'w> TableWriter<'w> {
     pub fn csv(out: &'w mut dyn Write) -> Self {
         let csv = WriterBuilder::new().buffer_capacity(1 << 16).from_writer(out);
-        TableWriter { columns: Vec::new(), output: TableOutput::Csv(csv) }
+        TableWriter { columns: Vec::new(), output: TableOutput::Csv(Box::new(csv)) }
     }
 
     /// The file is complete after [`TableWriter::finish`].

@@ -5,7 +5,7 @@ use std::{
     panic::{self, AssertUnwindSafe},
 };
 
-use rust_xlsxwriter::{ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
+use rust_xlsxwriter::{ExcelDateTime, Format, FormatAlign, Workbook, XlsxError};
 
 use super::{ColumnKind, SheetNames, TableColumn};
 use crate::{
@@ -20,10 +20,11 @@ const MOST_ROWS: u32 = 1_048_576;
 const LONGEST_CELL: usize = 32_767;
 /// What a number of a spreadsheet keeps.
 const MOST_DIGITS: usize = 15;
-/// In characters: the narrowest and the widest column.
-const WIDTHS: (usize, usize) = (6, 40);
+/// In characters.
+const NARROWEST: u32 = 6;
+const WIDEST: u32 = 40;
 /// The button of the filter, in characters.
-const BUTTON: usize = 3;
+const BUTTON: u32 = 3;
 /// A column is as wide as the longest cell of so many rows.
 const MEASURED_ROWS: u32 = 1_000;
 
@@ -37,7 +38,6 @@ pub(super) struct SheetWriter<'w> {
     name: String,
     open: Option<OpenSheet>,
     date: Format,
-    header: Format,
     most_rows: u32,
 }
 
@@ -45,7 +45,7 @@ struct OpenSheet {
     /// The next row, from 0.
     row: u32,
     /// In characters, of each column.
-    widths: Vec<usize>,
+    widths: Vec<u32>,
 }
 
 impl<'w> SheetWriter<'w> {
@@ -59,8 +59,7 @@ impl<'w> SheetWriter<'w> {
             names: SheetNames::default(),
             name: String::new(),
             open: None,
-            date: Format::new().set_num_format("yyyy-mm-dd"),
-            header: Format::new().set_bold(),
+            date: Format::new().set_num_format("yyyy-mm-dd").set_align(FormatAlign::Left),
             most_rows: MOST_ROWS,
         })
     }
@@ -73,18 +72,22 @@ impl<'w> SheetWriter<'w> {
     pub(super) fn begin(&mut self, name: &str, columns: &[TableColumn]) -> io::Result<()> {
         self.close()?;
         name.clone_into(&mut self.name);
-        let SheetWriter { workbook, names, header, .. } = self;
+        let SheetWriter { workbook, names, .. } = self;
         let taken = names.take(name);
+        let header = Format::new().set_bold();
+        let right = header.clone().set_align(FormatAlign::Right);
         contained(|| {
             let sheet = workbook.add_worksheet_with_constant_memory()?;
             sheet.set_name(taken)?.set_freeze_panes(1, 0)?;
             for (at, column) in (0_u16..).zip(columns) {
-                sheet.write_string_with_format(0, at, &column.name, header)?;
+                let is_number = column.kind == ColumnKind::Number;
+                let format = if is_number { &right } else { &header };
+                sheet.write_string_with_format(0, at, &column.name, format)?;
             }
             Ok(())
         })?;
-        let widths = columns.iter().map(|column| column.name.chars().count() + BUTTON).collect();
-        self.open = Some(OpenSheet { row: 1, widths });
+        let widths = columns.iter().map(|column| width(&column.name) + BUTTON);
+        self.open = Some(OpenSheet { row: 1, widths: widths.collect() });
         Ok(())
     }
 
@@ -121,8 +124,8 @@ impl<'w> SheetWriter<'w> {
         if let Some(OpenSheet { widths, .. }) = &mut self.open
             && row < MEASURED_ROWS
         {
-            let width = &mut widths[usize::from(at)];
-            *width = text.chars().count().max(*width);
+            let widest = &mut widths[usize::from(at)];
+            *widest = width(&text).max(*widest);
         }
         let date = &self.date;
         let Some(sheet) = self.workbook.worksheets_mut().last_mut() else { return Ok(()) };
@@ -142,7 +145,17 @@ impl<'w> SheetWriter<'w> {
     fn close(&mut self) -> io::Result<()> {
         let Some(OpenSheet { row, widths }) = self.open.take() else { return Ok(()) };
         let Some(sheet) = self.workbook.worksheets_mut().last_mut() else { return Ok(()) };
-        contained(|| finish_sheet(sheet, row - 1, &widths))
+        contained(|| {
+            let mut last = 0;
+            for (at, width) in (0_u16..).zip(widths) {
+                sheet.set_column_width(at, width.clamp(NARROWEST, WIDEST) + 1)?;
+                last = at;
+            }
+            sheet.autofilter(0, 0, row - 1, last)?;
+            // On paper: as wide as a page, each with the header.
+            sheet.set_landscape().set_print_fit_to_pages(1, 0).set_repeat_rows(0, 0)?;
+            Ok(())
+        })
     }
 
     pub(super) fn finish(mut self) -> io::Result<()> {
@@ -155,18 +168,9 @@ impl<'w> SheetWriter<'w> {
     }
 }
 
-fn finish_sheet(sheet: &mut Worksheet, last_row: u32, widths: &[usize]) -> Result<(), XlsxError> {
-    let mut last_column = 0;
-    for (at, width) in (0_u16..).zip(widths) {
-        let (narrowest, widest) = WIDTHS;
-        let width = u8::try_from((*width).clamp(narrowest, widest) + 1).unwrap_or(u8::MAX);
-        sheet.set_column_width(at, f64::from(width))?;
-        last_column = at;
-    }
-    sheet.autofilter(0, 0, last_row, last_column)?;
-    // On paper: as wide as a page, each with the header.
-    sheet.set_landscape().set_print_fit_to_pages(1, 0).set_repeat_rows(0, 0)?;
-    Ok(())
+/// In characters, as far as a column can be wide.
+fn width(text: &str) -> u32 {
+    text.chars().zip(0..WIDEST).count() as u32
 }
 
 /// `None`: it is no number, or one that a spreadsheet would change.
@@ -231,8 +235,7 @@ mod tests {
     fn a_full_disk_is_an_error() {
         let full = contained(|| -> Result<(), XlsxError> {
             let error = io::Error::from_raw_os_error(28);
-            Err::<(), _>(error).expect("Couldn't write to xml file");
-            Ok(())
+            panic!("Couldn't write to xml file: {error:?}")
         });
         assert_eq!(full.unwrap_err().kind(), io::ErrorKind::StorageFull);
         let other = contained(|| -> Result<(), XlsxError> {

@@ -42,7 +42,7 @@ impl<'a> SumTable<'a> {
         grand.retain(|total| total.count > 1 && total.of.is_some());
         let lines = reviewed.totals.iter().zip(sums);
         let mut lines: Vec<SumRow<'_>> =
-            lines.map(|(total, sums)| SumRow::of(total, sums)).collect();
+            lines.map(|(total, texts)| SumRow::of(total, texts)).collect();
         lines.sort_by_key(|line| line.total.agreement != Agreement::Differ);
         // The same problem of many files is written once.
         let mut of_cause: IndexMap<String, Vec<String>> = IndexMap::new();

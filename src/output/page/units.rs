@@ -1,5 +1,5 @@
 use super::{Sources, words};
-use crate::{manifest::UnitsRule, text::one_line};
+use crate::manifest::UnitsRule;
 use reconcile::UnitTotals;
 
 /// Phrases about cells that cannot be read.
@@ -7,8 +7,6 @@ const SHOWN: usize = 20;
 
 pub(super) struct UnitsPart<'a> {
     pub(super) rule: &'a UnitsRule,
-    /// The columns that make a group.
-    pub(super) by: String,
     pub(super) periods: Vec<PeriodUnits>,
     /// Cells that cannot be read, the first ones.
     pub(super) unreadable: &'a [String],
@@ -38,11 +36,9 @@ impl<'a> UnitsPart<'a> {
         for at in 0..4 {
             words::same_decimals(periods.iter_mut().map(|it| &mut it.amounts[at]));
         }
-        let by: Vec<String> = rule.at.iter().map(|name| one_line(name)).collect();
         let unread = found.missing.iter().filter(|file| !file.is_known_to_audit);
         Some(UnitsPart {
             rule,
-            by: by.join(", "),
             groups_unread: periods.iter().map(|it| it.totals.unreadable as usize).sum(),
             periods,
             unreadable: &found.unreadable[..found.unreadable.len().min(SHOWN)],
