@@ -7,7 +7,7 @@ mod hashing_reader;
 use std::{
     ffi::{OsStr, OsString},
     fs::{self, File, OpenOptions},
-    io::{self, BufRead as _, BufReader, Read as _, Write},
+    io::{self, BufRead as _, BufReader, Read as _, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     sync::Once,
 };
@@ -53,6 +53,11 @@ impl NewFile {
         Ok(NewFile { file, place: place.to_owned() })
     }
 
+    /// Where it will be.
+    pub fn place(&self) -> &Path {
+        &self.place
+    }
+
     /// Lets nobody but its owner read it.
     pub fn for_its_owner_only(&self) -> io::Result<()> {
         #[cfg(unix)]
@@ -87,6 +92,12 @@ impl Write for NewFile {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+impl Seek for NewFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
     }
 }
 

@@ -20,6 +20,7 @@ mod output;
 mod plan;
 mod run;
 mod sending;
+mod tables;
 pub mod testing;
 mod text;
 

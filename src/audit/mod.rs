@@ -20,6 +20,7 @@ mod scope;
 mod sources;
 mod sums;
 mod totals;
+mod units;
 
 #[cfg(test)]
 mod tests;
@@ -39,3 +40,4 @@ pub use review::{Before, Review, Reviewed};
 pub use scope::Scope;
 pub use sources::ListError;
 pub use totals::{Agreement, Total};
+pub use units::{UnitGroup, UnitsFound, units};

@@ -11,15 +11,17 @@ use csv::ByteRecord;
 use super::{
     audited_request::AuditedRequest,
     contents::{only_place, table_or_why},
+    units::UsageColumns,
 };
 use crate::{
     files::open_regular,
     manifest::{ColumnPair, Divisor, ListFile, REQUEST_COLUMNS, ReconcileEntry, UNITS, UnitsRule},
+    plan::Planned,
     text::system_says,
 };
 use reconcile::{
     Amount, ComparedRow, Comparison, Division, Filter, Key, KeyPart, NumberFormat, Side,
-    SideColumns, SideError, Table, TableError, Translation, TranslationError, UsageGroups, cell,
+    SideColumns, SideError, Table, TableError, Translation, TranslationError, UsageGroups,
 };
 use request::{OrgId, Period};
 
@@ -142,13 +144,7 @@ impl FileSide<'_> {
         input: impl Read,
         file: u32,
     ) -> io::Result<Result<(), String>> {
-        let added = self.try_add(comparison, request, input, file);
-        match added {
-            Ok(()) => Ok(Ok(())),
-            Err(FileError::Unfit(why)) => Ok(Err(why)),
-            Err(FileError::Side(SideError::Table(e))) => table_or_why(Err(e)),
-            Err(FileError::Side(e)) => Ok(Err(e.to_string())),
-        }
+        fit_or_why(self.try_add(comparison, request, input, file))
     }
 
     fn try_add(
@@ -159,7 +155,7 @@ impl FileSide<'_> {
         file: u32,
     ) -> Result<(), FileError> {
         let mut table = Table::open(input).map_err(SideError::Table)?.strict();
-        let values = request_values(request);
+        let values = request_values(request.planned);
         let names = self.entry.key.iter().map(|pair| self.name(pair));
         let key = names.map(|name| match REQUEST_COLUMNS.iter().position(|it| *it == name) {
             Some(at) => Ok(KeyPart::Fixed(&values[at])),
@@ -196,21 +192,18 @@ impl FileSide<'_> {
         period: Period,
     ) -> Result<(), FileError> {
         let UnitRows { units, at, columns, file, .. } = *rows;
-        let usage_at = only_place(table, &units.of)?;
-        let group_at: Vec<usize> =
-            units.at.iter().map(|name| only_place(table, name)).collect::<Result<_, String>>()?;
+        let usage_columns = UsageColumns::new(table, units)?;
         let (mut key, mut group) = (comparison.key(), Key::default());
         let (mut numbers, mut row) = (Vec::new(), ByteRecord::new());
         let mut groups = UsageGroups::default();
         while table.next(&mut row).map_err(SideError::Table)? {
             columns.fill(&row, &mut key, &mut numbers);
-            let usage = columns.format.read(cell(&row, usage_at));
+            let usage = usage_columns.usage(&row);
             numbers.insert(at, usage.as_ref().map(|_| Amount::default()).map_err(|why| *why));
             let line = table.line();
             let compared = ComparedRow { key: &key, numbers: &numbers, rows: 1, file, line };
             comparison.add(self.side, compared).map_err(SideError::TooManyRows)?;
-            group.clear();
-            group_at.iter().for_each(|place| group.push(cell(&row, *place)));
+            usage_columns.fill(&row, &mut group);
             groups.add(&group, &usage).map_err(SideError::TooManyRows)?;
         }
         let division = division(units, period);
@@ -260,9 +253,20 @@ impl UnitRows<'_> {
     }
 }
 
-enum FileError {
+/// Why the rows of a file cannot be read.
+pub(super) enum FileError {
     Unfit(String),
     Side(SideError),
+}
+
+/// The outer error says that a file cannot be read. The inner one says why it is unfit.
+pub(super) fn fit_or_why<T>(read: Result<T, FileError>) -> io::Result<Result<T, String>> {
+    match read {
+        Ok(read) => Ok(Ok(read)),
+        Err(FileError::Unfit(why)) => Ok(Err(why)),
+        Err(FileError::Side(SideError::Table(e))) => table_or_why(Err(e)),
+        Err(FileError::Side(e)) => Ok(Err(e.to_string())),
+    }
 }
 
 impl From<String> for FileError {
@@ -278,8 +282,7 @@ impl From<SideError> for FileError {
 }
 
 /// The values of [`REQUEST_COLUMNS`], in their order.
-fn request_values(request: &AuditedRequest<'_>) -> [String; 4] {
-    let planned = request.planned;
+pub(super) fn request_values(planned: &Planned) -> [String; 4] {
     let of = &planned.request;
     [
         planned.label.as_deref().unwrap_or_default().to_owned(),

@@ -514,7 +514,7 @@ fn an_untouched_world_has_no_differences() {
         let total = &audit.totals[2];
         assert_eq!(total.label.as_deref(), Some("Acme"));
         assert_eq!(total.by, [("SKU".to_owned(), "A".to_owned())]);
-        assert!(total.sums.values().all(|sum| sum == "0.3"), "{total:?}");
+        assert!(total.sums.values().all(|sum| sum.to_string() == "0.3"), "{total:?}");
     }
 }
 

@@ -23,8 +23,8 @@ pub struct Total {
     pub period: Period,
     pub internal: bool,
     pub by: Vec<(String, String)>,
-    /// Of each type whose file has a sum, in plain decimals.
-    pub sums: BTreeMap<ReportType, String>,
+    /// Of each type whose file has a sum.
+    pub sums: BTreeMap<ReportType, Amount>,
     pub agreement: Agreement,
 }
 
@@ -41,6 +41,16 @@ pub enum Agreement {
     Agree,
     Differ,
     Alone,
+}
+
+impl Agreement {
+    pub fn word(self) -> &'static str {
+        match self {
+            Agreement::Agree => "agree",
+            Agreement::Differ => "differ",
+            Agreement::Alone => "one only",
+        }
+    }
 }
 
 pub(super) struct Summed<'a> {
@@ -132,8 +142,8 @@ fn compare_group(files: &[&Summed<'_>], totals: &Totals, compared: &mut Compared
         }
         let by: Vec<(String, String)> =
             totals.by.iter().cloned().zip(key.iter().cloned()).collect();
-        let sums: BTreeMap<ReportType, String> =
-            amounts.into_iter().map(|(report_type, sum)| (report_type, sum.to_string())).collect();
+        let sums: BTreeMap<ReportType, Amount> =
+            amounts.into_iter().map(|(report_type, sum)| (report_type, sum.clone())).collect();
         if agreement == Agreement::Differ {
             differ.push(told(&by, &sums));
         }
@@ -177,7 +187,7 @@ fn is_not_in(totals: &Totals, report_type: ReportType, key: &[String]) -> bool {
 const TOLD: usize = 20;
 
 /// `SKU A: PARTNER 30.6, CUSTOMER 30.8, USER 30.6`
-fn told(by: &[(String, String)], sums: &BTreeMap<ReportType, String>) -> String {
+fn told(by: &[(String, String)], sums: &BTreeMap<ReportType, Amount>) -> String {
     let by: Vec<String> =
         by.iter().map(|(name, value)| format!("{name} {}", one_line(value))).collect();
     let sums: Vec<String> =

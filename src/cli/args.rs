@@ -88,6 +88,8 @@ pub(super) enum Command {
     Audit(AuditArgs),
     /// Show which columns the collected files have
     Columns(ColumnsArgs),
+    /// Show the billable units of each group, and what rounding adds
+    Units(UnitsArgs),
     /// Compare the collected files with lists, invoices and earlier collections
     Reconcile(ReconcileArgs),
     /// Write an HTML report (one file, works offline)
@@ -261,6 +263,10 @@ pub(super) struct AuditArgs {
     #[arg(long, env = "MONTHEND_FORMAT", value_enum, default_value_t = Format::Table)]
     pub(super) format: Format,
 
+    /// With --format csv: the sums of `audit.totals` instead of the differences, with their totals
+    #[arg(long, env = "MONTHEND_TOTALS")]
+    pub(super) totals: bool,
+
     /// Ask no server: compare plan, ledger, history and files. Needs no token
     #[arg(long, env = "MONTHEND_OFFLINE")]
     pub(super) offline: bool,
@@ -334,6 +340,8 @@ pub(super) enum SchemaKind {
     Columns,
     /// JSON Schema of what `reconcile --format json` prints
     Reconcile,
+    /// JSON Schema of what `units --format json` prints
+    Units,
 }
 
 #[derive(Debug, Args)]

@@ -17,7 +17,7 @@ use crate::{
         refuse_unmerged,
     },
     manifest::{Discovered, Manifest},
-    output::{AuditView, audit_cases, checks_junit, history},
+    output::{AuditView, TotalsView, audit_cases, checks_junit, console, history},
     plan::{Plan, Selection, take_known},
     text::count,
 };
@@ -31,6 +31,15 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> CliRe
         Context::with_manifest(&args.manifest, &args.calendar, selection.partition)?;
     context.tell_rehearsal();
     context.refuse_as_for_real()?;
+    let totals = context.settings.audit.totals.clone();
+    if args.totals && (totals.is_none() || args.no_files) {
+        let lacks = if args.no_files {
+            "--no-files reads none"
+        } else {
+            "the manifest has no `audit.totals`"
+        };
+        return Err(CliError::Usage(format!("--totals shows the sums of `audit.totals`: {lacks}")));
+    }
     let credentials = if args.offline { None } else { Some(credentials(&context)?) };
     let path = real_ledger(&context.ledger)?;
     let mut guard = context.guard()?;
@@ -73,7 +82,6 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> CliRe
     };
 
     signals.end_at_once();
-    let totals = context.settings.audit.totals.as_ref();
     let recorded = history::recorded_hashes(&history_of(&path).lines);
     let folder = path.parent().unwrap_or(Path::new(""));
     let files = |files| Some(files).filter(|_| !args.no_files);
@@ -82,7 +90,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> CliRe
         selected: earlier_rows(&selection, earlier, &manifest, (&plan, &path)),
         files: files(earlier.files()),
         max_drop: &max_drop,
-        totals,
+        totals: totals.as_ref(),
     });
     let scope = Scope::new(&plan, &selected, ledger);
     let files = files(Files { folder, recorded: &recorded });
@@ -148,7 +156,14 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> CliRe
             .and_then(|xml| replace(place, xml.as_bytes()))
             .map_err(|why| CliError::unwritable(place, &why))?;
     }
-    print_view(&view, args.format)?;
+    if args.totals && args.format == Format::Csv {
+        if let Some(differences) = view.counts() {
+            warn!("{differences}; without --totals they are named");
+        }
+        console::print_csv(|out| TotalsView(&audit.totals).csv(out))?;
+    } else {
+        print_view(&view, args.format)?;
+    }
     Ok(exit)
 }
 

@@ -17,7 +17,7 @@ use crate::{
         CollectInput, CollectedFile, HttpHost, Overwrite, collect, combine, located, set_aside,
     },
     ledger::{Ledger, RecordedHashes, Row},
-    manifest::Settings,
+    manifest::{Manifest, Settings},
     output::history,
     plan::Plan,
     run::{Finished, NewReports, Shared},
@@ -96,14 +96,20 @@ impl<'a> Collection<'a> {
     }
 
     /// For `--combine`; nothing after a run that stopped early. A combined file of an earlier run is set aside where
-    /// none is written.
-    pub(super) fn combine(&self, finished: &Finished, requests: &RequestIds) -> CliResult<()> {
+    /// none is written. A workbook has numbers in the columns that the manifest says hold them.
+    pub(super) fn combine(
+        &self,
+        finished: &Finished,
+        requests: &RequestIds,
+        manifest: Option<&Manifest>,
+    ) -> CliResult<()> {
         let Some(place) = &self.args.combine else {
             return Ok(());
         };
         let is_over = finished.stop.is_none() && finished.unsaved.is_none();
         let parts = if is_over { self.parts(&finished.ledger, requests) } else { Vec::new() };
-        let combined = combine(place, &parts)?;
+        let numbers = manifest.map(Manifest::number_columns).unwrap_or_default();
+        let combined = combine(place, &parts, &numbers)?;
         for file in &combined {
             file.notes().iter().for_each(|note| warn!("{note}"));
             info!("{file}");

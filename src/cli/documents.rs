@@ -10,7 +10,7 @@ use crate::{
     ledger, manifest,
     output::{
         AuditJson, CheckJson, ColumnsJson, PlanJson, ReconcileJson, StatusView, SummaryJson,
-        console, history::HistoryLine, schema_of,
+        UnitsJson, console, history::HistoryLine, schema_of,
     },
 };
 
@@ -46,6 +46,7 @@ fn schema_named(kind: SchemaKind) -> Value {
         SchemaKind::Check => schema_of::<CheckJson<'_>>("monthend check"),
         SchemaKind::Columns => schema_of::<ColumnsJson<'_>>("monthend columns"),
         SchemaKind::Reconcile => schema_of::<ReconcileJson<'_>>("monthend reconcile"),
+        SchemaKind::Units => schema_of::<UnitsJson<'_>>("monthend units"),
     }
 }
 

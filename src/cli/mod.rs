@@ -33,6 +33,8 @@ mod run_context;
 mod sandbox;
 mod signals;
 mod status;
+mod table_file;
+mod units;
 
 use std::{
     io,
@@ -51,7 +53,8 @@ use self::{
         ColumnsFormat, Command, CompletionsArgs, Format, InitArgs, ManArgs, ManifestArgs,
         MaxDropArgs, MergeArgs, OfflineArgs, OnExisting, PlanArgs, ReconcileArgs, RehearsalArgs,
         ReportArgs, ResolveArgs, RetryArgs, RunArgs, SandboxArgs, SchemaArgs, SchemaKind,
-        StatusArgs, SummaryFormat, WorkArgs, WorkFormatArgs, format_or, is_manifest, without_csv,
+        StatusArgs, SummaryFormat, UnitsArgs, WorkArgs, WorkFormatArgs, format_or, is_manifest,
+        without_csv,
     },
     collection::{Collection, requests_to_combine},
     command_line::{CALENDAR, CommandLine, LEDGER, WHERE, quoted_word},
@@ -84,10 +87,12 @@ use self::{
     run::{Asked, Mode, WorkCommand, run},
     run_context::{Rows, RunContext, run_session, ticking},
     signals::Signals,
+    table_file::TableFile,
 };
 use crate::{
     manifest::YEAR,
     output::console::{self, LogFilter},
+    tables,
     text::one_line,
 };
 
@@ -148,6 +153,7 @@ fn dispatch(cli: Cli, command_line: &CommandLine) -> CliResult {
         // These talk to nobody and start nothing.
         Command::Status(args) => status::status(&args, command_line),
         Command::Columns(args) => columns::columns(&args),
+        Command::Units(args) => units::units(&args),
         Command::Reconcile(args) => reconcile::reconcile(&args),
         Command::Report(args) => report::report(&args),
         Command::Schema(args) => documents::schema(&args),
@@ -198,6 +204,9 @@ fn contained(command: impl FnOnce() -> Exit) -> Exit {
 }
 
 fn say(panic: &PanicHookInfo<'_>) {
+    if tables::is_contained() {
+        return;
+    }
     console::clear_bar();
     let payload = panic.payload();
     let text = payload.downcast_ref::<&str>().copied();

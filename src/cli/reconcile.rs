@@ -1,20 +1,18 @@
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use tracing::{info, warn};
 
 use super::{
     CliError, CliResult, Exit, FileSources, Format, OfflineInput, OpenedLedger, ReconcileArgs,
-    chain, print_view,
+    TableFile, chain, print_view,
 };
 use crate::{
     audit::{CollectedFiles, Compared, EntrySides, ListOutcome, ListSummary, Reconciliation},
-    files::{self, NewFile},
+    files,
     manifest::{OtherSide, ReconcileEntry},
     output::{ReconcileView, TestCase, checks_junit},
     plan::{Planned, Selection},
+    tables::TableFormat,
     text::{count, named},
 };
 use request::{RequestIds, internal_mark};
@@ -65,9 +63,11 @@ pub(super) fn reconcile(args: &ReconcileArgs) -> CliResult {
             );
         }
     }
-    for (entry, place) in entries.iter().zip(&outputs.tables) {
-        write_csv(&view, entry, place).map_err(|why| CliError::unwritable(place, &why))?;
-        info!("{} has the keys of {} that do not match", place.display(), entry.name);
+    for (file, of_file) in &outputs.tables {
+        file.write(|out| of_file.iter().try_for_each(|entry| view.write(entry, out)))?;
+        let keys = if args.all { "all keys" } else { "the keys that do not match" };
+        let names = named(of_file.iter().map(|entry| &entry.name), of_file.len());
+        info!("{} has {keys} of {names}", file.place.display());
     }
     if let Some(place) = &outputs.junit {
         let cases = outcomes.iter().map(TestCase::from);
@@ -187,12 +187,6 @@ pub(super) fn summarised_lists<T: ListSummary>(
     (lists, note)
 }
 
-fn write_csv(view: &ReconcileView<'_>, entry: &ReconcileEntry, place: &Path) -> io::Result<()> {
-    let mut file = NewFile::begin(place)?;
-    view.csv_of(entry, &mut file)?;
-    file.put_in_place()
-}
-
 /// Whether a selection may leave out requests of a period. A list is about all of them.
 fn is_narrowed(selection: &Selection) -> bool {
     !selection.jobs.is_empty()
@@ -284,30 +278,28 @@ fn warn_of_one_list(entry: &ReconcileEntry, periods: usize) {
 }
 
 /// Where outputs are written: the places that their paths lead to.
-struct OutputFiles {
-    /// One for each entry, in their order; empty without `--output`.
-    tables: Vec<PathBuf>,
+struct OutputFiles<'a> {
+    /// With the entries whose keys are in them.
+    tables: Vec<(TableFile, Vec<&'a ReconcileEntry>)>,
     junit: Option<PathBuf>,
 }
 
-fn outputs(
+fn outputs<'a>(
     args: &ReconcileArgs,
     sources: &FileSources<'_>,
-    entries: &[&ReconcileEntry],
-) -> CliResult<OutputFiles> {
+    entries: &[&'a ReconcileEntry],
+) -> CliResult<OutputFiles<'a>> {
     let mut guard = sources.context.guard()?;
     let mut tables = Vec::new();
     if let Some(path) = &args.output {
-        if path.extension().is_none_or(|it| !it.eq_ignore_ascii_case("csv")) {
-            let path = path.display();
-            return Err(CliError::Usage(format!("--output cannot write {path}: name a .csv file")));
-        }
-        for entry in entries {
-            let path = match entries {
-                [_] => path.clone(),
-                _ => with_name(path, &entry.name),
-            };
-            tables.push(guard.output("--output", &path)?);
+        match (TableFile::format(path)?, entries) {
+            (TableFormat::Csv, [_, _, ..]) => {
+                for entry in entries {
+                    let file = TableFile::new(&mut guard, &with_name(path, &entry.name))?;
+                    tables.push((file, vec![*entry]));
+                }
+            }
+            _ => tables.push((TableFile::new(&mut guard, path)?, entries.to_vec())),
         }
     }
     let junit = args.junit.as_deref().map(|path| guard.document("--junit", path)).transpose()?;

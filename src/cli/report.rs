@@ -8,7 +8,7 @@ use super::{
     is_manifest, ledger_of_manifest, refusal, summarised_lists,
 };
 use crate::{
-    audit::{FileChecks, Previous, Review},
+    audit::{self, CollectedFiles, FileChecks, Previous, Review},
     files::{folder_of, read_first_line, replace},
     ledger::{Ledger, Row},
     manifest::{DateCheck, Discovered, LoadOptions, Manifest, RunSettings, Settings},
@@ -67,6 +67,11 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
 
     let name =
         |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let units = planned.as_ref().and_then(|(loaded, plan)| {
+        let rule = loaded.units.as_ref()?;
+        let collection = CollectedFiles::new(plan.requests(), &ledger.ledger, ledger.files());
+        Some((rule, audit::units(&collection, rule)))
+    });
     let page_folder = folder_of(&args.output).canonicalize().map_err(failed)?;
     let sources = Sources {
         name: name(&ledger_path),
@@ -76,8 +81,9 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
         page_folder: &page_folder,
         is_sandbox,
         manifest: manifest.map(name),
-        not_in_ledger: planned.map_or(0, |planned| not_in_ledger(&planned, &ledger.ledger)),
+        not_in_ledger: planned.as_ref().map_or(0, |planned| not_in_ledger(planned, &ledger.ledger)),
         totals,
+        units: units.as_ref().map(|(rule, found)| (*rule, found)),
         reviewed: &reviewed,
         lists: &lists,
         earlier: earlier.as_ref().zip(args.compare.as_deref()).map(|(earlier, path)| {

@@ -150,7 +150,8 @@ impl RunContext<'_> {
         }
         self.tell_end(&finished, &selected, &outside);
         let to_combine = to_combine.as_ref().unwrap_or(&selected);
-        let combined = collection.map_or(Ok(()), |it| it.combine(&finished, to_combine));
+        let combined =
+            collection.map_or(Ok(()), |it| it.combine(&finished, to_combine, self.manifest));
         self.outputs.worked(finished, selected);
         combined.map(|()| exit)
     }

@@ -1,29 +1,31 @@
-//! `--combine`: one table of all collected files of a type. Files are read twice, headers then rows, with one row in
-//! memory. Columns are matched by name, in order of first appearance.
+//! `--combine`: one table of all collected files of a type, as a CSV file or a sheet of a workbook. Files are read twice,
+//! headers then rows, with one row in memory. Columns are matched by name, in order of first appearance.
 
 use std::{
-    borrow::Cow,
     collections::{BTreeSet, HashMap, HashSet},
     ffi::OsString,
     fmt,
     fs::File,
-    io::{self, BufWriter},
+    io,
     path::{Path, PathBuf},
 };
 
-use csv::{ByteRecord, Terminator, Writer, WriterBuilder};
+use csv::ByteRecord;
 
 use crate::{
     files::{self, NewFile, open_regular},
-    ledger::{Row, neutralise},
+    ledger::Row,
+    manifest::NumberColumns,
+    tables::{ColumnKind, TableColumn, TableFormat, TableWriter},
     text::{count, named, one_line},
 };
 use reconcile::{MOST_COLUMNS, Table};
 use request::{OrgId, Period, ReportType};
 
 /// The columns that say which report a row is from.
-const LEADING: [&str; 5] =
-    ["sub_partner", "sub_partner_org_id", "period_start", "period_end", "internal"];
+const LEADING: [&str; 5] = ["sub_partner", "sub_partner_org_id", PERIOD[0], PERIOD[1], "internal"];
+
+const PERIOD: [&str; 2] = ["period_start", "period_end"];
 
 #[derive(Debug, Clone)]
 pub struct CollectedFile<'a> {
@@ -110,11 +112,27 @@ pub enum CombineError {
     TooManyColumns(ReportType),
     #[error("cannot write {}", file.display())]
     Write { file: PathBuf, source: io::Error },
+    #[error("cannot write {}: {why}", file.display())]
+    Unfit { file: PathBuf, why: io::Error },
 }
 
-/// Writes `target`, or one file next to it for each type where `parts` have several. Each file appears whole; an error
-/// may leave those of other types.
-pub fn combine(target: &Path, parts: &[CollectedFile<'_>]) -> Result<Vec<Combined>, CombineError> {
+impl CombineError {
+    fn writing(file: &Path, source: io::Error) -> Self {
+        let file = file.to_owned();
+        match source.kind() {
+            io::ErrorKind::InvalidData => CombineError::Unfit { file, why: source },
+            _ => CombineError::Write { file, source },
+        }
+    }
+}
+
+/// Writes `target`, or one CSV file next to it for each type where `parts` have several. Each file appears whole; an
+/// error may leave those of other types.
+pub fn combine(
+    target: &Path,
+    parts: &[CollectedFile<'_>],
+    numbers: &NumberColumns<'_>,
+) -> Result<Vec<Combined>, CombineError> {
     let mut types: Vec<ReportType> = Vec::new();
     for part in parts {
         let report_type = part.row.request().report_type;
@@ -122,13 +140,45 @@ pub fn combine(target: &Path, parts: &[CollectedFile<'_>]) -> Result<Vec<Combine
             types.push(report_type);
         }
     }
+    let of_type = |report_type: ReportType| {
+        let same_type = parts.iter().filter(move |it| it.row.request().report_type == report_type);
+        let number_columns = numbers.get(&report_type);
+        TypeParts { report_type, parts: same_type.collect(), number_columns }
+    };
+    if format_of(target) == TableFormat::Workbook && !types.is_empty() {
+        return in_one_file(target, types.into_iter().map(of_type));
+    }
     let several = types.len() > 1;
     let combined = types.into_iter().map(|report_type| {
-        let file = if several { of_type(target, report_type) } else { target.to_owned() };
-        let same_type = parts.iter().filter(|it| it.row.request().report_type == report_type);
-        one_type(&file, report_type, &same_type.collect::<Vec<_>>())
+        let file = if several { file_of_type(target, report_type) } else { target.to_owned() };
+        in_one_file(&file, [of_type(report_type)])
     });
-    combined.collect()
+    combined.collect::<Result<Vec<_>, _>>().map(|written| written.concat())
+}
+
+/// What is called otherwise is CSV, too.
+fn format_of(target: &Path) -> TableFormat {
+    TableFormat::of(target).unwrap_or(TableFormat::Csv)
+}
+
+/// One table after the other.
+fn in_one_file<'p>(
+    file: &Path,
+    types: impl IntoIterator<Item = TypeParts<'p>>,
+) -> Result<Vec<Combined>, CombineError> {
+    let failed = |source: io::Error| CombineError::writing(file, source);
+    let is_new = !file.exists();
+    let mut begun = NewFile::begin(file).map_err(failed)?;
+    if is_new {
+        begun.for_its_owner_only().map_err(failed)?;
+    }
+    let mut out = TableWriter::new(&mut begun, format_of(file)).map_err(failed)?;
+    let combined: Result<Vec<_>, _> =
+        types.into_iter().map(|of_type| of_type.write(&mut out, file)).collect();
+    let combined = combined?;
+    out.finish().map_err(failed)?;
+    begun.put_in_place().map_err(failed)?;
+    Ok(combined)
 }
 
 /// Renames combined files that were not `written` now. Returns old and new names.
@@ -155,12 +205,15 @@ fn is_combined(file: &Path) -> bool {
 
 /// The files that [`combine`] may write: `target`, and one for each type.
 pub fn combined_files(target: &Path) -> Vec<PathBuf> {
-    let by_type = ReportType::ALL.map(|report_type| of_type(target, report_type));
+    if format_of(target) == TableFormat::Workbook {
+        return vec![target.to_owned()];
+    }
+    let by_type = ReportType::ALL.map(|report_type| file_of_type(target, report_type));
     [target.to_owned()].into_iter().chain(by_type).collect()
 }
 
 /// `all.csv` becomes `all-user.csv`.
-fn of_type(target: &Path, report_type: ReportType) -> PathBuf {
+fn file_of_type(target: &Path, report_type: ReportType) -> PathBuf {
     let mut name = OsString::from(target.file_stem().unwrap_or_default());
     name.push(format!("-{}", report_type.as_str().to_lowercase()));
     if let Some(extension) = target.extension() {
@@ -170,67 +223,77 @@ fn of_type(target: &Path, report_type: ReportType) -> PathBuf {
     target.with_file_name(name)
 }
 
-fn one_type(
-    file: &Path,
+/// The files of one type.
+struct TypeParts<'p> {
     report_type: ReportType,
-    parts: &[&CollectedFile<'_>],
-) -> Result<Combined, CombineError> {
-    let is_new = !file.exists();
-    let mut columns = CombinedColumns::default();
-    for part in parts {
-        columns.add(&columns_of(&open(part)?));
-        if columns.names.len() > MOST_COLUMNS {
-            return Err(CombineError::TooManyColumns(report_type));
-        }
-    }
-    let failed = |source: io::Error| CombineError::Write { file: file.to_owned(), source };
-    let begun = NewFile::begin(file).map_err(failed)?;
-    if is_new {
-        begun.for_its_owner_only().map_err(failed)?;
-    }
-    let mut out =
-        WriterBuilder::new().terminator(Terminator::Any(b'\n')).from_writer(BufWriter::new(begun));
-    let mut combined = Combined {
-        file: file.to_owned(),
-        report_type,
-        files: parts.len(),
-        rows: 0,
-        periods: periods(parts),
-        lacking: columns.lacking_nowhere(),
-        too_wide: Vec::new(),
-    };
-    let names = columns.names.iter().map(|(name, _)| harmless(name.as_bytes()));
-    write(&mut out, leading_names().chain(names)).map_err(failed)?;
-    for part in parts {
-        let mut table = open(part)?;
-        let header = columns_of(&table);
-        let places = columns.places(&header);
-        for (place, lacking) in places.iter().zip(&mut combined.lacking) {
-            if place.is_none() {
-                lacking.note(&part.file);
+    parts: Vec<&'p CollectedFile<'p>>,
+    number_columns: Option<&'p BTreeSet<&'p str>>,
+}
+
+impl TypeParts<'_> {
+    /// Adds a table with all their rows.
+    fn write(&self, out: &mut TableWriter<'_>, file: &Path) -> Result<Combined, CombineError> {
+        let TypeParts { report_type, parts, .. } = self;
+        let failed = |source: io::Error| CombineError::writing(file, source);
+        let mut columns = CombinedColumns::default();
+        for part in parts {
+            columns.add(&columns_of(&open(part)?));
+            if columns.names.len() > MOST_COLUMNS {
+                return Err(CombineError::TooManyColumns(*report_type));
             }
         }
-        let leading = leading(part.row);
-        let (mut row, mut too_wide) = (ByteRecord::new(), false);
-        while table.next(&mut row).map_err(|e| unreadable(part, e))? {
-            too_wide |= row.len() > header.len();
-            let cells = places.iter().map(|place| {
-                let cell = place.and_then(|place| row.get(place));
-                harmless(cell.unwrap_or_default())
-            });
-            let leading = leading.iter().map(|cell| harmless(cell.as_bytes()));
-            write(&mut out, leading.chain(cells)).map_err(failed)?;
-            combined.rows += 1;
+        let mut combined = Combined {
+            file: file.to_owned(),
+            report_type: *report_type,
+            files: parts.len(),
+            rows: 0,
+            periods: periods(parts),
+            lacking: columns.lacking_nowhere(),
+            too_wide: Vec::new(),
+        };
+        let of_table = self.table_columns(&columns, format_of(file));
+        out.begin(report_type.as_str(), of_table).map_err(failed)?;
+        for part in parts {
+            let mut table = open(part)?;
+            let header = columns_of(&table);
+            let places = columns.places(&header);
+            for (place, lacking) in places.iter().zip(&mut combined.lacking) {
+                if place.is_none() {
+                    lacking.note(&part.file);
+                }
+            }
+            let leading = leading(part.row);
+            let (mut row, mut too_wide) = (ByteRecord::new(), false);
+            while table.next(&mut row).map_err(|e| unreadable(part, e))? {
+                too_wide |= row.len() > header.len();
+                let cells = places.iter().map(|place| {
+                    let cell = place.and_then(|place| row.get(place));
+                    cell.unwrap_or_default()
+                });
+                out.row(leading.iter().map(String::as_bytes).chain(cells)).map_err(failed)?;
+                combined.rows += 1;
+            }
+            if too_wide {
+                combined.too_wide.push(part.file.clone());
+            }
         }
-        if too_wide {
-            combined.too_wide.push(part.file.clone());
-        }
+        combined.lacking.retain(|column| column.files > 0);
+        Ok(combined)
     }
-    combined.lacking.retain(|column| column.files > 0);
-    let buffered = out.into_inner().map_err(|e| failed(e.into_error()))?;
-    let complete = buffered.into_inner().map_err(|e| failed(e.into_error()))?;
-    complete.put_in_place().map_err(failed)?;
-    Ok(combined)
+
+    /// Foreign cells of a CSV file are made harmless whatever they hold: all of them are text.
+    fn table_columns(&self, columns: &CombinedColumns, format: TableFormat) -> Vec<TableColumn> {
+        let is_number = |name: &str| self.number_columns.is_some_and(|it| it.contains(name));
+        let kind_of = |name: &str| match format {
+            TableFormat::Csv => ColumnKind::Text,
+            TableFormat::Workbook if PERIOD.contains(&name) => ColumnKind::Date,
+            TableFormat::Workbook if is_number(name) => ColumnKind::Number,
+            TableFormat::Workbook => ColumnKind::Text,
+        };
+        let names = columns.names.iter().map(|(name, _)| name.as_str());
+        let names = LEADING.into_iter().chain(names);
+        names.map(|name| TableColumn { name: name.to_owned(), kind: kind_of(name) }).collect()
+    }
 }
 
 fn periods(parts: &[&CollectedFile<'_>]) -> Vec<String> {
@@ -292,10 +355,6 @@ fn unreadable(part: &CollectedFile<'_>, source: impl Into<io::Error>) -> Combine
     CombineError::Read { file: part.file.clone(), source: source.into() }
 }
 
-fn leading_names<'a>() -> impl Iterator<Item = Cow<'a, [u8]>> {
-    LEADING.into_iter().map(|name| Cow::Borrowed(name.as_bytes()))
-}
-
 fn leading(row: &Row) -> [String; 5] {
     let request = row.request();
     [
@@ -305,25 +364,6 @@ fn leading(row: &Row) -> [String; 5] {
         request.period.end().to_string(),
         request.internal.to_string(),
     ]
-}
-
-/// A cell that no spreadsheet runs as a formula. Bytes that are not UTF-8 stay as they are.
-fn harmless(cell: &[u8]) -> Cow<'_, [u8]> {
-    match neutralise(&String::from_utf8_lossy(cell)) {
-        Cow::Owned(_) => Cow::Owned([b"'", cell].concat()),
-        Cow::Borrowed(_) => Cow::Borrowed(cell),
-    }
-}
-
-fn write<'a, W: io::Write>(
-    out: &mut Writer<W>,
-    cells: impl Iterator<Item = Cow<'a, [u8]>>,
-) -> io::Result<()> {
-    for cell in cells {
-        out.write_field(cell)?;
-    }
-    out.write_record(None::<&[u8]>)?;
-    Ok(())
 }
 
 #[cfg(test)]
@@ -379,7 +419,7 @@ mod tests {
             CollectedFile { row: &acme, file: first.clone() },
             CollectedFile { row: &own, file: second.clone() },
         ];
-        let combined = combine(&desk.path("all.csv"), &parts).unwrap();
+        let combined = combine(&desk.path("all.csv"), &parts, &NumberColumns::new()).unwrap();
         assert_eq!(
             desk.read("all.csv"),
             "sub_partner,sub_partner_org_id,period_start,period_end,internal,NAME,SKU,PRICE,SKU\n\
@@ -414,7 +454,7 @@ mod tests {
             CollectedFile { row: &user, file: desk.file("u.csv", "A\n1\n") },
             CollectedFile { row: &partner, file: desk.file("p.csv", "B\n") },
         ];
-        let combined = combine(&desk.path("all.of.it.csv"), &parts).unwrap();
+        let combined = combine(&desk.path("all.of.it.csv"), &parts, &NumberColumns::new()).unwrap();
         let names: Vec<_> = combined.iter().map(|c| c.file.clone()).collect();
         assert_eq!(names, ["all.of.it-user.csv", "all.of.it-partner.csv"].map(|n| desk.path(n)));
         assert!(
@@ -434,7 +474,7 @@ mod tests {
             CollectedFile { row: &acme, file: wide.clone() },
             CollectedFile { row: &acme, file: desk.file("e.csv", "") },
         ];
-        let combined = combine(&desk.path("all.csv"), &parts).unwrap();
+        let combined = combine(&desk.path("all.csv"), &parts, &NumberColumns::new()).unwrap();
         assert_eq!(combined[0].too_wide, [wide]);
         assert_eq!(combined[0].lacking.len(), 2);
         let bytes = fs::read(desk.path("all.csv")).unwrap();
@@ -450,12 +490,12 @@ mod tests {
         let there = CollectedFile { row: &acme, file: desk.file("1.csv", "A\n1\n") };
         let gone = CollectedFile { row: &acme, file: desk.path("gone.csv") };
         let target = desk.file("all.csv", "earlier");
-        let error = combine(&target, &[there.clone(), gone]).unwrap_err();
+        let error = combine(&target, &[there.clone(), gone], &NumberColumns::new()).unwrap_err();
         assert!(error.to_string().ends_with("gone.csv"), "{error}");
         assert_eq!(desk.read("all.csv"), "earlier");
         assert_eq!(fs::read_dir(desk.folder.path()).unwrap().count(), 2);
 
-        combine(&desk.path("new.csv"), &[there]).unwrap();
+        combine(&desk.path("new.csv"), &[there], &NumberColumns::new()).unwrap();
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;

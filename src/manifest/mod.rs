@@ -26,8 +26,8 @@ mod tests;
 
 pub use load::{ManifestError, RunSettings};
 pub use model::{
-    Discover, Discovered, Job, Manifest, ManifestSource, PlanWarningSource, SubPartner,
-    SubPartnerSource, SubPartners,
+    Discover, Discovered, Job, Manifest, ManifestSource, NumberColumns, PlanWarningSource,
+    SubPartner, SubPartnerSource, SubPartners,
 };
 #[cfg(test)]
 pub use model::{Exclusion, Labels};

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::manifest::{
-    reconciling::{ReconcileEntry, UnitsRule},
+    reconciling::{OtherSide, ReconcileEntry, UnitsRule},
     settings::Settings,
     yaml::SourcePlace,
 };
@@ -68,7 +68,33 @@ pub enum PlanWarningSource {
     },
 }
 
+/// The columns of collected files that hold numbers, by type.
+pub type NumberColumns<'m> = BTreeMap<ReportType, BTreeSet<&'m str>>;
+
 impl Manifest {
+    /// The columns that `audit.totals`, `units` or a `compare` names.
+    pub fn number_columns(&self) -> NumberColumns<'_> {
+        let mut columns = NumberColumns::new();
+        let mut add = |report_type, name| {
+            columns.entry(report_type).or_default().insert(name);
+        };
+        if let Some(totals) = &self.settings.audit.totals {
+            ReportType::ALL.into_iter().for_each(|it| add(it, totals.column.as_str()));
+        }
+        if let Some(units) = &self.units {
+            add(units.report_type, &units.of);
+        }
+        for entry in &self.reconcile {
+            for pair in &entry.compare {
+                add(entry.report_type, &pair.report);
+                if let OtherSide::Report(other) = entry.with {
+                    add(other, &pair.list);
+                }
+            }
+        }
+        columns
+    }
+
     /// The kinds of sub-partners to discover.
     pub fn discovers(&self) -> BTreeSet<Discover> {
         let listed = self.jobs.iter().filter_map(|job| match &job.sub_partners {

@@ -4,12 +4,17 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{View, rows, words};
+use super::{
+    View, rows,
+    sum_texts::{GrandTotal, SumTexts},
+    words,
+};
 use crate::{
     audit::{Agreement, Audit, Checked, Difference, DifferenceKind, Total},
+    tables::{TableColumn, TableWriter},
     text::one_line,
 };
-use request::{OrgId, ReportType, internal_mark, who};
+use request::{OrgId, Period, internal_mark, who};
 
 /// Lines of one kind in the table; csv and json have all.
 const SHOWN: usize = 10;
@@ -80,7 +85,7 @@ struct TotalJson<'a> {
     /// The columns of `audit.totals.by`, with their values.
     by: BTreeMap<&'a str, &'a str>,
     /// The sum of each type, as a decimal number.
-    sums: BTreeMap<&'static str, &'a str>,
+    sums: BTreeMap<&'static str, String>,
 }
 
 impl View for AuditView<'_> {
@@ -91,18 +96,10 @@ impl View for AuditView<'_> {
             out.push('\n');
         }
         out.push_str(&self.checked());
-        let counts = words::tally(self.audit.differences.iter().map(|difference| difference.kind));
-        let by_kind: Vec<String> = counts
-            .iter()
-            .map(|(kind, count)| format!("{} {}", words::grouped(*count), kind.word()))
-            .collect();
-        out.push_str(&match (counts.is_empty(), self.audit.checked.requests) {
-            (true, 0) => "nothing was compared\n".to_owned(),
-            (true, _) => "no differences\n".to_owned(),
-            (false, _) => {
-                let all = words::count(self.audit.differences.len(), "difference");
-                format!("{all}: {}\n", by_kind.join(", "))
-            }
+        out.push_str(&match (self.counts(), self.audit.checked.requests) {
+            (None, 0) => "nothing was compared\n".to_owned(),
+            (None, _) => "no differences\n".to_owned(),
+            (Some(counts), _) => format!("{counts}\n"),
         });
         out.push_str(&words::notes(self.notes));
         if let Some((why, command)) = &self.next {
@@ -128,6 +125,18 @@ impl View for AuditView<'_> {
 }
 
 impl AuditView<'_> {
+    /// `3 differences: 2 gone, 1 file_changed`; `None`: there is none.
+    pub fn counts(&self) -> Option<String> {
+        let differences = &self.audit.differences;
+        let counts = words::tally(differences.iter().map(|difference| difference.kind));
+        let by_kind = counts.iter();
+        let by_kind =
+            by_kind.map(|(kind, count)| format!("{} {}", words::grouped(*count), kind.word()));
+        let all = words::count(differences.len(), "difference");
+        let by_kind: Vec<String> = by_kind.collect();
+        (!differences.is_empty()).then(|| format!("{all}: {}", by_kind.join(", ")))
+    }
+
     /// A line for each difference; those with the same message share one.
     fn differences(&self) -> String {
         let mut lines: IndexMap<(DifferenceKind, String), Vec<String>> = IndexMap::new();
@@ -211,35 +220,86 @@ fn total_json(total: &Total) -> TotalJson<'_> {
         period_end: total.period.end().to_string(),
         internal: total.internal,
         by: by.map(|(name, value)| (name.as_str(), value.as_str())).collect(),
-        sums: sums.map(|(report_type, sum)| (report_type.as_str(), sum.as_str())).collect(),
+        sums: sums.map(|(report_type, sum)| (report_type.as_str(), sum.to_string())).collect(),
     }
 }
 
+/// The columns of `audit.totals.by`.
+fn by_columns(totals: &[Total]) -> impl Iterator<Item = &str> {
+    totals.first().into_iter().flat_map(|total| total.by.iter().map(|(name, _)| name.as_str()))
+}
+
 fn sums(totals: &[Total]) -> String {
-    let has =
-        |report_type: &ReportType| totals.iter().any(|total| total.sums.contains_key(report_type));
-    let types: Vec<ReportType> = ReportType::ALL.into_iter().filter(|t| has(t)).collect();
-    let by: Vec<String> = totals
-        .first()
-        .map_or(Vec::new(), |total| total.by.iter().map(|(name, _)| one_line(name)).collect());
+    let SumTexts { types, lines, grand } = SumTexts::of(totals);
+    let by: Vec<String> = by_columns(totals).map(one_line).collect();
     let mut header = vec!["SUB-PARTNER", "PERIOD"];
     header.extend(by.iter().map(String::as_str));
     let first_sum = header.len();
     header.extend(types.iter().map(|report_type| report_type.as_str()));
     let right: Vec<usize> = (first_sum..header.len()).collect();
     header.push("");
-    let rows = totals.iter().map(|total| {
+    let or_dash = |sum: String| if sum.is_empty() { "-".to_owned() } else { sum };
+    let of_period = |period, internal| format!("{period}{}", internal_mark(internal));
+    let rows = totals.iter().zip(lines).map(|(total, sums)| {
         let who = who(total.label.as_deref(), total.sub_partner.as_ref().map(OrgId::as_str));
-        let period = format!("{}{}", total.period, internal_mark(total.internal));
-        let mut cells = vec![words::shortened(who), period];
+        let mut cells = vec![words::shortened(who), of_period(total.period, total.internal)];
         cells.extend(total.by.iter().map(|(_, value)| one_line(value)));
-        let sum = |report_type| total.sums.get(report_type).map_or("-", String::as_str);
-        cells.extend(types.iter().map(|report_type| sum(report_type).to_owned()));
+        cells.extend(sums.into_iter().map(or_dash));
         let differ = total.agreement == Agreement::Differ;
         cells.push(if differ { "differ" } else { "" }.to_owned());
         cells
     });
-    words::columns(&header, rows.collect(), &right)
+    // One sum alone is its own total, and months are not added to each other.
+    let grand = grand.into_iter().filter(|total| total.count > 1);
+    let grand = grand.filter_map(|GrandTotal { of, sums, .. }| {
+        let (period, internal) = of?;
+        let mut cells = vec!["total".to_owned(), of_period(period, internal)];
+        cells.resize(first_sum, String::new());
+        cells.extend(sums);
+        Some(cells)
+    });
+    words::columns(&header, rows.chain(grand).collect(), &right)
+}
+
+/// What `monthend audit --format csv --totals` prints.
+pub struct TotalsView<'a>(pub &'a [Total]);
+
+impl TotalsView<'_> {
+    /// A line for each sum, then for each period, then one for all.
+    pub fn csv(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        let SumTexts { types, lines, grand } = SumTexts::of(self.0);
+        let first = ["sub_partner", "sub_partner_org_id", "period_start", "period_end", "internal"];
+        let mut columns = first.map(TableColumn::text).to_vec();
+        columns.extend(by_columns(self.0).map(TableColumn::text));
+        let of_line = columns.len();
+        columns.extend(types.iter().map(|it| TableColumn::number(it.as_str())));
+        columns.push(TableColumn::text("result"));
+        let mut out = TableWriter::csv(out);
+        out.begin("totals", columns)?;
+        let days = |period: Period| [period.start(), period.end()].map(|day| day.to_string());
+        for (total, sums) in self.0.iter().zip(lines) {
+            let org = total.sub_partner.as_ref().map_or("", OrgId::as_str);
+            let mut cells = vec![total.label.clone().unwrap_or_default(), org.to_owned()];
+            cells.extend(days(total.period));
+            cells.push(total.internal.to_string());
+            cells.extend(total.by.iter().map(|(_, value)| value.clone()));
+            cells.extend(sums);
+            cells.push(total.agreement.word().to_owned());
+            out.row(cells)?;
+        }
+        for GrandTotal { of, sums, .. } in grand {
+            let mut cells = vec!["total".to_owned(), String::new()];
+            if let Some((period, internal)) = of {
+                cells.extend(days(period));
+                cells.push(internal.to_string());
+            }
+            cells.resize(of_line, String::new());
+            cells.extend(sums);
+            cells.push(String::new());
+            out.row(cells)?;
+        }
+        out.finish()
+    }
 }
 
 #[cfg(test)]
@@ -250,8 +310,12 @@ mod tests {
 
     use super::*;
     use crate::audit::Remedy;
-    use reconcile::IdParts;
-    use request::RequestId;
+    use reconcile::{Amount, IdParts, NumberFormat};
+    use request::{ReportType, RequestId};
+
+    fn amount(text: &str) -> Amount {
+        NumberFormat::Point.read(text.as_bytes()).unwrap()
+    }
 
     fn audit() -> Audit {
         let difference = |kind, file: Option<&str>, what: &str| Difference {
@@ -290,8 +354,8 @@ mod tests {
                 internal: false,
                 by: vec![("SKU".to_owned(), "A\u{1b}".to_owned())],
                 sums: BTreeMap::from([
-                    (ReportType::Partner, "30.6".to_owned()),
-                    (ReportType::User, "30.8".to_owned()),
+                    (ReportType::Partner, amount("30.6")),
+                    (ReportType::User, amount("30.8")),
                 ]),
                 agreement: Agreement::Differ,
             }],

@@ -26,13 +26,15 @@ mod reporters;
 mod rows;
 mod status_view;
 mod stdout;
+mod sum_texts;
 mod summary;
+mod units_view;
 mod words;
 
 #[cfg(test)]
 mod hostile;
 
-pub use audit_view::{AuditJson, AuditView};
+pub use audit_view::{AuditJson, AuditView, TotalsView};
 pub use causes::{CauseGroup, GroupBy, causes, failed_or_uncollected};
 pub use checklist::{CheckItem, CheckJson, Checklist, Coverage};
 pub use color::Color;
@@ -51,4 +53,5 @@ pub use reporters::{Reporter, Reporters};
 pub use rows::{View, schema_of};
 pub use status_view::{LifeView, StatusView};
 pub use summary::Summary;
+pub use units_view::{UnitsJson, UnitsView};
 pub(crate) use words::{duration, listed, name as request_name};

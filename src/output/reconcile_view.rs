@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     audit::ListOutcome,
-    ledger::neutralise,
     manifest::{OtherSide, ReconcileEntry, UNITS},
+    tables::{TableColumn, TableWriter},
     text::{named_phrases, one_line},
 };
 use reconcile::{Amount, Class, Difference, Figures, NumberFormat, Side};
@@ -162,7 +162,10 @@ impl View for ReconcileView<'_> {
 
     /// Of the first entry: others have other columns.
     fn csv(&self, out: &mut dyn io::Write) -> io::Result<()> {
-        self.outcomes.first().map_or(Ok(()), |first| self.csv_of(first.entry, out))
+        let Some(first) = self.outcomes.first() else { return Ok(()) };
+        let mut out = TableWriter::csv(out);
+        self.write(first.entry, &mut out)?;
+        out.finish()
     }
 
     fn json(&self) -> serde_json::Result<String> {
@@ -186,36 +189,36 @@ fn text(amount: Option<&Amount>) -> String {
     amount.map_or_else(String::new, Amount::to_string)
 }
 
-fn header(entry: &ReconcileEntry) -> Vec<String> {
-    let first = ["class", "id", "period_start", "period_end"].map(str::to_owned);
-    let numbers = number_columns(entry).flat_map(|column| {
-        let ends: &[&str] = if column == UNITS {
-            &["report", "list", "difference", "rounding"]
-        } else {
-            &["report", "list", "difference"]
-        };
-        ends.iter().map(move |end| format!("{column}_{end}"))
-    });
-    let last = ["rows_report", "rows_list", "accepted"].map(str::to_owned);
-    let keys = key_columns(entry).map(str::to_owned);
-    let cells = first.into_iter().chain(keys).chain(numbers).chain(last);
-    cells.map(|cell| neutralise(&cell).into_owned()).collect()
+fn table_columns(entry: &ReconcileEntry) -> Vec<TableColumn> {
+    let mut columns = ["class", "id"].map(TableColumn::text).to_vec();
+    columns.extend(["period_start", "period_end"].map(TableColumn::date));
+    columns.extend(key_columns(entry).map(TableColumn::text));
+    for column in number_columns(entry) {
+        let ends = ["report", "list", "difference"];
+        columns.extend(ends.map(|end| TableColumn::number(format!("{column}_{end}"))));
+        if column == UNITS {
+            columns.push(TableColumn::text(format!("{column}_rounding")));
+        }
+    }
+    columns.extend(["rows_report", "rows_list"].map(TableColumn::number));
+    columns.push(TableColumn::text("accepted"));
+    columns
 }
 
-fn line(outcome: &ListOutcome<'_>, key: &Difference) -> Vec<String> {
+fn line(outcome: &ListOutcome<'_>, key: Difference) -> Vec<String> {
     let period = outcome.period;
     let mut cells = vec![
         key.class.to_string(),
-        outcome.id(key).to_string(),
+        outcome.id(&key).to_string(),
         period.start().to_string(),
         period.end().to_string(),
     ];
-    cells.extend(key.key.iter().map(|cell| neutralise(cell).into_owned()));
+    let is_rounding = outcome.is_rounding(&key);
+    cells.extend(key.key);
     for (column, figures) in number_columns(outcome.entry).zip(&key.figures) {
         let Figures { report, list, difference } = figures;
         cells.extend([report, list, difference].map(|amount| text(amount.as_ref())));
         if column == UNITS {
-            let is_rounding = outcome.is_rounding(key);
             cells.push(if is_rounding { "rounding" } else { "" }.to_owned());
         }
     }
@@ -224,16 +227,15 @@ fn line(outcome: &ListOutcome<'_>, key: &Difference) -> Vec<String> {
 }
 
 impl<'a> ReconcileView<'a> {
-    /// The keys of an entry in all its periods; a header alone where none is shown.
-    pub fn csv_of(&self, entry: &ReconcileEntry, out: &mut dyn io::Write) -> io::Result<()> {
-        let mut out = csv::WriterBuilder::new().buffer_capacity(1 << 16).from_writer(out);
-        out.write_record(header(entry)).map_err(rows::io_error)?;
+    /// Adds a table of the keys of an entry in all its periods; a header alone where none is shown.
+    pub fn write(&self, entry: &ReconcileEntry, out: &mut TableWriter<'_>) -> io::Result<()> {
+        out.begin(&entry.name, table_columns(entry))?;
         for outcome in self.outcomes.iter().filter(|it| it.entry.name == entry.name) {
             for key in self.keys(outcome) {
-                out.write_record(line(outcome, &key)).map_err(rows::io_error)?;
+                out.row(line(outcome, key))?;
             }
         }
-        out.flush()
+        Ok(())
     }
 
     fn keys(&self, outcome: &'a ListOutcome<'a>) -> impl Iterator<Item = Difference> + use<'a> {
@@ -330,7 +332,7 @@ impl<'a> ReconcileView<'a> {
             if count > SHOWN {
                 let more = words::grouped(count - SHOWN);
                 out.push_str(&format!(
-                    "… and {more} more {class} (--format json and -o FILE.csv have all)\n"
+                    "… and {more} more {class} (--format json and -o FILE have all)\n"
                 ));
             }
         }

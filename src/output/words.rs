@@ -10,6 +10,7 @@ use crate::{
     plan::time_to_send,
     text::{self, one_line},
 };
+use reconcile::UnitTotals;
 
 pub(super) use crate::text::count;
 
@@ -112,6 +113,39 @@ pub(super) fn columns(header: &[&str], rows: Vec<Vec<String>>, right: &[usize]) 
     }
     let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     lines.join("\n") + "\n"
+}
+
+/// Usage, exact quotient, units and what rounding added.
+pub(super) fn unit_amounts(totals: &UnitTotals) -> [String; 4] {
+    let UnitTotals { usage, exact, units, rounding, .. } = totals;
+    [usage, exact, units, rounding].map(ToString::to_string)
+}
+
+/// As [`columns`]; those in `figures` flush right, with equal decimals in each.
+pub(super) fn figures(
+    header: &[&str],
+    mut rows: Vec<Vec<String>>,
+    figures: std::ops::Range<usize>,
+) -> String {
+    for column in figures.clone() {
+        same_decimals(rows.iter_mut().filter_map(|row| row.get_mut(column)));
+    }
+    columns(header, rows, &figures.collect::<Vec<_>>())
+}
+
+/// Adds zeros, so that all numbers have as many decimals as the one with the most.
+pub(super) fn same_decimals<'t>(texts: impl Iterator<Item = &'t mut String>) {
+    let decimals = |text: &str| text.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    let is_number = |text: &str| text.ends_with(|c: char| c.is_ascii_digit());
+    let mut numbers: Vec<&mut String> = texts.filter(|text| is_number(text)).collect();
+    let most = numbers.iter().map(|text| decimals(text)).max().unwrap_or(0);
+    for text in &mut numbers {
+        let lacking = most - decimals(text);
+        if lacking > 0 {
+            let mark = if decimals(text) == 0 { "." } else { "" };
+            text.push_str(&format!("{mark}{}", "0".repeat(lacking)));
+        }
+    }
 }
 
 pub(super) fn shortened(who: &str) -> String {

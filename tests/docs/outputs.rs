@@ -95,7 +95,8 @@ fn the_tour_goes_as_the_readme_shows_it() {
 #[test]
 fn comparing_goes_as_the_page_on_it_shows() {
     let desk = tempfile::tempdir().unwrap();
-    for file in ["october.yaml", "invoice-2026-10.csv", "subscribers.csv", "products.csv"] {
+    let lists = ["invoice-2026-10.csv", "subscribers.csv", "products.csv", "units-2026-10.csv"];
+    for file in ["october.yaml"].into_iter().chain(lists) {
         let name = root().join("examples/reconcile").join(file);
         fs::copy(name, desk.path().join(file)).unwrap();
     }
@@ -146,7 +147,7 @@ fn comparing_goes_as_the_page_on_it_shows() {
             _ => {}
         }
     }
-    assert_eq!((shown_commands, added), (6, 1));
+    assert_eq!((shown_commands, added), (8, 1));
 }
 
 #[test]

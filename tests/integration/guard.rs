@@ -13,7 +13,8 @@ use proptest::{prelude::*, test_runner::Config};
 use crate::support::{Desk, Ended, Monthend, Served, TOKEN};
 
 /// What the files are compared with.
-const RECONCILE: &str = "reconcile:
+const RECONCILE: &str = "units: { of: CONSUMPTION, report: USER }
+reconcile:
   - { name: invoice, report: USER, with: \"invoice-{period}.csv\", match: [SKU] }
   - { name: crm, report: USER, with: { file: crm.csv }, match: [SKU], translate: { SKU: products.csv } }
   - { name: restated, report: USER, with: { ledger: earlier.ledger.csv }, match: [SKU] }
@@ -197,10 +198,16 @@ proptest! {
                     }
                     let naming = namings.next().unwrap();
                     let monthend = if option == "--combine" {
-                        let suffix = ["", "-partner", "-customer", "-user"][combined.index(4)];
-                        let path = name(&desk, file, naming, &format!("{suffix}.csv"));
+                        let (link, target) = [
+                            (".csv", "folder/link.csv"),
+                            ("-partner.csv", "folder/link.csv"),
+                            ("-customer.csv", "folder/link.csv"),
+                            ("-user.csv", "folder/link.csv"),
+                            (".xlsx", "folder/link.xlsx"),
+                        ][combined.index(5)];
+                        let path = name(&desk, file, naming, link);
                         let path = match naming {
-                            Naming::SymbolicLink | Naming::HardLink => "folder/link.csv".to_owned(),
+                            Naming::SymbolicLink | Naming::HardLink => target.to_owned(),
                             _ => path,
                         };
                         on_manifest(&desk, command, file).args([option.to_owned(), path])
@@ -238,6 +245,30 @@ fn no_page_merge_or_state_overwrites_what_people_own() {
                 let sandbox = desk.monthend(["sandbox", "--config=sandbox.yaml", "--state", &path]);
                 refused(&desk, &server, with_credentials(sandbox));
             }
+        }
+    }
+}
+
+#[test]
+fn no_table_overwrites_what_people_own() {
+    let server = Served::new("reports: { completes_after: 0s }");
+    let desk = world(&server);
+    for naming in NAMINGS {
+        for file in FILES {
+            let manifest = if file == "root.pem" { "ca.yaml" } else { "m.yaml" };
+            for ending in [".csv", ".xlsx"] {
+                for command in [&["units"][..], &["reconcile", "--name=crm"]] {
+                    let path = name(&desk, file, naming, ending);
+                    let monthend = desk.monthend(command.to_vec()).arg(manifest);
+                    refused(&desk, &server, with_credentials(monthend.args(["-o", &path])));
+                }
+            }
+        }
+    }
+    // They are no output of an earlier command either; what is may be replaced.
+    for output in ["x.csv", "x.xlsx"] {
+        for _ in 0..2 {
+            desk.monthend(["reconcile", "m.yaml", "--name=crm", "-o", output]).expect(1);
         }
     }
 }

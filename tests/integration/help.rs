@@ -2,7 +2,7 @@
 
 use crate::support::{Desk, redact};
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "init",
     "check",
     "plan",
@@ -13,6 +13,7 @@ const COMMANDS: [&str; 17] = [
     "merge",
     "audit",
     "columns",
+    "units",
     "reconcile",
     "report",
     "status",

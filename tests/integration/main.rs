@@ -72,5 +72,6 @@ mod surface;
 #[cfg(unix)]
 mod terminal;
 mod told;
+mod units;
 mod way_on;
 mod worlds;

@@ -106,6 +106,11 @@ impl UsageGroups {
         Ok(())
     }
 
+    /// The usage of each group, in the order of first appearance; `None`: a cell cannot be read.
+    pub fn usage(&self) -> impl Iterator<Item = Option<&Amount>> {
+        self.usage.iter().map(Option::as_ref)
+    }
+
     /// The cells and the usage of each group, by key; `None`: a cell cannot be read.
     pub fn groups(&self) -> impl Iterator<Item = (Vec<String>, Option<&Amount>)> {
         let all = self.usage.iter().zip(0..).map(|(_, at)| ((), at));
@@ -285,6 +290,9 @@ mod tests {
         let group = |sku: &str, usage: Option<&str>| (sku.to_owned(), usage.map(str::to_owned));
         let expected = [("B", Some("0")), ("a", Some("2")), ("b", Some("2")), ("c", None)];
         assert_eq!(shown, expected.map(|(sku, usage)| group(sku, usage)));
+        let usage = groups.usage().map(|usage| usage.map(ToString::to_string));
+        let as_seen = [Some("2"), Some("2"), None, Some("0")].map(|it| it.map(str::to_owned));
+        assert_eq!(usage.collect::<Vec<_>>(), as_seen);
     }
 
     proptest! {
@@ -303,6 +311,38 @@ mod tests {
             let millionths = (2 * a.abs() * 1_000_000 + b) / (2 * b) * a.signum();
             let exact = &round(UnitRounding::None) * &Amount::from(1_000_000);
             prop_assert_eq!(exact.to_string(), millionths.to_string());
+        }
+
+        /// Against whole numbers: usage in hundredths, months of 28 to 31 days and halves of them.
+        #[test]
+        fn rounding_up_adds_less_than_a_unit_for_each_group(
+            usage in prop::collection::vec(prop::option::weighted(0.9, -5_000..200_000_i64), 0..40),
+            days in prop_oneof![28..=31_i64, 13..=16_i64],
+        ) {
+            let amount = |n: i64| Amount::of_digits(n < 0, n.abs().to_string().as_bytes(), b"", -2);
+            let usage: Vec<Option<i64>> = usage;
+            let amounts: Vec<Option<Amount>> = usage.iter().map(|it| it.map(amount)).collect();
+            let division = Division::new(Amount::from(days as u64), UnitRounding::Up).unwrap();
+            let totals = UnitTotals::of(&division, amounts.iter().map(Option::as_ref));
+            let read: Vec<i64> = usage.iter().copied().flatten().collect();
+            let divisor = days * 100;
+            let ceiling = |n: i64| n.div_euclid(divisor) + i64::from(n.rem_euclid(divisor) > 0);
+            let (sum, units): (i64, i64) = (read.iter().sum(), read.iter().map(|n| ceiling(*n)).sum());
+            prop_assert_eq!(totals.units.to_string(), units.to_string());
+            prop_assert_eq!(&totals.usage, &amount(sum));
+            // The true quotient of the sum and what was added to it, over one denominator.
+            let added = units * divisor - sum;
+            prop_assert!(added >= 0 && (added < read.len() as i64 * divisor || read.is_empty()));
+            let half_away = |n: i64| (2 * n.abs() + divisor) / (2 * divisor) * n.signum();
+            let millionths = half_away(sum * 1_000_000);
+            let exact = &totals.exact * &Amount::from(1_000_000);
+            prop_assert_eq!(exact.to_string(), millionths.to_string());
+            let rounding = &totals.rounding * &Amount::from(1_000_000);
+            prop_assert_eq!(rounding.to_string(), (units * 1_000_000 - millionths).to_string());
+            let whole = read.iter().filter(|n| **n % divisor == 0).count();
+            prop_assert_eq!(totals.groups, read.len() as u64);
+            prop_assert_eq!(totals.rounded, (read.len() - whole) as u64);
+            prop_assert_eq!(totals.unreadable, (usage.len() - read.len()) as u64);
         }
     }
 }

@@ -285,7 +285,7 @@ pub(crate) struct CollectArgs {
     pub(crate) no_content_check: bool,
 
     /// Write the rows of all collected files into one CSV file; into one for each type (FILE-user and so on) where
-    /// there are several
+    /// there are several. FILE.xlsx is one workbook with a sheet for each type: best for a spreadsheet
     #[arg(long, help_heading = "Collecting", env = "MONTHEND_COMBINE", value_name = "FILE")]
     pub(crate) combine: Option<PathBuf>,
 }

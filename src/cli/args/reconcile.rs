@@ -1,4 +1,4 @@
-//! `monthend columns` and `monthend reconcile`: what reads the manifest, the ledger and its files, and asks no server.
+//! `monthend columns`, `units` and `reconcile`: what reads the manifest, the ledger and its files, and asks no server.
 
 use std::path::PathBuf;
 
@@ -45,6 +45,21 @@ pub(in crate::cli) enum ColumnsFormat {
 }
 
 #[derive(Debug, Args)]
+pub(in crate::cli) struct UnitsArgs {
+    #[command(flatten)]
+    pub(in crate::cli) offline: OfflineArgs,
+
+    /// How to show them: `table` shows the first groups and the totals of each period, `csv` all groups, `json` everything
+    #[arg(long, env = "MONTHEND_FORMAT", value_enum, default_value_t = Format::Table)]
+    pub(in crate::cli) format: Format,
+
+    /// Write what `--format csv` shows; FILE.xlsx has the totals, too
+    #[arg(long, short, help_heading = "Outputs", env = "MONTHEND_UNITS_OUTPUT")]
+    #[arg(value_name = "FILE.csv|.xlsx")]
+    pub(in crate::cli) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(in crate::cli) struct ReconcileArgs {
     #[command(flatten)]
     pub(in crate::cli) offline: OfflineArgs,
@@ -61,9 +76,10 @@ pub(in crate::cli) struct ReconcileArgs {
     #[arg(long, env = "MONTHEND_FORMAT", value_enum, default_value_t = Format::Table)]
     pub(in crate::cli) format: Format,
 
-    /// Write what `--format csv` shows; of several entries, each into its own FILE-NAME.csv
+    /// Write what `--format csv` shows; of several entries, each into its own FILE-NAME.csv, or into a sheet of
+    /// FILE.xlsx
     #[arg(long, short, help_heading = "Outputs", env = "MONTHEND_RECONCILE_OUTPUT")]
-    #[arg(value_name = "FILE.csv")]
+    #[arg(value_name = "FILE.csv|.xlsx")]
     pub(in crate::cli) output: Option<PathBuf>,
 
     /// Write a test case for each entry and period as JUnit XML

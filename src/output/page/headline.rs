@@ -4,6 +4,7 @@ use super::{
     EarlierPart, Sources,
     matrix::{CellStatus, Matrix},
     sums::SumTable,
+    units::UnitsPart,
 };
 use crate::{
     audit::DifferenceKind,
@@ -72,7 +73,7 @@ impl Figures {
         &self,
         sources: &Sources<'_>,
         earlier: Option<&EarlierPart<'_>>,
-        sums: Option<&SumTable<'_>>,
+        (sums, units): (Option<&SumTable<'_>>, Option<&UnitsPart<'_>>),
     ) -> Lead {
         let [_, _, _, created, failed, sending, pending] = self.by_status;
         let found = |kind| found(sources, kind);
@@ -83,6 +84,8 @@ impl Figures {
             (found(DifferenceKind::FileChanged), "file", "changed"),
             (sums.map_or(0, |sums| sums.differ), "sum", "different"),
             (found(DifferenceKind::TotalsUnknown), "file", "without a sum"),
+            (units.map_or(0, |units| units.files_unread), "file", "without units"),
+            (units.map_or(0, |units| units.groups_unread), "group", "without units"),
             (found(DifferenceKind::ColumnsChanged), "file", "with other columns"),
             (found(DifferenceKind::KeyRepeated), "file", "with a repeated key"),
             (sources.lists.iter().filter(|list| !list.agrees).count(), "list", "with differences"),

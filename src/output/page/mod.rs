@@ -7,6 +7,7 @@ mod link;
 mod lists;
 mod matrix;
 mod sums;
+mod units;
 
 use std::path::Path;
 
@@ -15,16 +16,17 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
-use super::{CauseGroup, GroupBy, causes, causes::others, failed_or_uncollected, filters};
+use super::{CauseGroup, GroupBy, causes, causes::others, failed_or_uncollected, filters, words};
 use crate::{
-    audit::{Agreement, Before, Difference, DifferenceKind, MaxDrop, Reviewed},
+    audit::{Agreement, Before, Difference, DifferenceKind, MaxDrop, Reviewed, UnitsFound},
     ledger::{Ledger, Row, State},
-    manifest::Totals,
+    manifest::{Totals, UnitsRule},
 };
 use headline::{BarSegment, Figures, Lead, periods};
 pub use lists::ListPart;
 use matrix::{CellStatus, Matrix};
 use sums::SumTable;
+use units::UnitsPart;
 
 const STYLE: &str = include_str!("../../../templates/report/page.css");
 const SCRIPT: &str = include_str!("../../../templates/report/page.js");
@@ -46,6 +48,7 @@ pub struct Sources<'a> {
     /// How many requests of its plan the ledger does not have, where that is known.
     pub not_in_ledger: usize,
     pub totals: Option<&'a Totals>,
+    pub units: Option<(&'a UnitsRule, &'a UnitsFound<'a>)>,
     pub reviewed: &'a Reviewed,
     /// Each entry of `reconcile:` in each of its periods.
     pub lists: &'a [ListPart],
@@ -75,6 +78,7 @@ struct ReportPage<'a> {
     other_causes: Option<String>,
     earlier: Option<EarlierPart<'a>>,
     sums: Option<SumTable<'a>>,
+    units: Option<UnitsPart<'a>>,
     matrix: Matrix<'a>,
     /// What the matrix can be searched for. Spoiled files have the colour of failures.
     states: Vec<(CellStatus, &'static str, &'static str)>,
@@ -87,6 +91,7 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
     let matrix = Matrix::of(sources);
     let earlier = EarlierPart::of(sources);
     let sums = SumTable::of(sources);
+    let units = UnitsPart::of(sources);
     let figures = Figures::of(sources, &matrix);
     let all_causes = causes(sources.ledger.rows(), GroupBy::Message, failed_or_uncollected);
     ReportPage {
@@ -98,13 +103,14 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
             hash(STYLE),
             hash(SCRIPT)
         ),
-        lead: figures.lead(sources, earlier.as_ref(), sums.as_ref()),
+        lead: figures.lead(sources, earlier.as_ref(), (sums.as_ref(), units.as_ref())),
         bar: figures.bar(),
         figures,
         other_causes: others(&all_causes, CAUSES),
         causes: shown_causes(all_causes),
         earlier,
         sums,
+        units,
         matrix,
         states: (CellStatus::ALL.into_iter())
             .filter(|(status, ..)| *status != CellStatus::Spoiled)

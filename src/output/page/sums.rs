@@ -3,7 +3,10 @@ use indexmap::IndexMap;
 use super::Sources;
 use crate::{
     audit::{Agreement, DifferenceKind, Total},
-    output::listed,
+    output::{
+        listed,
+        sum_texts::{GrandTotal, SumTexts},
+    },
     text::one_line,
 };
 use request::{OrgId, ReportType, who};
@@ -16,9 +19,10 @@ pub(super) struct SumTable<'a> {
     /// Sentences about files without a sum.
     pub(super) unknown: Vec<String>,
     pub(super) columns: Vec<String>,
-    pub(super) types: Vec<ReportType>,
     /// Those that differ first.
     pub(super) lines: Vec<SumRow<'a>>,
+    /// What the sums of each period come to, where there is more than one.
+    pub(super) grand: Vec<GrandTotal>,
     /// How many of them differ.
     pub(super) differ: usize,
 }
@@ -26,15 +30,19 @@ pub(super) struct SumTable<'a> {
 pub(super) struct SumRow<'a> {
     pub(super) who: &'a str,
     pub(super) total: &'a Total,
+    /// By type.
+    pub(super) sums: Vec<String>,
 }
 
 impl<'a> SumTable<'a> {
     pub(super) fn of(sources: &Sources<'a>) -> Option<Self> {
         let totals = sources.totals?;
         let reviewed = sources.reviewed;
-        let has = |kind: &ReportType| reviewed.totals.iter().any(|t| t.sums.contains_key(kind));
-        let types: Vec<ReportType> = ReportType::ALL.into_iter().filter(has).collect();
-        let mut lines: Vec<SumRow<'_>> = reviewed.totals.iter().map(SumRow::of).collect();
+        let SumTexts { types, lines: sums, mut grand } = SumTexts::of(&reviewed.totals);
+        grand.retain(|total| total.count > 1 && total.of.is_some());
+        let lines = reviewed.totals.iter().zip(sums);
+        let mut lines: Vec<SumRow<'_>> =
+            lines.map(|(total, texts)| SumRow::of(total, texts)).collect();
         lines.sort_by_key(|line| line.total.agreement != Agreement::Differ);
         // The same problem of many files is written once.
         let mut of_cause: IndexMap<String, Vec<String>> = IndexMap::new();
@@ -50,7 +58,7 @@ impl<'a> SumTable<'a> {
             column: &totals.column,
             unknown: of_cause.into_iter().map(sentence).collect(),
             columns: columns.chain(types.iter().map(ReportType::to_string)).collect(),
-            types,
+            grand,
             differ: lines.partition_point(|line| line.total.agreement == Agreement::Differ),
             lines,
         })
@@ -58,8 +66,8 @@ impl<'a> SumTable<'a> {
 }
 
 impl<'a> SumRow<'a> {
-    fn of(total: &'a Total) -> Self {
+    fn of(total: &'a Total, sums: Vec<String>) -> Self {
         let org = total.sub_partner.as_ref().map(OrgId::as_str);
-        SumRow { who: who(total.label.as_deref(), org), total }
+        SumRow { who: who(total.label.as_deref(), org), total, sums }
     }
 }

@@ -115,6 +115,7 @@ proptest! {
             manifest: None,
             not_in_ledger: 0,
             totals: totals.as_ref(),
+            units: None,
             reviewed: &reviewed,
             lists: &[],
             earlier: Some(Earlier {
