@@ -1,6 +1,8 @@
 //! Every difference between plan, ledger, server and files; nothing is changed.
 
+mod accepted;
 mod audited_request;
+mod close;
 mod collected_files;
 mod columns;
 mod comparison;
@@ -24,6 +26,14 @@ mod totals;
 #[cfg(test)]
 mod tests;
 
+pub use accepted::{
+    Acceptance, Acceptances, AcceptedError, accepted_path, append, is_accepted_header,
+    merge_accepted,
+};
+pub use close::{
+    AcceptedDifference, CloseError, CloseFile, Closed, ClosedFile, ClosedFileKind, FileVerdict,
+    close_path, is_close_file, is_place_of_reopened, set_reopened,
+};
 pub use collected_files::{CollectedFiles, MissingFile};
 pub use columns::{TypeColumns, columns};
 pub use comparison::{MaxDrop, MaxDropError};

@@ -6,11 +6,14 @@ use std::{
 use tracing::{info, warn};
 
 use super::{
-    CliError, CliResult, Exit, FileSources, Format, OfflineInput, OpenedLedger, ReconcileArgs,
-    chain, print_view,
+    CliError, CliResult, CommandLine, Exit, FileSources, Format, OfflineInput, OpenedLedger,
+    ReconcileArgs, chain, on_manifest, print_view,
 };
 use crate::{
-    audit::{AuditedList, CollectedFiles, Compared, EntrySides, ListOutcome, Reconciliation},
+    audit::{
+        Acceptances, AuditedList, Closed, CollectedFiles, Compared, EntrySides, ListOutcome,
+        Reconciliation,
+    },
     files::{self, NewFile},
     manifest::{OtherSide, ReconcileEntry},
     output::{ReconcileView, TestCase, checks_junit},
@@ -20,8 +23,9 @@ use crate::{
 use request::{RequestIds, internal_mark};
 
 /// Only reads: takes no lock, and asks no server.
-pub(super) fn reconcile(args: &ReconcileArgs) -> CliResult {
+pub(super) fn reconcile(args: &ReconcileArgs, command_line: &CommandLine) -> CliResult {
     let input = OfflineInput::open(&args.offline)?;
+    let acceptances = Acceptances::read(&input.path, args.offline.calendar.as_of())?;
     let sources = input.sources();
     let entries = chosen(args, &sources)?;
     let outputs = outputs(args, &sources, &entries)?;
@@ -46,13 +50,17 @@ pub(super) fn reconcile(args: &ReconcileArgs) -> CliResult {
                 .to_owned(),
         );
     }
-    let agrees = outcomes.iter().all(ListOutcome::is_agreement);
+    let agrees = outcomes.iter().all(|it| it.is_agreement(&acceptances));
     let exit = if agrees { Exit::Success } else { Exit::Failures };
     let all: Vec<&ListOutcome<'_>> = outcomes.iter().collect();
+    let accept = on_manifest(command_line, "accept", &input.context.ledger)
+        .filter(|_| Closed::of(&input.path).is_none());
     let view = ReconcileView {
         outcomes: &all,
         with_matched: args.all,
         notes: &notes,
+        acceptances: &acceptances,
+        accept: accept.as_deref(),
         exit_code: exit.code(),
     };
     if args.format == Format::Csv || !outputs.tables.is_empty() {
@@ -70,7 +78,7 @@ pub(super) fn reconcile(args: &ReconcileArgs) -> CliResult {
         info!("{} has the keys of {} that do not match", place.display(), entry.name);
     }
     if let Some(place) = &outputs.junit {
-        let cases = outcomes.iter().map(TestCase::from);
+        let cases = outcomes.iter().map(|it| TestCase::of_outcome(it, &acceptances));
         let written = checks_junit("reconcile", &input.manifest.name, cases);
         written
             .and_then(|it| files::replace(place, it.as_bytes()))
@@ -149,7 +157,10 @@ impl<'s, 'a> Comparer<'s, 'a> {
 
 /// For `audit`: each entry in each period, and a note that names the lists that are not compared. An entry that cannot
 /// be compared is a difference.
-pub(super) fn audit_lists(sources: &FileSources<'_>) -> (Vec<AuditedList>, Option<String>) {
+pub(super) fn audit_lists(
+    sources: &FileSources<'_>,
+    acceptances: &Acceptances,
+) -> (Vec<AuditedList>, Option<String>) {
     if sources.manifest.reconcile.is_empty() {
         return (Vec::new(), None);
     }
@@ -166,7 +177,7 @@ pub(super) fn audit_lists(sources: &FileSources<'_>) -> (Vec<AuditedList>, Optio
             match comparer.compare(entry) {
                 Ok(periods) => {
                     lists.extend(periods.iter().map(|(period, compared)| match compared {
-                        Ok(outcome) => AuditedList::from(outcome),
+                        Ok(outcome) => AuditedList::of(outcome, acceptances),
                         Err(e) => {
                             let why = (e.reason(), &*chain(e));
                             AuditedList::failed(entry, Some(*period), why)

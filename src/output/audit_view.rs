@@ -4,11 +4,16 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{View, rows, words};
+use super::{
+    View,
+    acceptance::{AcceptedCell, AcceptedJson, accept_lines, acceptance_text},
+    rows, words,
+};
 use crate::{
-    audit::{Agreement, Audit, Checked, Difference, DifferenceKind, Total},
+    audit::{Acceptance, Agreement, Audit, Checked, Difference, DifferenceKind, Total},
     text::one_line,
 };
+use reconcile::DifferenceId;
 use request::{OrgId, ReportType, internal_mark, who};
 
 /// Lines of one kind in the table; csv and json have all.
@@ -22,6 +27,8 @@ pub struct AuditView<'a> {
     /// What is worth knowing and is no difference.
     pub notes: &'a [String],
     pub next: Option<(&'static str, String)>,
+    /// `monthend accept`, up to `--id`; `None`: nothing can be accepted any more.
+    pub accept: Option<String>,
     pub exit_code: u8,
 }
 
@@ -30,7 +37,7 @@ pub struct AuditView<'a> {
 #[serde(deny_unknown_fields)]
 pub struct AuditJson<'a> {
     /// Every difference, in plan order.
-    differences: Vec<DifferenceJson<'a>>,
+    differences: Vec<DifferenceJson<'a, AcceptedJson<'a>>>,
     /// Whether no server was asked: then `gone`, `server_failed`, `duplicate` and `unknown` were not looked for.
     offline: bool,
     /// What else there is to know, a sentence each: such as rows of the ledger that the plan does not have.
@@ -45,8 +52,9 @@ pub struct AuditJson<'a> {
 
 /// One difference.
 #[derive(Serialize, JsonSchema)]
-#[serde(rename = "Difference", deny_unknown_fields)]
-struct DifferenceJson<'a> {
+#[serde(rename = "Difference")]
+#[schemars(deny_unknown_fields)]
+struct DifferenceJson<'a, A> {
     /// Its kind.
     kind: DifferenceKind,
     /// The request that it is about; null where it is about no row.
@@ -59,8 +67,8 @@ struct DifferenceJson<'a> {
     message: String,
     /// `d` and 16 hexadecimal digits: the same in every run, as long as the figures are.
     id: String,
-    /// Always null: differences cannot be accepted yet.
-    accepted: (),
+    #[serde(flatten)]
+    acceptance: A,
 }
 
 /// The sums of one sub-partner and period.
@@ -91,28 +99,37 @@ impl View for AuditView<'_> {
             out.push('\n');
         }
         out.push_str(&self.checked());
-        let counts = words::tally(self.audit.differences.iter().map(|difference| difference.kind));
+        let counting: Vec<&Difference> = self.audit.counting().collect();
+        let counts = words::tally(counting.iter().map(|difference| difference.kind));
         let by_kind: Vec<String> = counts
             .iter()
             .map(|(kind, count)| format!("{} {}", words::grouped(*count), kind.word()))
             .collect();
+        let accepted = match self.audit.differences.len() - counting.len() {
+            0 => String::new(),
+            n => format!("; {} accepted", words::grouped(n)),
+        };
         out.push_str(&match (counts.is_empty(), self.audit.checked.requests) {
             (true, 0) => "nothing was compared\n".to_owned(),
-            (true, _) => "no differences\n".to_owned(),
+            (true, _) => format!("no differences{accepted}\n"),
             (false, _) => {
-                let all = words::count(self.audit.differences.len(), "difference");
-                format!("{all}: {}\n", by_kind.join(", "))
+                let all = words::count(counting.len(), "difference");
+                format!("{all}: {}{accepted}\n", by_kind.join(", "))
             }
         });
         out.push_str(&words::notes(self.notes));
         if let Some((why, command)) = &self.next {
             out.push_str(&format!("\n{why}:\n  {command}\n"));
         }
+        if let Some(command) = &self.accept {
+            let ids: Vec<_> = counting.iter().map(|difference| difference.id).collect();
+            out.push_str(&accept_lines(command, &ids, ids.len(), "--format csv has"));
+        }
         out
     }
 
     fn csv(&self, out: &mut dyn io::Write) -> io::Result<()> {
-        rows::csv(self.audit.differences.iter().map(difference_json), out)
+        rows::csv(self.audit.differences.iter().map(difference_json::<AcceptedCell<'_>>), out)
     }
 
     fn json(&self) -> serde_json::Result<String> {
@@ -128,37 +145,19 @@ impl View for AuditView<'_> {
 }
 
 impl AuditView<'_> {
-    /// A line for each difference; those with the same message share one.
     fn differences(&self) -> String {
-        let mut lines: IndexMap<(DifferenceKind, String), Vec<String>> = IndexMap::new();
-        for difference in &self.audit.differences {
-            let subject = one_line(&difference.subject);
-            let words: Vec<String> = subject.split(' ').map(words::shortened).collect();
-            let alike = lines.entry((difference.kind, difference.advice()));
-            alike.or_default().push(words.join(" "));
-        }
-        let mut shown: BTreeMap<DifferenceKind, usize> = BTreeMap::new();
-        let mut left: BTreeMap<DifferenceKind, usize> = BTreeMap::new();
-        let mut rows = Vec::new();
-        for ((kind, advice), subjects) in lines {
-            let count = shown.entry(kind).or_default();
-            *count += 1;
-            if *count > SHOWN {
-                *left.entry(kind).or_default() += subjects.len();
-                continue;
-            }
-            let subjects = words::listed(&subjects, NAMES);
-            rows.push(vec![kind.word().to_owned(), format!("{subjects}: {}", one_line(&advice))]);
-        }
-        if rows.is_empty() {
-            return String::new();
-        }
-        let mut out = words::columns(&["DIFFERENCE", "WHAT"], rows, &[]);
-        for (kind, count) in left {
-            let (more, kind) = (words::grouped(count), kind.word());
-            out.push_str(&format!("… and {more} more {kind} (--format csv shows all)\n"));
-        }
-        out + "\n"
+        let counting = self.audit.counting();
+        let advice = |it: &Difference| match &it.acceptance {
+            Some(ended) => format!("{} ({})", it.advice(), acceptance_text(ended)),
+            None => it.advice(),
+        };
+        let all = lines_of("DIFFERENCE", counting.map(|it| (it, advice(it))));
+        let accepted = self.audit.differences.iter().filter(|it| !it.counts());
+        let reason = |it: &Difference| {
+            let said = it.acceptance.as_deref().map_or_else(String::new, acceptance_text);
+            format!("{}; {said}", it.what)
+        };
+        all + &lines_of("ACCEPTED", accepted.map(|it| (it, reason(it))))
     }
 
     fn checked(&self) -> String {
@@ -183,13 +182,58 @@ impl AuditView<'_> {
             checked.push(with);
         }
         if lists > 0 {
-            checked.push(words::count(lists, "comparison") + " with lists");
+            let keys: usize = self.audit.lists.iter().map(|list| list.accepted.len()).sum();
+            let mut with = words::count(lists, "comparison") + " with lists";
+            if keys > 0 {
+                with.push_str(&format!(" ({} accepted)", words::count(keys, "key")));
+            }
+            checked.push(with);
         }
         format!("checked {}\n", checked.join(", "))
     }
 }
 
-fn difference_json(difference: &Difference) -> DifferenceJson<'_> {
+/// A line for each difference; those with the same kind and text share one. `first`: what the first column is called.
+fn lines_of<'d>(first: &str, all: impl Iterator<Item = (&'d Difference, String)>) -> String {
+    let mut lines: IndexMap<(DifferenceKind, String), Vec<(DifferenceId, String)>> =
+        IndexMap::new();
+    for (difference, text) in all {
+        let subject = one_line(&difference.subject);
+        let words: Vec<String> = subject.split(' ').map(words::shortened).collect();
+        let alike = lines.entry((difference.kind, text));
+        alike.or_default().push((difference.id, words.join(" ")));
+    }
+    let mut shown: BTreeMap<DifferenceKind, usize> = BTreeMap::new();
+    let mut left: BTreeMap<DifferenceKind, usize> = BTreeMap::new();
+    let mut rows = Vec::new();
+    for ((kind, text), alike) in lines {
+        let count = shown.entry(kind).or_default();
+        *count += 1;
+        if *count > SHOWN {
+            *left.entry(kind).or_default() += alike.len();
+            continue;
+        }
+        let (ids, subjects): (Vec<DifferenceId>, Vec<String>) = alike.into_iter().unzip();
+        let others = if ids.len() > 1 { format!(" +{}", ids.len() - 1) } else { String::new() };
+        let id = ids.first().map_or_else(String::new, |id| format!("{id}{others}"));
+        let subjects = words::listed(&subjects, NAMES);
+        let what = format!("{subjects}: {}", one_line(&text));
+        rows.push(vec![kind.word().to_owned(), id, what]);
+    }
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut out = words::columns(&[first, "ID", "WHAT"], rows, &[]);
+    for (kind, count) in left {
+        let (more, kind) = (words::grouped(count), kind.word());
+        out.push_str(&format!("… and {more} more {kind} (--format csv shows all)\n"));
+    }
+    out + "\n"
+}
+
+fn difference_json<'d, A: From<Option<&'d Acceptance>>>(
+    difference: &'d Difference,
+) -> DifferenceJson<'d, A> {
     DifferenceJson {
         kind: difference.kind,
         request_id: difference.request_id.map(|id| id.to_string()),
@@ -197,7 +241,7 @@ fn difference_json(difference: &Difference) -> DifferenceJson<'_> {
         file: difference.file.as_deref(),
         message: difference.message(),
         id: difference.id.to_string(),
-        accepted: (),
+        acceptance: A::from(difference.acceptance.as_deref()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What people and scripts read. Results go to stdout and are stable; all else goes to stderr through [`console`]. Each
 //! output is one [`Reporter`] of a run's events.
 
+mod acceptance;
 mod audit_view;
 mod causes;
 mod checklist;
@@ -27,6 +28,7 @@ mod rows;
 mod status_view;
 mod stdout;
 mod summary;
+mod verify_view;
 mod words;
 
 #[cfg(test)]
@@ -51,4 +53,5 @@ pub use reporters::{Reporter, Reporters};
 pub use rows::{View, schema_of};
 pub use status_view::{LifeView, StatusView};
 pub use summary::Summary;
-pub(crate) use words::{duration, listed, name as request_name};
+pub use verify_view::VerifyView;
+pub(crate) use words::{duration, listed, moment_text, name as request_name};

@@ -104,7 +104,7 @@ pub(crate) fn is_manifest(path: &Path) -> bool {
     extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml")
 }
 
-fn day(text: &str) -> Result<NaiveDate, String> {
+pub(super) fn day(text: &str) -> Result<NaiveDate, String> {
     request::day(text).map_err(|_| "write a day as YYYY-MM-DD: 2026-11-24".to_owned())
 }
 
