@@ -91,6 +91,12 @@ impl Acceptances {
         self.by_id.get(&id)
     }
 
+    /// One that has not ended, of any of these ids; else one that has.
+    pub fn of_any(&self, ids: &[DifferenceId]) -> Option<Arc<Acceptance>> {
+        let known = ids.iter().filter_map(|id| self.get(*id));
+        known.min_by_key(|it| it.is_ended).cloned()
+    }
+
     /// The one for an id that has not ended.
     pub fn in_force(&self, id: DifferenceId) -> Option<&Arc<Acceptance>> {
         self.get(id).filter(|it| !it.is_ended)
@@ -229,4 +235,145 @@ fn line(id: DifferenceId, acceptance: &Acceptance) -> Vec<u8> {
     // Memory takes every line.
     let _ = out.write_record(cells);
     out.into_inner().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TODAY: &str = "2026-11-02";
+
+    fn read(text: impl AsRef<[u8]>) -> Result<Acceptances, AcceptedError> {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = folder.path().join("m.ledger.csv");
+        fs::write(accepted_path(&ledger), text).unwrap();
+        Acceptances::read(&ledger, TODAY.parse().unwrap())
+    }
+
+    fn id(n: u64) -> DifferenceId {
+        format!("d{n:016x}").parse().unwrap()
+    }
+
+    #[test]
+    fn what_people_and_spreadsheets_write_is_read() {
+        let header = "\u{feff}\r\nid,reason,by,until,accepted_at\r\n";
+        let lines = "d00000000000000aa,\"a, b\",Jo,,2026-11-01T09:00:00Z\r\n\r\n,,,,\r\n\
+            d00000000000000bb,'=1+1,Jo,2026-11-02,2026-11-01T09:00:00+01:00\n\
+            d00000000000000cc,old,Jo,2026-11-01,2026-10-01T09:00:00Z\n\
+            d00000000000000aa,later,Al,2026-12-31,2026-11-02T09:00:00Z";
+        let accepted = read(format!("{header}{lines}")).unwrap();
+        let reason = |n| accepted.in_force(id(n)).map(|it| it.reason.as_str());
+        assert_eq!(reason(0xaa), Some("later"));
+        assert_eq!(reason(0xbb), Some("=1+1"), "the last day counts");
+        assert_eq!(reason(0xcc), None);
+        assert!(accepted.get(id(0xcc)).is_some_and(|it| it.is_ended));
+        assert_eq!(accepted.unused(&HashSet::from([id(0xbb)])), [id(0xaa), id(0xcc)]);
+        assert!(read("").unwrap().is_empty() && read("\u{feff}\n\n").unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_wrong_line_is_named() {
+        let header = "id,reason,by,until,accepted_at\n";
+        let good = "d00000000000000aa,why,Jo,,2026-11-01T09:00:00Z\n";
+        for (line, why) in [
+            ("d00000000000000aa,why,Jo,2026-11-01T09:00:00Z", "it has 4 cells"),
+            ("d00000000000000aa,a, b,Jo,,2026-11-01T09:00:00Z", "it has 6 cells"),
+            ("d00000000000000aa;why;Jo;;2026-11-01T09:00:00Z", "it has 1 cell "),
+            ("D00000000000000AA,why,Jo,,2026-11-01T09:00:00Z", "no id of a difference"),
+            ("d00000000000000aa, ,Jo,,2026-11-01T09:00:00Z", "reason is empty"),
+            ("d00000000000000aa,why,,,2026-11-01T09:00:00Z", "by is empty"),
+            ("d00000000000000aa,why,Jo,31.12.2026,2026-11-01T09:00:00Z", "until is"),
+            ("d00000000000000aa,why,Jo,2026-2-1,2026-11-01T09:00:00Z", "until is"),
+            ("d00000000000000aa,why,Jo,,", "accepted_at is"),
+            ("d00000000000000aa,\"why,Jo,,2026-11-01T09:00:00Z", "it has 2 cells"),
+        ] {
+            let error = read(format!("{header}{good}\n{line}\n{good}")).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("m.ledger.accepted.csv:4: {why}")) || error.contains(why),
+                "{error}"
+            );
+            assert!(error.contains(".csv:4:"), "{error}");
+        }
+        for text in [good, "d00000000000000aa", "id,reason\n"] {
+            assert!(read(text).unwrap_err().to_string().contains(".csv:1:"), "{text}");
+        }
+        assert!(read(b"id,reason,by,until,accepted_at\nd00000000000000aa,\xff,J,,x\n").is_err());
+    }
+
+    fn acceptance() -> impl Strategy<Value = Acceptance> {
+        let text = "['=+@x, \"\u{e4}-]{0,8}[a-z=]";
+        let until = prop::option::of(0_u64..3).prop_map(|days| {
+            days.map(|it| TODAY.parse::<NaiveDate>().unwrap() + chrono::Days::new(it))
+        });
+        (text, text, until, 0_i64..4).prop_map(|(reason, by, until, at)| Acceptance {
+            reason,
+            by,
+            until,
+            accepted_at: DateTime::from_timestamp_millis(at * 1_001).unwrap(),
+            is_ended: false,
+        })
+    }
+
+    proptest! {
+        /// What is added is read back, the last line of an id counts, and no other id is accepted. What was there stays.
+        #[test]
+        fn the_last_line_counts_and_for_its_id_alone(all in prop::collection::vec((0_u64..4, acceptance()), 0..8), was in prop::bool::ANY) {
+            let folder = tempfile::tempdir().unwrap();
+            let ledger = folder.path().join("m.ledger.csv");
+            let path = accepted_path(&ledger);
+            if was {
+                fs::write(&path, "\u{feff}id,reason,by,until,accepted_at\r\nd00000000000000ff,x,y,,2026-11-01T09:00:00Z").unwrap();
+            }
+            let mut expected = IndexMap::new();
+            for (n, acceptance) in &all {
+                let before = fs::read(&path).unwrap_or_default();
+                append(&ledger, &[id(*n)], acceptance).unwrap();
+                prop_assert!(fs::read(&path).unwrap().starts_with(&before));
+                expected.insert(id(*n), acceptance.clone());
+            }
+            let read = Acceptances::read(&ledger, TODAY.parse().unwrap()).unwrap();
+            for n in 0..6 {
+                let found = read.in_force(id(n)).map(|it| Acceptance::clone(it));
+                prop_assert_eq!(found.as_ref(), expected.get(&id(n)));
+            }
+            prop_assert_eq!(read.in_force(id(0xff)).is_some(), was);
+            let text = fs::read(&path).unwrap_or_default();
+            for record in ReaderBuilder::new().from_reader(&text[..]).records() {
+                let is_formula = |cell: &str| cell.starts_with(['=', '+', '-', '@']);
+                prop_assert!(!record.unwrap().iter().any(is_formula));
+            }
+        }
+
+        /// Merged, each file's last line still counts unless another file has a later one; merging again changes nothing.
+        #[test]
+        fn merging_keeps_what_counts(one in prop::collection::vec((0_u64..3, acceptance()), 0..5), other in prop::collection::vec((0_u64..3, acceptance()), 0..5)) {
+            let folder = tempfile::tempdir().unwrap();
+            let ledgers = ["a.csv", "b.csv", "c.csv"].map(|name| folder.path().join(name));
+            for (ledger, lines) in ledgers.iter().zip([&one, &other]) {
+                for (n, acceptance) in lines {
+                    append(ledger, &[id(*n)], acceptance).unwrap();
+                }
+            }
+            let paths: Vec<PathBuf> = ledgers.iter().map(|it| accepted_path(it)).collect();
+            let Some(merged) = merge_accepted(&paths).unwrap() else {
+                prop_assert!(one.is_empty() && other.is_empty());
+                return Ok(());
+            };
+            fs::write(&paths[2], &merged).unwrap();
+            prop_assert_eq!(merge_accepted(&paths).unwrap(), Some(merged.clone()));
+            let of = |ledger| Acceptances::read(ledger, TODAY.parse().unwrap()).unwrap();
+            let [a, b, all] = [of(&ledgers[0]), of(&ledgers[1]), of(&ledgers[2])];
+            for n in 0..3 {
+                let known: Vec<_> = [a.get(id(n)), b.get(id(n))].into_iter().flatten().collect();
+                prop_assert_eq!(all.get(id(n)).is_some(), !known.is_empty());
+                if let (Some(found), [only]) = (all.get(id(n)), &known[..]) {
+                    prop_assert_eq!(found, *only);
+                }
+            }
+        }
+    }
 }

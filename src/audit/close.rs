@@ -291,3 +291,191 @@ impl CloseFile {
         self.files.iter().map(move |file| (file, file.verify(&folder)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use proptest::{prelude::*, sample::Index};
+    use serde_json::json;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const FILES: [(&str, ClosedFileKind); 4] = [
+        ("m.yaml", ClosedFileKind::Manifest),
+        ("m.ledger.csv", ClosedFileKind::Ledger),
+        ("m.ledger.history.jsonl", ClosedFileKind::History),
+        ("m.ledger.reports/2026-10/USER/Acme.csv", ClosedFileKind::Report),
+    ];
+
+    fn content(path: &str) -> Vec<u8> {
+        format!("the bytes of {path}\n").repeat(40).into_bytes()
+    }
+
+    /// A closed month.
+    fn closed() -> (TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let files = FILES.map(|(path, kind)| {
+            let place = folder.path().join(path);
+            fs::create_dir_all(place.parent().unwrap()).unwrap();
+            fs::write(&place, content(path)).unwrap();
+            ClosedFile::of(&place, path.to_owned(), kind).unwrap()
+        });
+        let close = CloseFile {
+            version: CloseFile::VERSION,
+            closed_at: DateTime::UNIX_EPOCH,
+            by: "Jo Doe".to_owned(),
+            manifest: "october".to_owned(),
+            as_of: NaiveDate::default(),
+            rehearsal: false,
+            offline: false,
+            counts: StatusCounts::default(),
+            accepted: Vec::new(),
+            files: files.to_vec(),
+        };
+        let place = folder.path().join("m.ledger.close.json");
+        fs::write(&place, close.json().unwrap()).unwrap();
+        (folder, place)
+    }
+
+    fn unlike(place: &Path) -> Vec<(String, &'static str)> {
+        let close = CloseFile::read(place).unwrap();
+        let verified = close.verify(place).filter(|(_, it)| *it != FileVerdict::Unchanged);
+        verified.map(|(file, verdict)| (file.path.clone(), verdict.word())).collect()
+    }
+
+    proptest! {
+        /// Any byte that is changed, added or taken away, in any file; only the history may grow.
+        #[test]
+        fn every_change_of_a_listed_file_is_found(at in any::<Index>(), bit in 0..8_u8, which in 0..FILES.len(), how in 0..4_u8) {
+            let (folder, place) = closed();
+            prop_assert_eq!(unlike(&place), vec![]);
+            let (path, kind) = FILES[which];
+            let mut bytes = content(path);
+            let at = at.index(bytes.len());
+            match how {
+                0 => bytes[at] ^= 1 << bit,
+                1 => drop(bytes.remove(at)),
+                2 => bytes.insert(at, b'x' + bit),
+                _ => bytes.push(bit),
+            }
+            let is_growth = kind == ClosedFileKind::History && bytes.starts_with(&content(path));
+            fs::write(folder.path().join(path), bytes).unwrap();
+            let expected = if is_growth { vec![] } else { vec![(path.to_owned(), "changed")] };
+            prop_assert_eq!(unlike(&place), expected);
+        }
+
+        /// Whatever a close file has become, reading it is no panic.
+        #[test]
+        fn a_broken_close_file_is_refused_or_read(at in any::<Index>(), byte in any::<u8>(), how in 0..3_u8) {
+            let (_folder, place) = closed();
+            let mut bytes = fs::read(&place).unwrap();
+            let at = at.index(bytes.len());
+            match how {
+                0 => bytes[at] = byte,
+                1 => bytes.truncate(at),
+                _ => bytes.insert(at, byte),
+            }
+            fs::write(&place, bytes).unwrap();
+            if let Ok(close) = CloseFile::read(&place) {
+                let _ = close.verify(&place).count();
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_named_and_not_waited_for() {
+        use std::os::unix::fs::symlink;
+        let (folder, place) = closed();
+        let ledger = folder.path().join("m.ledger.csv");
+        let named = |word: &'static str| vec![("m.ledger.csv".to_owned(), word)];
+        fs::remove_file(&ledger).unwrap();
+        assert_eq!(unlike(&place), named("missing"));
+        symlink("m.ledger.csv", &ledger).unwrap();
+        assert_eq!(unlike(&place), named("changed"), "a link to itself");
+        for (target, word) in [
+            ("/dev/zero", "changed"),
+            ("nowhere", "missing"),
+            ("/", "changed"),
+            ("m.yaml", "changed"),
+        ] {
+            fs::remove_file(&ledger).unwrap();
+            symlink(target, &ledger).unwrap();
+            assert_eq!(unlike(&place), named(word), "{target}");
+        }
+        fs::remove_file(&ledger).unwrap();
+        let fifo = std::process::Command::new("mkfifo").arg(&ledger).status();
+        assert!(fifo.is_ok_and(|it| it.success()));
+        assert_eq!(unlike(&place), named("changed"));
+        // Another file with the same bytes proves as much.
+        fs::remove_file(&ledger).unwrap();
+        fs::write(folder.path().join("copy"), content("m.ledger.csv")).unwrap();
+        symlink("copy", &ledger).unwrap();
+        assert_eq!(unlike(&place), []);
+    }
+
+    #[test]
+    fn other_versions_other_files_and_odd_paths_are_refused() {
+        let (folder, place) = closed();
+        let good: Value = serde_json::from_slice(&fs::read(&place).unwrap()).unwrap();
+        let refused = |change: &dyn Fn(&mut Value)| {
+            let mut value = good.clone();
+            change(&mut value);
+            fs::write(&place, value.to_string()).unwrap();
+            CloseFile::read(&place).unwrap_err().to_string()
+        };
+        let said = refused(&|it| it["version"] = json!(2));
+        assert!(said.contains("version 2") && said.contains("later one"), "{said}");
+        assert!(refused(&|it| it["files"] = json!([])).contains("names no files"));
+        for (key, value) in [
+            ("path", json!("/etc/passwd")),
+            ("path", json!("")),
+            ("sha256", json!("abc")),
+            ("sha256", json!("A".repeat(64))),
+            ("bytes", json!(-1)),
+            ("bytes", json!(1.5)),
+            ("kind", json!("other")),
+        ] {
+            let said = refused(&|it| it["files"][1][key] = value.clone());
+            assert!(said.contains("broken"), "{key}: {said}");
+        }
+        for text in ["", "{}", "[]", "null", "{\"version\":1,\"files\":[]}", "\u{0}"] {
+            fs::write(&place, text).unwrap();
+            assert!(CloseFile::read(&place).is_err(), "{text}");
+        }
+        assert!(matches!(CloseFile::read(folder.path()), Err(CloseError::Unreadable(..))));
+        assert!(matches!(
+            CloseFile::read(&folder.path().join("none")),
+            Err(CloseError::Missing(_))
+        ));
+    }
+
+    #[test]
+    fn a_close_file_that_cannot_be_read_closes_all_the_same() {
+        let (folder, place) = closed();
+        let ledger = folder.path().join("m.ledger.csv");
+        let by =
+            |closed: Option<Result<Closed, CloseError>>| closed.map(|it| it.map(|it| it.by).ok());
+        assert_eq!(by(Closed::of(&ledger)), Some(Some("Jo Doe".to_owned())));
+        let later = fs::read_to_string(&place).unwrap().replace("\"version\": 1", "\"version\": 2");
+        fs::write(&place, later).unwrap();
+        assert_eq!(by(Closed::of(&ledger)), Some(Some("Jo Doe".to_owned())), "of a later version");
+        fs::write(&place, "{").unwrap();
+        assert_eq!(by(Closed::of(&ledger)), Some(None));
+        for n in 1..3 {
+            fs::write(&place, "{").unwrap();
+            let kept = set_reopened(&ledger).unwrap();
+            assert_eq!(kept, folder.path().join(format!("m.ledger.close-{n}.json")));
+            assert!(is_place_of_reopened(&ledger, &kept));
+            assert_eq!(by(Closed::of(&ledger)), None);
+        }
+        for other in ["m.ledger.close.json", "m.ledger.close-x.json", "n.ledger.close-1.json"] {
+            assert!(!is_place_of_reopened(&ledger, &folder.path().join(other)), "{other}");
+        }
+        assert!(is_place_of_reopened(Path::new("a/month"), Path::new("a/month.close-12.json")));
+        fs::create_dir(&place).unwrap();
+        assert_eq!(by(Closed::of(&ledger)), Some(None), "a folder");
+    }
+}

@@ -45,7 +45,7 @@ pub use outcome::{Audit, Checked};
 pub use previous::Previous;
 pub use reconciliation::{Compared, EntrySides, ListOutcome, Reconciliation};
 pub use remedy::Remedy;
-pub use review::{Before, Review, Reviewed};
+pub use review::{Before, Review, Reviewed, without_row};
 pub use scope::Scope;
 pub use sources::ListError;
 pub use totals::{Agreement, Total};

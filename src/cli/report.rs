@@ -4,11 +4,11 @@ use chrono::Utc;
 use tracing::info;
 
 use super::{
-    CliError, CliResult, Exit, Guard, OpenedLedger, ReportArgs, is_manifest, ledger_of_manifest,
-    refusal,
+    CliError, CliResult, Exit, Guard, OpenedLedger, ReportArgs, closed_of, is_manifest,
+    ledger_of_manifest, refusal,
 };
 use crate::{
-    audit::{FileChecks, Previous, Review},
+    audit::{Acceptances, Difference, FileChecks, Previous, Review, without_row},
     files::{folder_of, read_first_line, replace},
     ledger::{Ledger, Row},
     manifest::{DateCheck, Discovered, LoadOptions, Manifest, RunSettings, Settings},
@@ -49,11 +49,13 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
         max_drop: &max_drop,
         totals,
     });
+    let acceptances = Acceptances::read(&ledger.path, Utc::now().date_naive())?;
     let review = Review {
         ledger: &ledger.ledger,
         files: ledger.files(),
         checks,
         previous: previous.as_ref(),
+        acceptances: &acceptances,
     };
     let reviewed = review.run();
 
@@ -68,7 +70,9 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
         page_folder: &page_folder,
         is_sandbox,
         manifest: manifest.map(name),
-        not_in_ledger: manifest.map_or(0, |path| not_in_ledger(path, &ledger.ledger)),
+        closed: closed_of(&ledger.path),
+        not_in_ledger: manifest
+            .map_or_else(Vec::new, |path| not_in_ledger(path, &ledger.ledger, &acceptances)),
         totals,
         reviewed: &reviewed,
         earlier: earlier.as_ref().zip(args.compare.as_deref()).map(|(earlier, path)| {
@@ -88,19 +92,19 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
 }
 
 /// Requests of the plan that the ledger lacks. Relative periods and discovered sub-partners are those of the ledger.
-fn not_in_ledger(manifest: &Path, ledger: &Ledger) -> usize {
+fn not_in_ledger(manifest: &Path, ledger: &Ledger, acceptances: &Acceptances) -> Vec<Difference> {
     let today = Utc::now().date_naive();
     let options = LoadOptions { as_of: today, today, date_check: DateCheck::Off };
     let missing = Manifest::load(manifest, &options).ok().and_then(|mut manifest| {
         take_known(&mut manifest, ledger, &[]).ok()?;
         let plan = Plan::expand(&manifest, &Discovered::new()).ok()?;
-        let missing = plan.requests().iter().filter(|it| ledger.get(it.id).is_none()).count();
+        let missing = without_row(plan.requests(), ledger, acceptances);
         (!manifest.is_relative).then_some(missing)
     });
     if missing.is_none() {
         info!("the page is about the ledger alone: its plan is not known");
     }
-    missing.unwrap_or(0)
+    missing.unwrap_or_default()
 }
 
 /// By the ledger's reports, or while it has none, by the name that rehearsals give.

@@ -307,6 +307,7 @@ mod tests {
             subject: "=Acme USER 2026-10".to_owned(),
             what: what.to_owned(),
             remedy: Remedy::Collect,
+            acceptance: None,
         };
         let gone = (0..12).map(|n| difference(DifferenceKind::Gone, None, &format!("report {n}")));
         let mut differences: Vec<Difference> = gone.collect();
@@ -343,7 +344,7 @@ mod tests {
     }
 
     fn view<'a>(audit: &'a Audit, notes: &'a [String]) -> AuditView<'a> {
-        AuditView { audit, is_offline: false, notes, next: None, exit_code: 1 }
+        AuditView { audit, is_offline: false, notes, next: None, accept: None, exit_code: 1 }
     }
 
     #[test]
@@ -351,18 +352,19 @@ mod tests {
         let (audit, notes) = (audit(), ["one row more".to_owned()]);
         let view = AuditView {
             next: Some(("to collect", "monthend collect m.yaml".to_owned())),
+            accept: Some("monthend accept m.yaml".to_owned()),
             ..view(&audit, &notes)
         };
         let gone: String = (0..10)
             .map(|n| {
-                format!("gone          =Acme USER 2026-10: report {n}; `monthend collect` downloads it\n")
+                format!("gone          {{id}}     =Acme USER 2026-10: report {n}; `monthend collect` downloads it\n")
             })
             .collect();
         let expected = format!(
             "{}{gone}{}",
-            "DIFFERENCE    WHAT\n",
-            "file_changed  =Acme USER 2026-10: one; `monthend collect` downloads it\n\
-             file_changed  =Acme USER 2026-10, =Acme USER 2026-10, =Acme USER 2026-10: two; `monthend collect` downloads it\n\
+            "DIFFERENCE    ID                    WHAT\n",
+            "file_changed  {id}     =Acme USER 2026-10: one; `monthend collect` downloads it\n\
+             file_changed  {id} +2  =Acme USER 2026-10, =Acme USER 2026-10, =Acme USER 2026-10: two; `monthend collect` downloads it\n\
              … and 2 more gone (--format csv shows all)\n\n\
              SUB-PARTNER  PERIOD   SKU  PARTNER  USER\n\
              Acme         2026-10  A       30.6  30.8  differ\n\n\
@@ -370,9 +372,12 @@ mod tests {
              1,200 comparisons with the earlier ledger (3 not possible), 2 comparisons with lists\n\
              16 differences: 12 gone, 4 file_changed\n\
              note: one row more\n\n\
-             to collect:\n  monthend collect m.yaml\n"
+             to collect:\n  monthend collect m.yaml\n\n\
+             to accept what is explained, with your reason in the place of WHY (--format csv has 11 more ids):\n  \
+             monthend accept m.yaml --id {id} --id {id} --id {id} --id {id} --id {id} --reason WHY\n"
         );
-        assert_eq!(view.table(), expected);
+        let id = IdParts::new("x").finish().to_string();
+        assert_eq!(view.table(), expected.replace("{id}", &id));
         // An audit of nothing is no good news.
         let mut nothing = Audit::default();
         assert_eq!(
@@ -382,6 +387,49 @@ mod tests {
         nothing.checked.requests = 1;
         let table = self::view(&nothing, &[]).table();
         assert!(table.ends_with("\nno differences\n"), "{table}");
+    }
+
+    #[test]
+    fn what_is_accepted_is_shown_and_does_not_count() {
+        let mut audit = audit();
+        audit.differences.truncate(2);
+        let acceptance = |until: Option<&str>| Acceptance {
+            reason: "=leaves us".to_owned(),
+            by: "Jo Doe".to_owned(),
+            until: until.map(|day| day.parse().unwrap()),
+            accepted_at: chrono::DateTime::UNIX_EPOCH,
+            is_ended: until.is_some(),
+        };
+        audit.differences[0].acceptance = Some(acceptance(None).into());
+        audit.differences[1].acceptance = Some(acceptance(Some("2026-11-01")).into());
+        let view = AuditView { accept: Some("accept".to_owned()), ..self::view(&audit, &[]) };
+        let (table, id) = (view.table(), audit.differences[0].id);
+        for line in [
+            &*format!(
+                "gone        {id}  =Acme USER 2026-10: report 1; `monthend collect` downloads it (accepted by Jo Doe until 2026-11-01, which is over: =leaves us)"
+            ),
+            &format!(
+                "gone      {id}  =Acme USER 2026-10: report 0; accepted by Jo Doe: =leaves us"
+            ),
+            "1 difference: 1 gone; 1 accepted",
+            &format!("  accept --id {id} --reason WHY"),
+        ] {
+            assert!(table.lines().any(|it| it == line), "{line}\n{table}");
+        }
+        let json: Value = serde_json::from_str(&view.json().unwrap()).unwrap();
+        let [first, second] = [&json["differences"][0], &json["differences"][1]];
+        assert_eq!(first["accepted"]["reason"], "=leaves us");
+        assert_eq!(first["accepted"]["until"], Value::Null);
+        assert!(first.get("ended").is_none() && second["accepted"].is_null());
+        assert_eq!(second["ended"], true);
+        let validator =
+            crate::tests::Validator::new(&rows::schema_of::<AuditJson<'_>>("monthend audit"));
+        assert_eq!(validator.validate(&json), Ok(()));
+        let mut csv = Vec::new();
+        view.csv(&mut csv).unwrap();
+        let csv = String::from_utf8(csv).unwrap();
+        assert!(csv.lines().nth(1).unwrap().ends_with(",'=leaves us"), "{csv}");
+        assert!(csv.lines().nth(2).unwrap().ends_with(&format!("{id},")), "{csv}");
     }
 
     #[test]
