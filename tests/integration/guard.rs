@@ -56,7 +56,8 @@ fn world(server: &Served) -> Desk {
 }
 
 /// What every close file has.
-const CLOSED: &str = "{\n  \"version\": 1,\n  \"closed_at\": \"2026-11-02T09:00:00Z\",\n  \"by\": \"Jo Doe\"\n}\n";
+const CLOSED: &str =
+    "{\n  \"version\": 1,\n  \"closed_at\": \"2026-11-02T09:00:00Z\",\n  \"by\": \"Jo Doe\"\n}\n";
 
 const LEDGERS: [&str; 5] = [
     "m.ledger.csv",
@@ -375,7 +376,9 @@ fn two_outputs_are_never_one_file() {
 fn what_the_tool_keeps_overwrites_nothing_either() {
     let server = Served::new("reports: { completes_after: 0s }");
     let desk = world(&server);
-    for kept in ["n.csv.lock", "n.history.jsonl", "n.csv.state", "n.csv", "n.accepted.csv", "n.close.json"] {
+    for kept in
+        ["n.csv.lock", "n.history.jsonl", "n.csv.state", "n.csv", "n.accepted.csv", "n.close.json"]
+    {
         desk.write(kept, desk.read("partners.csv"));
         desk.write("n.yaml", desk.read("m.yaml").replace("partners.csv", kept));
         let run = desk.monthend(["run", "n.yaml", "--ledger=n.csv"]);
