@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     files::{companion, read_regular, replace},
     ledger::{neutralise, restore},
-    text::{moment, system_says},
+    text::{count, moment, system_says},
 };
 use reconcile::DifferenceId;
 
@@ -186,8 +186,8 @@ fn cells_of(record: &ByteRecord) -> Result<[&str; 5], String> {
     let cells = cells.map_err(|_| "it is not UTF-8; save the file as UTF-8".to_owned())?;
     let number = cells.len();
     cells.try_into().map_err(|_| {
-        let (header, cells) = (HEADER.join(","), crate::text::count(number, "cell"));
-        format!("it has {cells} between commas, and must have five: {header}")
+        let (header, found) = (HEADER.join(","), count(number, "cell"));
+        format!("it has {found} between commas, and must have five: {header}")
     })
 }
 

@@ -58,7 +58,7 @@ pub fn set_reopened(ledger: &Path) -> io::Result<PathBuf> {
 
 /// When a ledger was closed, and by whom.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Closed {
+pub struct ClosedMonth {
     /// When, UTC.
     pub at: DateTime<Utc>,
     /// By whom.
@@ -73,7 +73,7 @@ struct CloseStamp {
     by: String,
 }
 
-impl Closed {
+impl ClosedMonth {
     /// `None` where there is no close file. The error says why the one that is there cannot be read: it counts all the
     /// same. `ledger` is the ledger itself, not a link to it.
     pub fn of(ledger: &Path) -> Option<Result<Self, CloseError>> {
@@ -83,7 +83,12 @@ impl Closed {
             let stamp = CloseStamp::deserialize(value);
             stamp.map_err(|e| CloseError::Broken { path: path.clone(), why: e.to_string() })
         });
-        Some(read.map(|CloseStamp { closed_at, by }| Closed { at: closed_at, by: one_line(&by) }))
+        Some(
+            read.map(|CloseStamp { closed_at, by }| ClosedMonth {
+                at: closed_at,
+                by: one_line(&by),
+            }),
+        )
     }
 }
 
@@ -456,26 +461,31 @@ mod tests {
     fn a_close_file_that_cannot_be_read_closes_all_the_same() {
         let (folder, place) = closed();
         let ledger = folder.path().join("m.ledger.csv");
-        let by =
-            |closed: Option<Result<Closed, CloseError>>| closed.map(|it| it.map(|it| it.by).ok());
-        assert_eq!(by(Closed::of(&ledger)), Some(Some("Jo Doe".to_owned())));
+        let by = |closed: Option<Result<ClosedMonth, CloseError>>| {
+            closed.map(|it| it.map(|it| it.by).ok())
+        };
+        assert_eq!(by(ClosedMonth::of(&ledger)), Some(Some("Jo Doe".to_owned())));
         let later = fs::read_to_string(&place).unwrap().replace("\"version\": 1", "\"version\": 2");
         fs::write(&place, later).unwrap();
-        assert_eq!(by(Closed::of(&ledger)), Some(Some("Jo Doe".to_owned())), "of a later version");
+        assert_eq!(
+            by(ClosedMonth::of(&ledger)),
+            Some(Some("Jo Doe".to_owned())),
+            "of a later version"
+        );
         fs::write(&place, "{").unwrap();
-        assert_eq!(by(Closed::of(&ledger)), Some(None));
+        assert_eq!(by(ClosedMonth::of(&ledger)), Some(None));
         for n in 1..3 {
             fs::write(&place, "{").unwrap();
             let kept = set_reopened(&ledger).unwrap();
             assert_eq!(kept, folder.path().join(format!("m.ledger.close-{n}.json")));
             assert!(is_place_of_reopened(&ledger, &kept));
-            assert_eq!(by(Closed::of(&ledger)), None);
+            assert_eq!(by(ClosedMonth::of(&ledger)), None);
         }
         for other in ["m.ledger.close.json", "m.ledger.close-x.json", "n.ledger.close-1.json"] {
             assert!(!is_place_of_reopened(&ledger, &folder.path().join(other)), "{other}");
         }
         assert!(is_place_of_reopened(Path::new("a/month"), Path::new("a/month.close-12.json")));
         fs::create_dir(&place).unwrap();
-        assert_eq!(by(Closed::of(&ledger)), Some(None), "a folder");
+        assert_eq!(by(ClosedMonth::of(&ledger)), Some(None), "a folder");
     }
 }

@@ -31,8 +31,8 @@ pub use accepted::{
     merge_accepted,
 };
 pub use close::{
-    AcceptedDifference, CloseError, CloseFile, Closed, ClosedFile, ClosedFileKind, FileVerdict,
-    close_path, is_close_file, is_place_of_reopened, set_reopened,
+    AcceptedDifference, CloseError, CloseFile, ClosedFile, ClosedFileKind, ClosedMonth,
+    FileVerdict, close_path, is_close_file, is_place_of_reopened, set_reopened,
 };
 pub use collected_files::{CollectedFiles, MissingFile};
 pub use columns::{TypeColumns, columns};

@@ -112,9 +112,9 @@ impl ListOutcome<'_> {
 
     /// `differs SKU A-FLEX`
     pub fn named(&self, key: &KeyDifference) -> String {
-        let cells = self.entry.key.iter().zip(&key.key);
-        let cells = cells.map(|(pair, cell)| one_line(&format!("{} {cell}", pair.report)));
-        format!("{} {}", key.class, cells.collect::<Vec<_>>().join(", "))
+        let columns = self.entry.key.iter().zip(&key.key);
+        let texts = columns.map(|(pair, text)| one_line(&format!("{} {text}", pair.report)));
+        format!("{} {}", key.class, texts.collect::<Vec<_>>().join(", "))
     }
 
     /// The id of one of its differences.

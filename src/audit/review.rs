@@ -61,8 +61,8 @@ pub fn without_row<'a>(
     acceptances: &Acceptances,
 ) -> Vec<Difference> {
     let missing = planned.into_iter().filter(|planned| ledger.get(planned.id).is_none());
-    let differences = missing.map(|planned| {
-        let found = reports::not_created(&AuditedRequest { planned, row: None });
+    let differences = missing.map(|request| {
+        let found = reports::not_created(&AuditedRequest { planned: request, row: None });
         Difference { acceptance: acceptances.get(found.id).cloned(), ..found }
     });
     differences.collect()

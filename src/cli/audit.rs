@@ -15,7 +15,8 @@ use super::{
 use crate::{
     api::Credentials,
     audit::{
-        Acceptances, Audit, Checked, Closed, FileChecks, Files, MaxDrop, Previous, Remedy, Scope,
+        Acceptances, Audit, Checked, ClosedMonth, FileChecks, Files, MaxDrop, Previous, Remedy,
+        Scope,
     },
     files::{folder_of, replace},
     ledger::{
@@ -276,7 +277,7 @@ impl Audited {
         let (context, path) = (&input.context, &input.path);
         let merge = || self.trace.as_ref().and_then(|it| it.merge(&context.ledger, command_line));
         let folder = path.parent().unwrap_or(Path::new(""));
-        let is_closed = Closed::of(path).is_some();
+        let is_closed = ClosedMonth::of(path).is_some();
         AuditView {
             audit: &self.audit,
             is_offline: self.is_offline,

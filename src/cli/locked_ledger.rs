@@ -5,7 +5,7 @@ use tracing::{info, warn};
 
 use super::{CliError, CliResult, chain};
 use crate::{
-    audit::{CloseError, Closed},
+    audit::{CloseError, ClosedMonth},
     ledger::{Ledger, LedgerError, LedgerFile, Lock, Pause, real_ledger},
     output::{duration, moment_text},
     sending::SessionEvent,
@@ -18,7 +18,7 @@ pub(super) struct LockedLedger {
     pub(super) file: LedgerFile,
     /// When the month was closed, and by whom; the error says why its close file cannot be read. Known since the lock
     /// was taken.
-    pub(super) closed: Option<Result<Closed, CloseError>>,
+    pub(super) closed: Option<Result<ClosedMonth, CloseError>>,
     /// Taken out only to be released.
     lock: RefCell<Option<Lock>>,
 }
@@ -38,14 +38,14 @@ impl LockedLedger {
     }
 
     fn of((file, lock): (LedgerFile, Lock)) -> Self {
-        let closed = Closed::of(&file.path);
+        let closed = ClosedMonth::of(&file.path);
         LockedLedger { file, closed, lock: RefCell::new(Some(lock)) }
     }
 
     /// For whatever sends, downloads or writes something: exit code 4 where the month is closed.
     pub(super) fn refuse_closed(&self) -> CliResult<()> {
         let closed = self.closed.as_ref().map(|closed| match closed {
-            Ok(Closed { at, by }) => format!("it was closed {} by {by}", moment_text(*at)),
+            Ok(ClosedMonth { at, by }) => format!("it was closed {} by {by}", moment_text(*at)),
             Err(why) => format!("{}, and so it counts as closed", chain(why)),
         });
         let ledger = self.file.path.clone();

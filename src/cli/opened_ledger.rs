@@ -7,7 +7,7 @@ use tracing::warn;
 
 use super::{CliError, CliResult, MaxDropArgs, chain};
 use crate::{
-    audit::{Closed, Files, MaxDrop},
+    audit::{ClosedMonth, Files, MaxDrop},
     files::folder_of,
     ledger::{
         Ledger, LedgerError, LedgerRead, Lock, RecordedHashes, read_file, read_file_with_hash,
@@ -155,8 +155,8 @@ pub(super) fn history_of(ledger: &Path) -> Read {
 }
 
 /// When the month was closed, and by whom. `ledger` is the real path. A close file that cannot be read is a warning.
-pub(super) fn closed_of(ledger: &Path) -> Option<Closed> {
-    let closed = Closed::of(ledger)?;
+pub(super) fn closed_of(ledger: &Path) -> Option<ClosedMonth> {
+    let closed = ClosedMonth::of(ledger)?;
     let closed = closed.inspect_err(|e| warn!("{}, and so the month counts as closed", chain(e)));
     closed.ok()
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     audit::{
-        Acceptances, AuditedList, Closed, CollectedFiles, Compared, EntrySides, ListOutcome,
+        Acceptances, AuditedList, ClosedMonth, CollectedFiles, Compared, EntrySides, ListOutcome,
         Reconciliation,
     },
     files::{self, NewFile},
@@ -54,7 +54,7 @@ pub(super) fn reconcile(args: &ReconcileArgs, command_line: &CommandLine) -> Cli
     let exit = if agrees { Exit::Success } else { Exit::Failures };
     let all: Vec<&ListOutcome<'_>> = outcomes.iter().collect();
     let accept = on_manifest(command_line, "accept", &input.context.ledger)
-        .filter(|_| Closed::of(&input.path).is_none());
+        .filter(|_| ClosedMonth::of(&input.path).is_none());
     let view = ReconcileView {
         outcomes: &all,
         with_matched: args.all,

@@ -16,7 +16,7 @@ use super::{
     rows, words,
 };
 use crate::{
-    audit::Closed,
+    audit::ClosedMonth,
     ledger::{Column, Row, StatusCounts},
     output::history::{HistoryEvent, HistoryLine},
     text::one_line,
@@ -29,7 +29,7 @@ pub struct StatusView<'a> {
     /// The ledger's path.
     ledger: String,
     /// When the month was closed, and by whom; null: it is open.
-    pub closed: Option<Closed>,
+    pub closed: Option<ClosedMonth>,
     /// The rows that are counted.
     total: usize,
     /// All of them.
@@ -173,7 +173,7 @@ impl View for StatusView<'_> {
             let _ = writeln!(out, "\nCREATED AND NOT COLLECTED\n{whom}\n{said}");
         }
         let _ = writeln!(out, "\nledger {}", self.ledger);
-        if let Some(Closed { at, by }) = &self.closed {
+        if let Some(ClosedMonth { at, by }) = &self.closed {
             let _ = writeln!(out, "closed {} by {by}", words::time(*at));
         }
         if let Some(resolve) = &self.resolve {

@@ -42,7 +42,7 @@ impl VerifyView<'_> {
         out.push('\n');
         let changed = close.files.iter().zip(self.verdicts);
         let changed = changed.filter(|(_, verdict)| **verdict != FileVerdict::Unchanged);
-        let rows: Vec<Vec<String>> = changed
+        let lines: Vec<Vec<String>> = changed
             .map(|(file, verdict)| {
                 let how = if let FileVerdict::Changed(how) = verdict { how.as_str() } else { "" };
                 let what = one_line(&file.path);
@@ -50,12 +50,12 @@ impl VerifyView<'_> {
             })
             .collect();
         let all = words::count(self.verdicts.len(), "file");
-        if rows.is_empty() {
+        if lines.is_empty() {
             return out
                 + &format!("{all} checked: all are as they were when the month was closed\n");
         }
-        let number = words::grouped(rows.len());
-        out.push_str(&words::columns(&["FILE", "PATH", "HOW"], rows, &[]));
+        let number = words::grouped(lines.len());
+        out.push_str(&words::columns(&["FILE", "PATH", "HOW"], lines, &[]));
         out + &format!("\n{all} checked: {number} not as they were when the month was closed\n")
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use clap::Args;
 
-use super::{CalendarArgs, EARLIER, HistoryArgs, ManifestArgs, MaxDropArgs, day, reason};
+use super::{CalendarArgs, HistoryArgs, ManifestArgs, day, reason};
 use crate::text::one_line;
 use reconcile::DifferenceId;
 
@@ -64,14 +64,6 @@ pub(in crate::cli) struct CloseArgs {
     /// Why, for the history
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub(in crate::cli) reason: Option<String>,
-
-    /// An earlier ledger, with its files next to it: as in `audit`
-    #[arg(id = EARLIER, long = "previous", value_name = "LEDGER")]
-    #[arg(help_heading = "Comparing", env = "MONTHEND_PREVIOUS")]
-    pub(in crate::cli) previous: Option<PathBuf>,
-
-    #[command(flatten)]
-    pub(in crate::cli) max_drop: MaxDropArgs,
 
     #[command(flatten)]
     pub(in crate::cli) history: HistoryArgs,

@@ -207,7 +207,7 @@ pub(crate) struct CauseArgs {
 pub(crate) const EARLIER: &str = "earlier";
 
 /// `--max-drop`
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct MaxDropArgs {
     /// By how much a figure may fall: the sum of `audit.totals`, or without it the number of rows
     /// [env: MONTHEND_MAX_DROP=] [default: 50%]

@@ -16,7 +16,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::{CauseGroup, GroupBy, causes, causes::others, failed_or_uncollected, filters};
 use crate::{
-    audit::{Acceptance, Agreement, Before, Closed, Difference, DifferenceKind, MaxDrop, Reviewed},
+    audit::{
+        Acceptance, Agreement, Before, ClosedMonth, Difference, DifferenceKind, MaxDrop, Reviewed,
+    },
     ledger::{Ledger, Row, State},
     manifest::Totals,
 };
@@ -42,7 +44,7 @@ pub struct Sources<'a> {
     pub is_sandbox: bool,
     pub manifest: Option<String>,
     /// When the month was closed, and by whom.
-    pub closed: Option<Closed>,
+    pub closed: Option<ClosedMonth>,
     /// Of the requests of its plan that the ledger does not have, where they are known.
     pub not_in_ledger: Vec<Difference>,
     pub totals: Option<&'a Totals>,
