@@ -160,25 +160,35 @@ fn has_text(bytes: &[u8]) -> bool {
 fn lines(path: &Path) -> Result<Vec<(DifferenceId, Acceptance)>, AcceptedError> {
     let bytes = bytes_of(path)?;
     let text = bytes.strip_prefix(BOM).unwrap_or(&bytes);
-    let wrong = |line, why| AcceptedError::Line { path: path.to_owned(), line, why };
     let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
     let (mut record, mut found, mut has_header) = (ByteRecord::new(), Vec::new(), false);
-    while reader.read_byte_record(&mut record).map_err(|e| wrong(0, e.to_string()))? {
-        let line = record.position().map_or(0, csv::Position::line);
+    let unreadable =
+        |e: csv::Error| AcceptedError::Unreadable { path: path.to_owned(), source: e.into() };
+    while reader.read_byte_record(&mut record).map_err(unreadable)? {
         if record.iter().all(|cell| cell.trim_ascii().is_empty()) {
             continue;
         }
-        let cells = cells_of(&record).map_err(|why| wrong(line, why))?;
+        let wrong =
+            |why| AcceptedError::Line { path: path.to_owned(), line: line_of(text, &record), why };
+        let cells = cells_of(&record).map_err(wrong)?;
         if has_header {
-            found.push(acceptance(&cells).map_err(|why| wrong(line, why))?);
+            found.push(acceptance(&cells).map_err(wrong)?);
         } else if cells.map(str::trim) == HEADER {
             has_header = true;
         } else {
             let header = HEADER.join(",");
-            return Err(wrong(line, format!("the first line must be the header, {header}")));
+            return Err(wrong(format!("the first line must be the header, {header}")));
         }
     }
     Ok(found)
+}
+
+/// From 1. The position of a record is where the one before it ends, and empty lines may come between.
+fn line_of(text: &[u8], record: &ByteRecord) -> u64 {
+    let at = record.position().map_or(0, |it| it.byte() as usize).min(text.len());
+    let is_end = |byte: &&u8| matches!(**byte, b'\r' | b'\n');
+    let empty = text[at..].iter().take_while(is_end).count();
+    1 + text[..at + empty].iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
 fn cells_of(record: &ByteRecord) -> Result<[&str; 5], String> {
@@ -292,11 +302,7 @@ mod tests {
             ("d00000000000000aa,\"why,Jo,,2026-11-01T09:00:00Z", "it has 2 cells"),
         ] {
             let error = read(format!("{header}{good}\n{line}\n{good}")).unwrap_err().to_string();
-            assert!(
-                error.contains(&format!("m.ledger.accepted.csv:4: {why}")) || error.contains(why),
-                "{error}"
-            );
-            assert!(error.contains(".csv:4:"), "{error}");
+            assert!(error.contains(".csv:4: ") && error.contains(why), "{error}");
         }
         for text in [good, "d00000000000000aa", "id,reason\n"] {
             assert!(read(text).unwrap_err().to_string().contains(".csv:1:"), "{text}");

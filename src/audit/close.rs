@@ -58,6 +58,7 @@ pub fn set_reopened(ledger: &Path) -> io::Result<PathBuf> {
 
 /// When a ledger was closed, and by whom.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Closed")]
 pub struct ClosedMonth {
     /// When, UTC.
     pub at: DateTime<Utc>,
