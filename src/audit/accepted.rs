@@ -251,9 +251,11 @@ fn line(id: DifferenceId, acceptance: &Acceptance) -> Vec<u8> {
 mod tests {
     use std::fs;
 
-    use proptest::prelude::*;
+    use proptest::{prelude::*, sample::Index};
 
     use super::*;
+    use crate::audit::{Audit, Difference, DifferenceKind, Remedy};
+    use reconcile::IdParts;
 
     const TODAY: &str = "2026-11-02";
 
@@ -352,6 +354,42 @@ mod tests {
                 let is_formula = |cell: &str| cell.starts_with(['=', '+', '-', '@']);
                 prop_assert!(!record.unwrap().iter().any(is_formula));
             }
+        }
+
+        /// Of any differences, only those whose own ids are accepted do not count.
+        #[test]
+        fn an_acceptance_hides_no_other_difference(subjects in prop::collection::hash_set("[ab]{0,3}", 1..8), accepted in prop::collection::vec(any::<Index>(), 0..4)) {
+            let subjects: Vec<String> = subjects.into_iter().collect();
+            let kinds = [DifferenceKind::NotCreated, DifferenceKind::Gone];
+            let differences = subjects.iter().flat_map(|subject| kinds.map(|kind| Difference {
+                id: IdParts::new(kind.word()).text(subject).finish(),
+                kind,
+                request_id: None,
+                report_id: None,
+                file: None,
+                subject: subject.clone(),
+                what: String::new(),
+                remedy: Remedy::Run,
+                acceptance: None,
+            }));
+            let mut audit = Audit { differences: differences.collect(), ..Audit::default() };
+            let ids: Vec<DifferenceId> = audit.differences.iter().map(|it| it.id).collect();
+            let accepted: Vec<DifferenceId> = accepted.iter().map(|it| *it.get(&ids)).collect();
+            let folder = tempfile::tempdir().unwrap();
+            let ledger = folder.path().join("m.ledger.csv");
+            let acceptance = Acceptance {
+                reason: "why".to_owned(),
+                by: "Jo".to_owned(),
+                until: None,
+                accepted_at: DateTime::UNIX_EPOCH,
+                is_ended: false,
+            };
+            append(&ledger, &accepted, &acceptance).unwrap();
+            audit.accept(&Acceptances::read(&ledger, TODAY.parse().unwrap()).unwrap());
+            let counting: Vec<DifferenceId> = audit.counting().map(|it| it.id).collect();
+            let others: Vec<DifferenceId> =
+                ids.iter().filter(|id| !accepted.contains(id)).copied().collect();
+            prop_assert_eq!(counting, others);
         }
 
         /// Merged, each file's last line still counts unless another file has a later one; merging again changes nothing.

@@ -118,12 +118,12 @@ impl View for AuditView<'_> {
             }
         });
         out.push_str(&words::notes(self.notes));
-        if let Some((why, command)) = &self.next {
-            out.push_str(&format!("\n{why}:\n  {command}\n"));
-        }
         if let Some(command) = &self.accept {
             let ids: Vec<_> = counting.iter().map(|difference| difference.id).collect();
             out.push_str(&accept_lines(command, &ids, ids.len(), "--format csv has"));
+        }
+        if let Some((why, command)) = &self.next {
+            out.push_str(&format!("\n{why}:\n  {command}\n"));
         }
         out
     }
@@ -372,9 +372,9 @@ mod tests {
              1,200 comparisons with the earlier ledger (3 not possible), 2 comparisons with lists\n\
              16 differences: 12 gone, 4 file_changed\n\
              note: one row more\n\n\
-             to collect:\n  monthend collect m.yaml\n\n\
              to accept what is explained, with your reason in the place of WHY (--format csv has 11 more ids):\n  \
-             monthend accept m.yaml --id {id} --id {id} --id {id} --id {id} --id {id} --reason WHY\n"
+             monthend accept m.yaml --id {id} --id {id} --id {id} --id {id} --id {id} --reason WHY\n\n\
+             to collect:\n  monthend collect m.yaml\n"
         );
         let id = IdParts::new("x").finish().to_string();
         assert_eq!(view.table(), expected.replace("{id}", &id));

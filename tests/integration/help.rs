@@ -2,7 +2,7 @@
 
 use crate::support::{Desk, redact};
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 20] = [
     "init",
     "check",
     "plan",
@@ -14,6 +14,9 @@ const COMMANDS: [&str; 17] = [
     "audit",
     "columns",
     "reconcile",
+    "accept",
+    "close",
+    "verify",
     "report",
     "status",
     "sandbox",
