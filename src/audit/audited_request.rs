@@ -48,6 +48,7 @@ impl<'a> AuditedRequest<'a> {
             subject: self.planned.request.named(self.who()),
             what,
             remedy,
+            acceptance: None,
         }
     }
 

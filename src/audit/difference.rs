@@ -1,7 +1,9 @@
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::remedy::Remedy;
+use super::{accepted::Acceptance, remedy::Remedy};
 use reconcile::DifferenceId;
 use request::{ReportId, RequestId};
 
@@ -82,9 +84,16 @@ pub struct Difference {
     pub subject: String,
     pub what: String,
     pub remedy: Remedy,
+    /// What a person said about it, even if that has ended by now.
+    pub acceptance: Option<Arc<Acceptance>>,
 }
 
 impl Difference {
+    /// Unless it is accepted.
+    pub fn counts(&self) -> bool {
+        self.acceptance.as_ref().is_none_or(|it| it.is_ended)
+    }
+
     pub fn message(&self) -> String {
         format!("{}: {}", self.subject, self.advice())
     }

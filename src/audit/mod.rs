@@ -1,6 +1,8 @@
 //! Every difference between plan, ledger, server and files; nothing is changed.
 
+mod accepted;
 mod audited_request;
+mod close;
 mod collected_files;
 mod columns;
 mod comparison;
@@ -25,6 +27,14 @@ mod units;
 #[cfg(test)]
 mod tests;
 
+pub use accepted::{
+    Acceptance, Acceptances, AcceptedError, accepted_path, append, is_accepted_header,
+    merge_accepted,
+};
+pub use close::{
+    AcceptedDifference, CloseError, CloseFile, ClosedFile, ClosedFileKind, ClosedMonth,
+    FileVerdict, close_path, is_close_file, is_place_of_reopened, set_reopened,
+};
 pub use collected_files::{CollectedFiles, MissingFile};
 pub use columns::{TypeColumns, columns};
 pub use comparison::{MaxDrop, MaxDropError};
@@ -36,7 +46,7 @@ pub use outcome::{Audit, Checked};
 pub use previous::Previous;
 pub use reconciliation::{Compared, EntrySides, ListOutcome, Reconciliation};
 pub use remedy::Remedy;
-pub use review::{Before, Review, Reviewed};
+pub use review::{Before, Review, Reviewed, without_row};
 pub use scope::Scope;
 pub use sources::ListError;
 pub use totals::{Agreement, Total};

@@ -1,7 +1,10 @@
+use std::collections::HashSet;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{difference::Difference, lists::AuditedList, totals::Total};
+use super::{accepted::Acceptances, difference::Difference, lists::AuditedList, totals::Total};
+use reconcile::DifferenceId;
 
 /// How much was compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
@@ -41,5 +44,23 @@ impl Audit {
         self.differences.extend(lists.iter().filter_map(|list| list.difference.clone()));
         self.checked.lists = lists.len();
         self.lists = lists;
+    }
+
+    /// Gives each difference what a person said about it.
+    pub fn accept(&mut self, acceptances: &Acceptances) {
+        for difference in &mut self.differences {
+            difference.acceptance = acceptances.get(difference.id).cloned();
+        }
+    }
+
+    /// Those that no person has accepted.
+    pub fn counting(&self) -> impl Iterator<Item = &Difference> {
+        self.differences.iter().filter(|it| it.counts())
+    }
+
+    /// Of all that was found, as far as it may be accepted.
+    pub fn found_ids(&self) -> HashSet<DifferenceId> {
+        let of_lists = self.lists.iter().flat_map(|list| &list.known).copied();
+        self.differences.iter().map(|it| it.id).chain(of_lists).collect()
     }
 }

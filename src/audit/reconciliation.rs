@@ -1,15 +1,16 @@
 //! Compares the collected files with the other sides that `reconcile:` names, each period by itself.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::{
+    accepted::Acceptances,
     audited_request::AuditedRequest,
     collected_files::{CollectedFiles, MissingFile},
     sources::{FileSide, ListError, Translations, add_list, division, translations},
 };
 use crate::{
     manifest::{OtherSide, REQUEST_COLUMNS, ReconcileEntry, UNITS, UnitsRule},
-    text::{count, grouped},
+    text::{count, grouped, one_line},
 };
 use reconcile::{
     Class, Comparison, Difference as KeyDifference, DifferenceId, Division, IdParts, Outcome,
@@ -56,24 +57,64 @@ pub struct ListOutcome<'a> {
     pub notes: Vec<String>,
 }
 
-impl ListOutcome<'_> {
-    pub fn is_agreement(&self) -> bool {
-        self.outcome.is_agreement() && self.missing.is_empty()
+/// Keys that a person has accepted, by class.
+#[derive(Debug, Clone, Default)]
+pub struct AcceptedCounts(BTreeMap<Class, u64>);
+
+impl AcceptedCounts {
+    pub fn of(&self, class: Class) -> u64 {
+        self.0.get(&class).copied().unwrap_or_default()
     }
 
-    /// `3 differs, 1 only_in_list; 2 files left out`
-    pub fn summary(&self) -> String {
+    pub fn all(&self) -> u64 {
+        self.0.values().sum()
+    }
+
+    fn is_all(&self, outcome: &Outcome) -> bool {
+        self.all() == outcome.differences().len() as u64
+    }
+}
+
+impl ListOutcome<'_> {
+    /// Whether every key agrees or is accepted, and no file is left out.
+    pub fn is_agreement(&self, acceptances: &Acceptances) -> bool {
+        self.missing.is_empty()
+            && (self.outcome.is_agreement() || self.accepted_of(acceptances).is_all(&self.outcome))
+    }
+
+    /// How many keys of each class are accepted.
+    pub fn accepted_of(&self, acceptances: &Acceptances) -> AcceptedCounts {
+        let mut counts = AcceptedCounts::default();
+        if !acceptances.is_empty() {
+            let keys = self.outcome.differences();
+            let accepted = keys.filter(|key| acceptances.in_force(self.id(key)).is_some());
+            accepted.for_each(|key| *counts.0.entry(key.class).or_default() += 1);
+        }
+        counts
+    }
+
+    /// `3 differs, 1 only_in_list; 2 accepted; 2 files left out`
+    pub fn summary(&self, acceptances: &Acceptances) -> String {
+        let accepted = self.accepted_of(acceptances);
         let classes = Class::ALL.into_iter().filter(|class| *class != Class::Matched);
         let counts: Vec<String> = classes
-            .map(|class| (class, self.outcome.count(class)))
+            .map(|class| (class, self.outcome.count(class) - accepted.of(class)))
             .filter(|(_, count)| *count > 0)
             .map(|(class, count)| format!("{} {class}", grouped(count)))
             .collect();
-        match self.missing.len() {
-            0 => counts.join(", "),
-            n if counts.is_empty() => format!("{} left out", count(n, "file")),
-            n => format!("{}; {} left out", counts.join(", "), count(n, "file")),
-        }
+        let parts = [
+            Some(counts.join(", ")).filter(|text| !text.is_empty()),
+            (accepted.all() > 0).then(|| format!("{} accepted", grouped(accepted.all()))),
+            (!self.missing.is_empty()).then(|| count(self.missing.len(), "file") + " left out"),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+    }
+
+    /// `differs SKU A-FLEX`
+    pub fn named(&self, key: &KeyDifference) -> String {
+        let columns = self.entry.key.iter().zip(&key.key);
+        let texts = columns.map(|(pair, text)| one_line(&format!("{} {text}", pair.report)));
+        format!("{} {}", key.class, texts.collect::<Vec<_>>().join(", "))
     }
 
     /// The id of one of its differences.

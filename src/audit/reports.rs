@@ -8,6 +8,7 @@ use crate::{
     ledger::{Collected, Row, State},
     text::one_line,
 };
+use reconcile::DifferenceId;
 use request::{ReportId, ReportStatus};
 
 /// The first kind of difference that applies. `twins`: how many of the others may belong to the twin with the other
@@ -82,6 +83,24 @@ pub(super) fn not_created(subject: &AuditedRequest<'_>) -> Difference {
     let about = state.map_or(Vec::new(), |state| vec![state.word(), state.error_code()]);
     let why = (why_not_created(subject.row), remedy);
     subject.differs(DifferenceKind::NotCreated, &about, why)
+}
+
+/// That a row is not created, or not collected, as far as that is known without the server.
+pub(super) fn unfinished(subject: &AuditedRequest<'_>) -> Option<Difference> {
+    if subject.report().is_none() {
+        Some(not_created(subject))
+    } else {
+        subject.has_report_without_file().then(|| not_collected(subject, None))
+    }
+}
+
+/// The ids that [`unfinished`] may have: with the server, the reason that a file is missing is known.
+pub(super) fn unfinished_ids(subject: &AuditedRequest<'_>) -> Vec<DifferenceId> {
+    let Some(report) = subject.report() else { return vec![not_created(subject).id] };
+    let kinds = [DifferenceKind::NotCollected, DifferenceKind::Gone, DifferenceKind::ServerFailed];
+    let about = [report.as_str()];
+    let of_kind = |kind| subject.differs(kind, &about, (String::new(), Remedy::Collect)).id;
+    kinds.map(of_kind).to_vec()
 }
 
 fn sorted_ids<'a>(others: impl Iterator<Item = &'a Other>) -> Vec<&'a str> {

@@ -1,10 +1,12 @@
 use super::{
+    accepted::Acceptances,
     audited_request::AuditedRequest,
     difference::Difference,
     figure::{NoAmount, change},
     file_audit::{FileAudit, FileChecks},
     files::Files,
     previous::Previous,
+    reports,
     totals::Total,
 };
 use crate::{
@@ -20,6 +22,7 @@ pub struct Review<'a> {
     pub files: Files<'a>,
     pub checks: FileChecks<'a>,
     pub previous: Option<&'a Previous<'a>>,
+    pub acceptances: &'a Acceptances,
 }
 
 /// Indexes are those of the ledger's rows.
@@ -27,6 +30,8 @@ pub struct Review<'a> {
 pub struct Reviewed {
     /// Of files, sums and earlier figures.
     pub differences: Vec<(usize, Difference)>,
+    /// Of rows that are not created, or not collected.
+    pub unfinished: Vec<(usize, Difference)>,
     pub before: Vec<(usize, Before)>,
     pub vanished: Vec<Difference>,
     /// In the order of the rows.
@@ -39,6 +44,28 @@ pub enum Before {
     /// `594.22, was 619.12 (-24.9, -4 %)`, or only the earlier figure.
     Figure(String),
     NoFigure(NoAmount),
+}
+
+impl Reviewed {
+    /// All that was found.
+    pub fn all(&self) -> impl Iterator<Item = &Difference> {
+        let of_rows = self.unfinished.iter().chain(&self.differences).map(|(_, it)| it);
+        of_rows.chain(&self.vanished)
+    }
+}
+
+/// The differences of planned requests that a ledger has no row of.
+pub fn without_row<'a>(
+    planned: impl IntoIterator<Item = &'a Planned>,
+    ledger: &Ledger,
+    acceptances: &Acceptances,
+) -> Vec<Difference> {
+    let missing = planned.into_iter().filter(|planned| ledger.get(planned.id).is_none());
+    let differences = missing.map(|request| {
+        let found = reports::not_created(&AuditedRequest { planned: request, row: None });
+        Difference { acceptance: acceptances.get(found.id).cloned(), ..found }
+    });
+    differences.collect()
 }
 
 impl Review<'_> {
@@ -65,13 +92,25 @@ impl Review<'_> {
             (pair.place, before)
         });
         let differences = examined.found.into_iter().enumerate();
-        Reviewed {
+        let unfinished = subjects.iter().enumerate().filter_map(|(place, subject)| {
+            let acceptance = self.acceptances.of_any(&reports::unfinished_ids(subject));
+            let difference = reports::unfinished(subject)?;
+            Some((place, Difference { acceptance, ..difference }))
+        });
+        let unfinished = unfinished.collect();
+        let mut reviewed = Reviewed {
+            unfinished,
             differences: differences
                 .flat_map(|(place, found)| found.into_iter().map(move |d| (place, d)))
                 .collect(),
             before: pairs.chain(new).collect(),
             vanished: examined.vanished.into_iter().map(|(_, d)| d).collect(),
             totals: examined.totals,
+        };
+        let found = reviewed.differences.iter_mut().map(|(_, difference)| difference);
+        for difference in found.chain(&mut reviewed.vanished) {
+            difference.acceptance = self.acceptances.get(difference.id).cloned();
         }
+        reviewed
     }
 }

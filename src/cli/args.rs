@@ -1,5 +1,6 @@
 //! The arguments, as clap reads them.
 
+mod close;
 mod common;
 mod reconcile;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, ArgMatches, Args, Parser, Subcommand, ValueEnum, parser::ValueSource};
 use clap_complete::Shell;
 
+pub(super) use close::*;
 pub(super) use common::*;
 pub(super) use reconcile::*;
 
@@ -92,6 +94,12 @@ pub(super) enum Command {
     Units(UnitsArgs),
     /// Compare the collected files with lists, invoices and earlier collections
     Reconcile(ReconcileArgs),
+    /// Accept a difference that `audit` or `reconcile` shows, with a reason: it is shown, and does not count
+    Accept(AcceptArgs),
+    /// Close a month: prove it, and keep a hash of every file that proves it
+    Close(CloseArgs),
+    /// Compare all files of a closed month with their hashes; needs no network, no token and no manifest
+    Verify(VerifyArgs),
     /// Write an HTML report (one file, works offline)
     Report(ReportArgs),
     /// Count a ledger's rows by status, type, period and cause
@@ -342,6 +350,8 @@ pub(super) enum SchemaKind {
     Reconcile,
     /// JSON Schema of what `units --format json` prints
     Units,
+    /// JSON Schema of the file that `close` writes
+    Close,
 }
 
 #[derive(Debug, Args)]

@@ -1,16 +1,23 @@
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tracing::{info, warn};
 
 use super::{
-    AuditArgs, CliError, CliResult, CommandLine, Connection, Context, Exit, FileSources, Format,
-    LedgerTrace, OpenedLedger, Planning, ReadSession, RepairNote, Signals, after_audit,
-    credentials, discover_note, discovered, find_trace, forgotten_of_history, history_of,
-    named_rows, print_view, relabelled, summarised_lists, tell_repairs, trace_of, warn_of_run,
-    warn_where_refused,
+    AuditArgs, CalendarArgs, CliError, CliResult, CommandLine, Connection, Context, Exit,
+    FileSources, Format, LedgerTrace, LockedLedger, ManifestArgs, MaxDropArgs, OpenedLedger,
+    Planning, ReadSession, RepairNote, Signals, after_audit, credentials, discover_note,
+    discovered, find_trace, forgotten_of_history, history_of, named_rows, on_manifest, print_view,
+    relabelled, summarised_lists, tell_repairs, trace_of, warn_of_run, warn_where_refused,
 };
 use crate::{
-    audit::{Checked, FileChecks, Files, Previous, Remedy, Scope},
+    api::Credentials,
+    audit::{
+        Acceptances, Audit, Checked, ClosedMonth, FileChecks, Files, MaxDrop, Previous, Remedy,
+        Scope,
+    },
     files::{folder_of, replace},
     ledger::{
         Ledger, LedgerError, LedgerRead, Row, read_file, real_ledger, refuse_mixing,
@@ -19,20 +26,26 @@ use crate::{
     manifest::{Discovered, Manifest},
     output::{AuditView, TotalsView, audit_cases, checks_junit, console, history},
     plan::{Plan, Selection, take_known},
-    text::count,
+    text::{count, named},
 };
-use request::RequestIds;
+use request::{RequestId, RequestIds};
 
 /// Reads only, without the lock.
 pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> CliResult {
+    let asked = AuditRequest {
+        manifest: &args.manifest,
+        calendar: &args.calendar,
+        selection: args.selection.selection(&[])?,
+        is_offline: args.offline,
+        without_files: args.no_files,
+        previous: args.previous.as_deref(),
+        max_drop: &args.max_drop,
+        junit: args.junit.as_deref(),
+        locks: false,
+    };
     let signals = Signals::listen();
-    let selection = args.selection.selection(&[])?;
-    let (mut context, mut manifest) =
-        Context::with_manifest(&args.manifest, &args.calendar, selection.partition)?;
-    context.tell_rehearsal();
-    context.refuse_as_for_real()?;
-    let totals = context.settings.audit.totals.clone();
-    if args.totals && (totals.is_none() || args.no_files) {
+    let mut input = AuditInput::open(&asked)?;
+    if args.totals && (args.no_files || input.context.settings.audit.totals.is_none()) {
         let lacks = if args.no_files {
             "--no-files reads none"
         } else {
@@ -40,119 +53,25 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> CliRe
         };
         return Err(CliError::Usage(format!("--totals shows the sums of `audit.totals`: {lacks}")));
     }
-    let credentials = if args.offline { None } else { Some(credentials(&context)?) };
-    let path = real_ledger(&context.ledger)?;
-    let mut guard = context.guard()?;
-    let junit = args.junit.as_deref().map(|file| guard.document("--junit", file)).transpose()?;
-    let (reading, gone) = read(&context, &path)?;
-    let ledger = &reading.ledger;
-    guard.spare_collected(ledger, folder_of(&path))?;
-    let discovering =
-        if args.offline { take_known(&mut manifest, ledger, &selection.jobs)? } else { Vec::new() };
-    // What is wrong with the earlier ledger is said before the server is asked.
-    let (earlier, max_drop) =
-        OpenedLedger::earlier(args.previous.as_deref(), &args.max_drop, context.is_rehearsal())?;
-
-    let planning = Planning {
-        manifest: &manifest,
-        calendar: &args.calendar,
-        selection: &selection,
-        ledger,
-        is_offline: args.offline,
-    };
-    let mut known_sub_partners = Discovered::new();
-    let (plan, selected, server_reports) = match credentials {
-        None => {
-            let (plan, selected) = planning.plan(&Discovered::new())?;
-            (plan, selected, None)
-        }
-        Some(credentials) => {
-            let concurrency = context.settings.limits.concurrency.get();
-            let connection = Connection::open(&mut context, credentials).await?;
-            let server = ReadSession::begin(&connection, &context.settings, &path, &signals);
-            let discovered = discovered(&server.session, &manifest, &signals).await?;
-            let (plan, selected) = planning.plan(&discovered)?;
-            let scope = Scope::new(&plan, &selected, ledger);
-            let asked = signals.or(scope.ask(&server.session, concurrency)).await?;
-            let unread = |error| CliError::unread("the server for its reports", &error);
-            let server_reports = asked.map_err(unread)?;
-            known_sub_partners = discovered;
-            (plan, selected, Some(server_reports))
-        }
-    };
-
-    signals.end_at_once();
-    let recorded = history::recorded_hashes(&history_of(&path).lines);
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let files = |files| Some(files).filter(|_| !args.no_files);
-    let previous = earlier.as_ref().map(|earlier| Previous {
-        ledger: &earlier.ledger,
-        selected: earlier_rows(&selection, earlier, &manifest, (&plan, &path)),
-        files: files(earlier.files()),
-        max_drop: &max_drop,
-        totals: totals.as_ref(),
-    });
-    let scope = Scope::new(&plan, &selected, ledger);
-    let files = files(Files { folder, recorded: &recorded });
-    let checks = FileChecks::from(&context.settings);
-    let mut audit = scope.compare(server_reports.as_deref(), files, checks, previous.as_ref());
-    let list_note = files.and_then(|files| {
-        let (lists, note) = summarised_lists(&FileSources {
-            context: &context,
-            manifest: &manifest,
-            discovered: &known_sub_partners,
-            selection: &selection,
-            plan: &plan,
-            ledger,
-            files,
-        });
-        audit.add_lists(lists);
-        note
-    });
-
-    let trace = gone.or_else(|| {
-        let found = find_trace(&context, &reading, (&plan, &selected), None)?;
-        found.warn(&context.ledger);
-        Some(found)
-    });
-    let merge = trace.as_ref().and_then(|it| it.merge(&context.ledger, command_line));
-    if let Some(trace) = &trace {
-        let remedy = if merge.is_some() { Remedy::Merge } else { Remedy::Adopt };
-        let is_known = |id| trace.requests.is_empty() || trace.requests.contains(&id);
-        let differences = audit.differences.iter_mut();
-        let to_create = differences.filter(|it| it.remedy == Remedy::Run);
-        let lost = to_create.filter(|it| it.request_id.is_some_and(is_known));
-        lost.for_each(|it| it.remedy = remedy);
-    }
+    let audited = input.audit(&asked, &signals).await?;
 
     let mut notes = Vec::new();
     let narrowed = command_line.narrowed_by_environment();
     if !narrowed.is_empty() {
         notes.push(format!("narrowed by the environment: {}", narrowed.join(" ")));
     }
-    if args.offline {
-        notes.extend(offline_notes(&context.ledger, &reading, &discovering));
+    let is_whole = asked.selection == Selection::default() && !args.offline && !args.no_files;
+    if is_whole {
+        input.warn_of_unused(&audited.audit);
     }
-    notes.extend(earlier.as_ref().and_then(|it| incomparable_note(it, &audit.checked)));
-    notes.extend(list_note);
-    notes.extend(relabelled(ledger, &plan));
-    notes.extend(leftover_note(&selection.leftover(ledger, &plan, &manifest)));
+    notes.extend(audited.notes.iter().cloned());
     if args.format == Format::Csv {
         notes.iter().for_each(|note| info!("{note}"));
     }
-    let exit = if audit.differences.is_empty() { Exit::Success } else { Exit::Failures };
-    let view = AuditView {
-        audit: &audit,
-        is_offline: args.offline,
-        notes: &notes,
-        next: match to_merge_first(&path, ledger, command_line) {
-            Some(command) => Some(("to merge the rescued ledger first", command)),
-            None => after_audit(&audit, folder, &context, merge, command_line),
-        },
-        exit_code: exit.code(),
-    };
-    if let Some(place) = &junit {
-        checks_junit("audit", &manifest.name, audit_cases(&audit, &scope.requests()))
+    let exit = audited.exit();
+    let view = AuditView { exit_code: exit.code(), ..audited.view(&input, &notes, command_line) };
+    if let Some(place) = &input.junit {
+        checks_junit("audit", &input.manifest.name, audit_cases(&audited.audit, &audited.requests))
             .and_then(|xml| replace(place, xml.as_bytes()))
             .map_err(|why| CliError::unwritable(place, &why))?;
     }
@@ -160,11 +79,233 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> CliRe
         if let Some(differences) = view.counts() {
             warn!("{differences}; without --totals they are named");
         }
-        console::print_csv(|out| TotalsView(&audit.totals).csv(out))?;
+        console::print_csv(|out| TotalsView(&audited.audit.totals).csv(out))?;
     } else {
         print_view(&view, args.format)?;
     }
     Ok(exit)
+}
+
+/// What is audited, and how.
+pub(super) struct AuditRequest<'a> {
+    pub(super) manifest: &'a ManifestArgs,
+    pub(super) calendar: &'a CalendarArgs,
+    pub(super) selection: Selection,
+    pub(super) is_offline: bool,
+    pub(super) without_files: bool,
+    pub(super) previous: Option<&'a Path>,
+    pub(super) max_drop: &'a MaxDropArgs,
+    pub(super) junit: Option<&'a Path>,
+    /// Whether the ledger is locked, so that nobody changes it meanwhile. Then it has to be there, and open.
+    pub(super) locks: bool,
+}
+
+/// What an audit reads before it asks the server.
+pub(super) struct AuditInput {
+    pub(super) context: Context,
+    pub(super) manifest: Manifest,
+    pub(super) reading: LedgerRead,
+    /// The real path of the ledger.
+    pub(super) path: PathBuf,
+    pub(super) earlier: Option<OpenedLedger>,
+    pub(super) acceptances: Acceptances,
+    credentials: Option<Credentials>,
+    max_drop: MaxDrop,
+    junit: Option<PathBuf>,
+    /// What shows that a ledger was there.
+    gone: Option<LedgerTrace>,
+    /// Jobs whose sub-partners are those of the ledger.
+    discovering: Vec<Arc<str>>,
+    _lock: Option<LockedLedger>,
+}
+
+impl AuditInput {
+    pub(super) fn open(asked: &AuditRequest<'_>) -> CliResult<Self> {
+        let (context, mut manifest) =
+            Context::with_manifest(asked.manifest, asked.calendar, asked.selection.partition)?;
+        context.tell_rehearsal();
+        context.refuse_as_for_real()?;
+        let credentials = if asked.is_offline { None } else { Some(credentials(&context)?) };
+        let path = real_ledger(&context.ledger)?;
+        let mut guard = context.guard()?;
+        let junit = asked.junit.map(|file| guard.document("--junit", file)).transpose()?;
+        let acceptances = Acceptances::read(&path, asked.calendar.as_of())?;
+        let (reading, gone, lock) = if asked.locks {
+            let (reading, lock) = read_locked(&context)?;
+            (reading, None, Some(lock))
+        } else {
+            let (reading, gone) = read(&context, &path)?;
+            (reading, gone, None)
+        };
+        guard.spare_collected(&reading.ledger, folder_of(&path))?;
+        let discovering = if asked.is_offline {
+            take_known(&mut manifest, &reading.ledger, &asked.selection.jobs)?
+        } else {
+            Vec::new()
+        };
+        // What is wrong with the earlier ledger is said before the server is asked.
+        let (earlier, max_drop) =
+            OpenedLedger::earlier(asked.previous, asked.max_drop, context.is_rehearsal())?;
+        Ok(AuditInput {
+            context,
+            manifest,
+            reading,
+            path,
+            earlier,
+            acceptances,
+            credentials,
+            max_drop,
+            junit,
+            gone,
+            discovering,
+            _lock: lock,
+        })
+    }
+
+    /// Asks the server, unless the audit is offline, and reads the files.
+    pub(super) async fn audit(
+        &mut self,
+        asked: &AuditRequest<'_>,
+        signals: &Signals,
+    ) -> CliResult<Audited> {
+        let ledger = &self.reading.ledger;
+        let planning = Planning {
+            manifest: &self.manifest,
+            calendar: asked.calendar,
+            selection: &asked.selection,
+            ledger,
+            is_offline: asked.is_offline,
+        };
+        let mut known_sub_partners = Discovered::new();
+        let (plan, selected, server_reports) = match self.credentials.take() {
+            None => {
+                let (plan, selected) = planning.plan(&Discovered::new())?;
+                (plan, selected, None)
+            }
+            Some(credentials) => {
+                let concurrency = self.context.settings.limits.concurrency.get();
+                let connection = Connection::open(&mut self.context, credentials).await?;
+                let settings = &self.context.settings;
+                let server = ReadSession::begin(&connection, settings, &self.path, signals);
+                let discovered = discovered(&server.session, &self.manifest, signals).await?;
+                let (plan, selected) = planning.plan(&discovered)?;
+                let scope = Scope::new(&plan, &selected, ledger);
+                let reports = signals.or(scope.ask(&server.session, concurrency)).await?;
+                let unread = |error| CliError::unread("the server for its reports", &error);
+                let server_reports = reports.map_err(unread)?;
+                known_sub_partners = discovered;
+                (plan, selected, Some(server_reports))
+            }
+        };
+
+        signals.end_at_once();
+        let recorded = history::recorded_hashes(&history_of(&self.path).lines);
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        let files = |files| Some(files).filter(|_| !asked.without_files);
+        let previous = self.earlier.as_ref().map(|earlier| Previous {
+            ledger: &earlier.ledger,
+            selected: earlier_rows(&asked.selection, earlier, &self.manifest, (&plan, &self.path)),
+            files: files(earlier.files()),
+            max_drop: &self.max_drop,
+            totals: self.context.settings.audit.totals.as_ref(),
+        });
+        let scope = Scope::new(&plan, &selected, ledger);
+        let files = files(Files { folder, recorded: &recorded });
+        let checks = FileChecks::from(&self.context.settings);
+        let mut audit = scope.compare(server_reports.as_deref(), files, checks, previous.as_ref());
+        let list_note = files.and_then(|files| {
+            let sources = FileSources {
+                context: &self.context,
+                manifest: &self.manifest,
+                discovered: &known_sub_partners,
+                selection: &asked.selection,
+                plan: &plan,
+                ledger,
+                files,
+            };
+            let (lists, note) = summarised_lists(&sources, &self.acceptances);
+            audit.add_lists(lists);
+            note
+        });
+        audit.accept(&self.acceptances);
+
+        let mut trace = self.gone.take().or_else(|| {
+            let found = find_trace(&self.context, &self.reading, (&plan, &selected), None)?;
+            found.warn(&self.context.ledger);
+            Some(found)
+        });
+        if let Some(trace) = &mut trace {
+            let remedy = if trace.can_merge() { Remedy::Merge } else { Remedy::Adopt };
+            let is_known = |id| trace.requests.is_empty() || trace.requests.contains(&id);
+            let differences = audit.differences.iter_mut();
+            let to_create = differences.filter(|it| it.remedy == Remedy::Run);
+            let lost = to_create.filter(|it| it.request_id.is_some_and(is_known));
+            lost.for_each(|it| it.remedy = remedy);
+        }
+
+        let mut notes = Vec::new();
+        if asked.is_offline {
+            notes.extend(offline_notes(&self.context.ledger, &self.reading, &self.discovering));
+        }
+        notes.extend(self.earlier.as_ref().and_then(|it| incomparable_note(it, &audit.checked)));
+        notes.extend(list_note);
+        notes.extend(relabelled(ledger, &plan));
+        notes.extend(leftover_note(&asked.selection.leftover(ledger, &plan, &self.manifest)));
+        let requests = scope.requests();
+        let is_offline = asked.is_offline;
+        Ok(Audited { audit, plan, requests, notes, trace, is_offline })
+    }
+
+    /// Names the accepted ids that no difference has.
+    pub(super) fn warn_of_unused(&self, audit: &Audit) {
+        let unused = self.acceptances.unused(&audit.found_ids());
+        if !unused.is_empty() {
+            let (ids, names) = (count(unused.len(), "accepted id"), named(&unused, unused.len()));
+            warn!("{ids} with no difference that was found: {names}");
+        }
+    }
+}
+
+/// The result of an audit.
+pub(super) struct Audited {
+    pub(super) audit: Audit,
+    pub(super) plan: Plan,
+    /// The selected ones, as [`Scope::requests`] gives them.
+    requests: Vec<(RequestId, String, String)>,
+    pub(super) notes: Vec<String>,
+    /// What shows reports that the ledger lacks.
+    trace: Option<LedgerTrace>,
+    is_offline: bool,
+}
+
+impl Audited {
+    pub(super) fn exit(&self) -> Exit {
+        if self.audit.counting().next().is_none() { Exit::Success } else { Exit::Failures }
+    }
+
+    pub(super) fn view<'v>(
+        &'v self,
+        input: &AuditInput,
+        notes: &'v [String],
+        command_line: &CommandLine,
+    ) -> AuditView<'v> {
+        let (context, path) = (&input.context, &input.path);
+        let merge = || self.trace.as_ref().and_then(|it| it.merge(&context.ledger, command_line));
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let is_closed = ClosedMonth::of(path).is_some();
+        AuditView {
+            audit: &self.audit,
+            is_offline: self.is_offline,
+            notes,
+            next: match to_merge_first(path, &input.reading.ledger, command_line) {
+                Some(command) => Some(("to merge the rescued ledger first", command)),
+                None => after_audit(&self.audit, folder, context, merge(), command_line),
+            },
+            accept: on_manifest(command_line, "accept", &context.ledger)
+                .filter(|_| !is_closed && path.exists()),
+            exit_code: self.exit().code(),
+        }
+    }
 }
 
 /// The ledger, empty where there is none, and what shows that it was there.
@@ -183,6 +324,18 @@ fn read(context: &Context, path: &Path) -> CliResult<(LedgerRead, Option<LedgerT
     let reading = reading.unwrap_or_default();
     tell_repairs(&context.ledger, &reading, RepairNote::Left);
     Ok((reading, gone))
+}
+
+/// The ledger, which nobody else changes as long as the lock is held.
+fn read_locked(context: &Context) -> CliResult<(LedgerRead, LockedLedger)> {
+    context.require_ledger()?;
+    let mut locked = LockedLedger::take(&context.ledger)?;
+    locked.refuse_closed()?;
+    locked.file.refuse_mixing(context.is_rehearsal())?;
+    let missing = || LedgerError::Missing(context.ledger.clone());
+    let reading = locked.file.reading.take().ok_or_else(missing)?;
+    tell_repairs(&context.ledger, &reading, RepairNote::Left);
+    Ok((reading, locked))
 }
 
 /// Every other command is refused until this one is done: a rescued ledger has what this ledger lacks.

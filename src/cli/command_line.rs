@@ -107,6 +107,18 @@ impl CommandLine {
         command_line.is_some_and(|(_, command_line)| is_typed(command_line, id))
     }
 
+    /// Whether it is about one share of a plan, as typed or by the environment.
+    pub(super) fn is_share(&self) -> bool {
+        const COUNTED: &str = "MONTHEND_PARTITION_COUNT";
+        let matches = self.matches.subcommand().map(|(_, matches)| matches);
+        let is_partition = |it: &ArgMatches| {
+            it.try_contains_id("partition").is_ok_and(|has| has)
+                || (it.try_contains_id("partition").is_ok()
+                    && env::var_os(COUNTED).is_some_and(|count| !count.is_empty()))
+        };
+        matches.is_some_and(is_partition)
+    }
+
     pub(super) fn is(&self, command: &str) -> bool {
         self.matches.subcommand_name() == Some(command)
     }

@@ -7,6 +7,7 @@ use super::{
     Cli, CliError, CliResult, CompletionsArgs, Exit, ManArgs, SchemaArgs, SchemaKind, print_json,
 };
 use crate::{
+    audit::CloseFile,
     ledger, manifest,
     output::{
         AuditJson, CheckJson, ColumnsJson, PlanJson, ReconcileJson, StatusView, SummaryJson,
@@ -47,6 +48,7 @@ fn schema_named(kind: SchemaKind) -> Value {
         SchemaKind::Columns => schema_of::<ColumnsJson<'_>>("monthend columns"),
         SchemaKind::Reconcile => schema_of::<ReconcileJson<'_>>("monthend reconcile"),
         SchemaKind::Units => schema_of::<UnitsJson<'_>>("monthend units"),
+        SchemaKind::Close => schema_of::<CloseFile>("monthend close"),
     }
 }
 

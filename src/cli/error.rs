@@ -9,11 +9,12 @@ use tokio::time::Instant;
 use tracing::error;
 
 use super::{
-    CommandLine, Exit, LedgerTrace, Room, files_of, is_manifest, refusal, shares_of, trace_of,
+    CommandLine, Exit, LedgerTrace, Room, files_of, is_manifest, on_manifest, refusal, shares_of,
+    trace_of,
 };
 use crate::{
     api::{Cause, CredentialsError, HttpApiError},
-    audit::ListError,
+    audit::{AcceptedError, CloseError, ListError},
     collect::CombineError,
     files::{is_full, remedy},
     ledger::{LedgerError, Pause},
@@ -52,6 +53,9 @@ pub(super) enum CliError {
     /// What else is wrong with a ledger.
     #[error("{0}")]
     BadLedger(String),
+    /// The month is closed.
+    #[error("{}: {how}; nothing was sent or written", ledger.display())]
+    Closed { ledger: PathBuf, how: String },
     /// The ledger is gone, and something shows that it was there.
     #[error("there is no ledger at {}, but {trace}: it was moved, renamed or lost; nothing was sent", ledger.display())]
     Gone { ledger: PathBuf, trace: LedgerTrace },
@@ -82,6 +86,8 @@ pub(super) enum CliError {
 /// Errors in what was typed or written: exit code 2.
 trait UsageError: Error {}
 
+impl UsageError for AcceptedError {}
+impl UsageError for CloseError {}
 impl UsageError for CredentialsError {}
 impl UsageError for ListError {}
 impl UsageError for LogFilterError {}
@@ -160,6 +166,7 @@ impl CliError {
             | CliError::Csv(CsvError::StartsCommand(_)) => Exit::Usage,
             CliError::Ledger(_)
             | CliError::BadLedger(_)
+            | CliError::Closed { .. }
             | CliError::Gone { .. }
             | CliError::Forgotten { .. }
             | CliError::Combine(Write { .. })
@@ -194,6 +201,14 @@ impl CliError {
         };
         match self {
             CliError::AsForReal(error) => error.next_step(command_line),
+            CliError::Closed { ledger, .. } => match on_manifest(command_line, "close", ledger) {
+                Some(close) => format!(
+                    ". If the month has to change, this opens it again, with your reason in the place of WHY:\n  {close} --reopen --reason WHY"
+                ),
+                None => {
+                    "; `monthend close MANIFEST --reopen --reason TEXT` opens it again".to_owned()
+                }
+            },
             CliError::Gone { .. } => adopt("it", &command_line.again_with(ADOPT)),
             CliError::Forgotten { ledger, trace } => match trace.merge(ledger, command_line) {
                 Some(merge) => format!(

@@ -50,6 +50,9 @@ pub(super) async fn take_existing(
         tell(run, &work_list, &found);
         return Ok(ControlFlow::Break(Exit::Failures));
     }
+    if !found.is_empty() {
+        run.locked.refuse_closed()?;
+    }
     adopt(&mut work_list, found, &run.outputs.readers);
     Ok(ControlFlow::Continue(work_list))
 }

@@ -12,6 +12,7 @@ use tracing::warn;
 
 use super::{CliError, CliResult, CommandLine, Context, manifest_next_to, reports_of};
 use crate::{
+    audit::close_path,
     collect::Names,
     files::{folder_of, read_first_line},
     ledger::{Ledger, LedgerRead, Row, State, is_header, read_file, real_ledger},
@@ -39,6 +40,11 @@ pub(super) struct LedgerTrace {
 impl LedgerTrace {
     fn of(text: String, requests: RequestIds) -> Self {
         LedgerTrace { text, requests, ..LedgerTrace::default() }
+    }
+
+    /// Whether other ledgers have the rows.
+    pub(super) fn can_merge(&self) -> bool {
+        !self.others.is_empty()
     }
 
     /// None where no ledger has the rows.
@@ -91,7 +97,7 @@ pub(super) fn refuse_gone(ledger: &Path) -> CliResult<()> {
 pub(super) fn trace_of(path: &Path) -> Option<LedgerTrace> {
     let ledger = real_ledger(path).ok().filter(|ledger| !ledger.exists())?;
     let history = history::path_of(&ledger);
-    let close = ledger.with_extension("close.json");
+    let close = close_path(&ledger);
     let text = match history::read(&history) {
         Ok(read) if !history::requests_created(&read.lines).is_empty() => {
             shows_creates(&history, history::requests_created(&read.lines).len())

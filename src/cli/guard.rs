@@ -13,6 +13,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use super::{CliError, CliResult, sandbox_ledger, variable};
 use crate::{
+    audit::{accepted_path, close_path, is_accepted_header, is_close_file, is_place_of_reopened},
     collect::is_collected_place,
     files::{NewFile, folder_of, is_device, make_folder, read_first_line, with_end},
     ledger::{Ledger, Lock, Row, is_header, is_place_of_rescued, read_file},
@@ -249,6 +250,9 @@ impl Guard {
             if is_ledger && is_place_of_rescued(&file.real.path, &real.path) {
                 return Err(taken(option, path, "a rescued ledger"));
             }
+            if is_ledger && is_place_of_reopened(&file.real.path, &real.path) {
+                return Err(taken(option, path, "a close file"));
+            }
         }
         Ok(())
     }
@@ -259,12 +263,14 @@ const EARLIER_LEDGER: &str = "an earlier ledger that the manifest names";
 const HISTORY: &str = "the history of the ledger";
 
 /// A ledger and what lies next to it; links are followed.
-fn files_of_ledger(ledger: &Path) -> [(&'static str, PathBuf); 4] {
+fn files_of_ledger(ledger: &Path) -> [(&'static str, PathBuf); 6] {
     let ledger = RealFile::at(ledger).map_or_else(|_| ledger.to_owned(), |real| real.path);
     [
         (LEDGER, ledger.clone()),
         ("the lock of the ledger", Lock::path_of(&ledger)),
         (HISTORY, history::path_of(&ledger)),
+        ("the accepted differences of the ledger", accepted_path(&ledger)),
+        ("the close file of the ledger", close_path(&ledger)),
         ("the sandbox's state", sandbox_state_of(&ledger)),
     ]
 }
@@ -284,6 +290,12 @@ fn owned_by_content(path: &Path) -> Option<&'static str> {
         let value: Option<serde_json::Value> = serde_json::from_slice(&line).ok();
         value.is_some_and(|value| value.get(key).is_some())
     };
+    if is_accepted_header(&line) {
+        return Some("a file of accepted differences");
+    }
+    if is_close_file(path) {
+        return Some("a close file");
+    }
     if line.starts_with(b"{\"at\":") && is_json_with("run") {
         return Some("a history");
     }

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 
 use super::{
     CALENDAR, CommandLine, Context, LEDGER, ManifestArgs, ResolveArgs, RunContext, WHERE,
-    is_manifest, quoted_word,
+    is_manifest, quoted_word, variable,
 };
 use crate::{
     audit::{Audit, Difference, Remedy},
@@ -95,7 +95,7 @@ pub(super) fn after_audit(
     command_line: &CommandLine,
 ) -> Option<(&'static str, String)> {
     let is_for_a_command = |difference: &&Difference| !matches!(difference.remedy, Remedy::Look(_));
-    let differences = audit.differences.iter().filter(is_for_a_command);
+    let differences = audit.counting().filter(is_for_a_command);
     let first = differences.min_by_key(|difference| difference.remedy)?;
     let commands = commands(context, command_line, None);
     let run = || command_line.next("run", &[&WHERE[..], &CALENDAR].concat());
@@ -163,6 +163,30 @@ pub(super) fn of_manifest(
             quoted_word(context.ledger.as_os_str())
         ),
     }
+}
+
+/// A command on the manifest of `ledger`: the one that was named, or one next to the ledger. `None`: there is none.
+pub(super) fn on_manifest(
+    command_line: &CommandLine,
+    command: &str,
+    ledger: &Path,
+) -> Option<String> {
+    const KEPT: [&str; 5] = ["ledger", "sandbox", "sandbox_config", "sandbox_fixed", "manifest"];
+    let typed = command_line.values("manifest");
+    let is_named = match typed.first() {
+        Some(named) => is_manifest(Path::new(named)),
+        None => !command_line.is("merge") && variable("MONTHEND_MANIFEST").is_some(),
+    };
+    if !is_named {
+        return manifest_next_to(ledger).map(|words| command_line.with(command, words));
+    }
+    let next = command_line.next(command, &KEPT);
+    // The commands on a whole month know no shares.
+    Some(if command_line.is_share() && !command_line.has("ledger") {
+        format!("{next} --ledger {}", quoted_word(ledger.as_os_str()))
+    } else {
+        next
+    })
 }
 
 /// The manifest in the ledger's folder whose ledger it is, or whose rehearsals' ledger, as arguments.

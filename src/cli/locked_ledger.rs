@@ -3,10 +3,11 @@ use std::{cell::RefCell, path::Path};
 use chrono::{DateTime, Utc};
 use tracing::{info, warn};
 
-use super::{CliError, CliResult};
+use super::{CliError, CliResult, chain};
 use crate::{
+    audit::{CloseError, ClosedMonth},
     ledger::{Ledger, LedgerError, LedgerFile, Lock, Pause, real_ledger},
-    output::duration,
+    output::{duration, moment_text},
     sending::SessionEvent,
     text::system_says,
 };
@@ -15,6 +16,9 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct LockedLedger {
     pub(super) file: LedgerFile,
+    /// When the month was closed, and by whom; the error says why its close file cannot be read. Known since the lock
+    /// was taken.
+    pub(super) closed: Option<Result<ClosedMonth, CloseError>>,
     /// Taken out only to be released.
     lock: RefCell<Option<Lock>>,
 }
@@ -25,18 +29,32 @@ impl LockedLedger {
         if let Some(folder) = missing_folder(&path) {
             return Err(no_folder(ledger, folder));
         }
-        let (file, lock) = LedgerFile::hold(&path, Utc::now())?;
-        Ok(LockedLedger { file, lock: RefCell::new(Some(lock)) })
+        Ok(LockedLedger::of(LedgerFile::hold(&path, Utc::now())?))
     }
 
     /// As [`LockedLedger::take`], but a rescued ledger may lie next to it.
     pub(super) fn to_merge(ledger: &Path) -> Result<Self, LedgerError> {
-        let (file, lock) = LedgerFile::take(ledger, Utc::now())?;
-        Ok(LockedLedger { file, lock: RefCell::new(Some(lock)) })
+        Ok(LockedLedger::of(LedgerFile::take(ledger, Utc::now())?))
+    }
+
+    fn of((file, lock): (LedgerFile, Lock)) -> Self {
+        let closed = ClosedMonth::of(&file.path);
+        LockedLedger { file, closed, lock: RefCell::new(Some(lock)) }
+    }
+
+    /// For whatever sends, downloads or writes something: exit code 4 where the month is closed.
+    pub(super) fn refuse_closed(&self) -> CliResult<()> {
+        let closed = self.closed.as_ref().map(|closed| match closed {
+            Ok(ClosedMonth { at, by }) => format!("it was closed {} by {by}", moment_text(*at)),
+            Err(why) => format!("{}, and so it counts as closed", chain(why)),
+        });
+        let ledger = self.file.path.clone();
+        closed.map_or(Ok(()), |how| Err(CliError::Closed { ledger, how }))
     }
 
     /// Writes nothing where the file holds `ledger` already.
     pub(super) async fn write(&self, ledger: &Ledger) -> CliResult<()> {
+        self.refuse_closed()?;
         Ok(self.file.write(ledger, Utc::now()).await?)
     }
 

@@ -12,6 +12,7 @@ use super::{
     sandbox_state_of, tell_repairs,
 };
 use crate::{
+    audit::{accepted_path, merge_accepted},
     collect::{located, spelled},
     files::{self, folder_of},
     ledger::{
@@ -48,6 +49,9 @@ pub(super) async fn merge(args: &MergeArgs) -> CliResult {
         warn!("{missing}");
     }
     let mut locked = lock_all(parts.iter().map(|part| &part.real).chain([&output]))?;
+    let accepted = parts.iter().map(|part| &part.real).chain([&output]).map(|it| accepted_path(it));
+    let accepted = merge_accepted(&accepted.collect::<Vec<_>>())?;
+    find(&mut locked, &output)?.refuse_closed()?;
     let ledgers = parts.iter().map(|part| read(&mut locked, part));
     let mut ledgers = all(ledgers.collect())?;
     for (part, ledger) in parts.iter().zip(&mut ledgers) {
@@ -58,6 +62,10 @@ pub(super) async fn merge(args: &MergeArgs) -> CliResult {
     let merged = merge_ledgers(&named.collect::<Vec<_>>(), prefer).map_err(LedgerError::from)?;
     find(&mut locked, &output)?.write(&merged).await?;
 
+    if let Some(accepted) = accepted {
+        let place = accepted_path(&output);
+        files::replace(&place, &accepted).map_err(|why| CliError::unwritable(&place, &why))?;
+    }
     if !args.history.no_history {
         merge_histories(&parts, &output);
     }

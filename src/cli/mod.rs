@@ -1,8 +1,11 @@
 //! The command line: arguments, environment, exit codes, and one file per command.
 
+mod accept;
+mod account;
 mod args;
 mod audit;
 mod check;
+mod close;
 mod collection;
 mod columns;
 mod command_line;
@@ -35,6 +38,7 @@ mod signals;
 mod status;
 mod table_file;
 mod units;
+mod verify;
 
 use std::{
     io,
@@ -48,14 +52,16 @@ use tracing::info;
 
 // What the commands are built from.
 use self::{
+    account::{account, by},
     args::{
-        AuditArgs, CalendarArgs, CheckArgs, Cli, CollectArgs, CollectCommandArgs, ColumnsArgs,
-        ColumnsFormat, Command, CompletionsArgs, Format, InitArgs, ManArgs, ManifestArgs,
-        MaxDropArgs, MergeArgs, OfflineArgs, OnExisting, PlanArgs, ReconcileArgs, RehearsalArgs,
-        ReportArgs, ResolveArgs, RetryArgs, RunArgs, SandboxArgs, SchemaArgs, SchemaKind,
-        StatusArgs, SummaryFormat, UnitsArgs, WorkArgs, WorkFormatArgs, format_or, is_manifest,
-        without_csv,
+        AcceptArgs, AuditArgs, CalendarArgs, CheckArgs, Cli, CloseArgs, CollectArgs,
+        CollectCommandArgs, ColumnsArgs, ColumnsFormat, Command, CompletionsArgs, Format, InitArgs,
+        ManArgs, ManifestArgs, MaxDropArgs, MergeArgs, OfflineArgs, OnExisting, PlanArgs,
+        ReconcileArgs, RehearsalArgs, ReportArgs, ResolveArgs, RetryArgs, RunArgs, SandboxArgs,
+        SchemaArgs, SchemaKind, StatusArgs, SummaryFormat, UnitsArgs, VerifyArgs, WorkArgs,
+        WorkFormatArgs, format_or, is_manifest, without_csv,
     },
+    audit::{AuditInput, AuditRequest, Audited},
     collection::{Collection, requests_to_combine},
     command_line::{CALENDAR, CommandLine, LEDGER, WHERE, quoted_word},
     connection::{
@@ -70,15 +76,15 @@ use self::{
         LedgerTrace, files_of, find_trace, forgotten_of_history, refuse_gone, shares_of, trace_of,
     },
     guard::{Guard, refusal, sandbox_state_of},
-    hints::{after_audit, commands_for, manifest_next_to, of_manifest},
+    hints::{after_audit, commands_for, manifest_next_to, of_manifest, on_manifest},
     locked_ledger::{LockedLedger, announced_pause, missing_folder, no_folder, remember_pause},
     offline::{FileSources, OfflineInput},
     opened_ledger::{
-        OpenedLedger, RepairNote, history_of, read_ledger, repair_notes, tell_repairs, warn_all,
-        warn_of_run, warn_where_refused,
+        OpenedLedger, RepairNote, closed_of, history_of, read_ledger, repair_notes, tell_repairs,
+        warn_all, warn_of_run, warn_where_refused,
     },
-    outputs::{Outputs, add_to_history, print_json, print_table, print_view},
-    plan::{created_rows, dry_run, give_up_failed, selected_rows, tell_nothing_to_do},
+    outputs::{Outputs, add_to_history, history_line, print_json, print_table, print_view},
+    plan::{collecting, created_rows, dry_run, give_up_failed, selected_rows, tell_nothing_to_do},
     planning::{
         Planning, discover_note, discovered, named_rows, relabelled, tell_leftovers, warn_of_plan,
     },
@@ -147,6 +153,7 @@ fn dispatch(cli: Cli, command_line: &CommandLine) -> CliResult {
         Command::Resolve(args) => run_async(resolve::resolve(&args, command_line)),
         Command::Merge(args) => run_async(merge::merge(&args)),
         Command::Audit(args) => run_async(audit::audit(&args, command_line)),
+        Command::Close(args) => run_async(close::close(&args, command_line)),
         Command::Check(args) => run_async(check::check(&args, command_line)),
         Command::Init(args) => run_async(init::init(&args)),
         Command::Sandbox(args) => run_async(sandbox::sandbox(&args)),
@@ -154,7 +161,9 @@ fn dispatch(cli: Cli, command_line: &CommandLine) -> CliResult {
         Command::Status(args) => status::status(&args, command_line),
         Command::Columns(args) => columns::columns(&args),
         Command::Units(args) => units::units(&args),
-        Command::Reconcile(args) => reconcile::reconcile(&args),
+        Command::Reconcile(args) => reconcile::reconcile(&args, command_line),
+        Command::Accept(args) => accept::accept(&args, command_line),
+        Command::Verify(args) => verify::verify(&args),
         Command::Report(args) => report::report(&args),
         Command::Schema(args) => documents::schema(&args),
         Command::Completions(args) => documents::completions(&args),

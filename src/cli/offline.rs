@@ -27,7 +27,7 @@ pub(super) struct OfflineInput {
     /// ledger that it matches.
     plan: Plan,
     /// The real path of the ledger.
-    path: PathBuf,
+    pub(super) path: PathBuf,
     recorded: RecordedHashes,
     /// Sentences for people: what was read in place of what the manifest says.
     pub(super) notes: Vec<String>,

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use chrono::Utc;
 use tracing::warn;
 
-use super::{CliError, CliResult, MaxDropArgs};
+use super::{CliError, CliResult, MaxDropArgs, chain};
 use crate::{
-    audit::{Files, MaxDrop},
+    audit::{ClosedMonth, Files, MaxDrop},
     files::folder_of,
     ledger::{
         Ledger, LedgerError, LedgerRead, Lock, RecordedHashes, read_file, read_file_with_hash,
@@ -152,6 +152,13 @@ pub(super) fn history_of(ledger: &Path) -> Read {
         warn!("the history {} cannot be read ({})", path.display(), system_says(&e));
         Read::default()
     })
+}
+
+/// When the month was closed, and by whom. `ledger` is the real path. A close file that cannot be read is a warning.
+pub(super) fn closed_of(ledger: &Path) -> Option<ClosedMonth> {
+    let closed = ClosedMonth::of(ledger)?;
+    let closed = closed.inspect_err(|e| warn!("{}, and so the month counts as closed", chain(e)));
+    closed.ok()
 }
 
 /// A run goes on: counts are of this moment, and a row in doubt may be in flight.

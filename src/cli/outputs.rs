@@ -191,13 +191,17 @@ impl Outputs {
 
 /// For a command that does one thing. A failure is a warning.
 pub(super) fn add_to_history(path: &Path, at: DateTime<Utc>, what: HistoryEvent) {
-    let path = history::path_of(path);
-    let mut line = Vec::new();
-    let written = HistoryLine::new(at, &run_id(), what).write(&mut line);
-    let written = written.map_err(io::Error::from);
-    if let Err(e) = written.and_then(|()| history::append(&path, &line)) {
+    if let Err(e) = history_line(path, at, what) {
+        let path = history::path_of(path);
         warn!("the history {} cannot be written ({})", path.display(), system_says(&e));
     }
+}
+
+/// Adds a line to the history of the ledger at `path`.
+pub(super) fn history_line(path: &Path, at: DateTime<Utc>, what: HistoryEvent) -> io::Result<()> {
+    let mut line = Vec::new();
+    HistoryLine::new(at, &run_id(), what).write(&mut line)?;
+    history::append(&history::path_of(path), &line)
 }
 
 fn run_id() -> String {

@@ -161,7 +161,11 @@ pub(super) fn selected_rows<'l>(ledger: &'l Ledger, selected: &RequestIds) -> Ve
 }
 
 /// What collecting would do with created rows.
-fn collecting(rows: &[&Row], path: &Path, is_forced: bool) -> HashMap<RequestId, Action> {
+pub(super) fn collecting(
+    rows: &[&Row],
+    path: &Path,
+    is_forced: bool,
+) -> HashMap<RequestId, Action> {
     let recorded = history::recorded_hashes(&history_of(path).lines);
     let action = |row: &Row| {
         let recorded = recorded.get(&row.id());

@@ -3,11 +3,14 @@ use std::path::{Path, PathBuf};
 use tracing::{info, warn};
 
 use super::{
-    CliError, CliResult, Exit, FileSources, Format, OfflineInput, OpenedLedger, ReconcileArgs,
-    TableFile, chain, print_view,
+    CliError, CliResult, CommandLine, Exit, FileSources, Format, OfflineInput, OpenedLedger,
+    ReconcileArgs, TableFile, chain, on_manifest, print_view,
 };
 use crate::{
-    audit::{CollectedFiles, Compared, EntrySides, ListOutcome, ListSummary, Reconciliation},
+    audit::{
+        Acceptances, ClosedMonth, CollectedFiles, Compared, EntrySides, ListOutcome, ListSummary,
+        Reconciliation,
+    },
     files,
     manifest::{OtherSide, ReconcileEntry},
     output::{ReconcileView, TestCase, checks_junit},
@@ -18,8 +21,9 @@ use crate::{
 use request::{RequestIds, internal_mark};
 
 /// Only reads: takes no lock, and asks no server.
-pub(super) fn reconcile(args: &ReconcileArgs) -> CliResult {
+pub(super) fn reconcile(args: &ReconcileArgs, command_line: &CommandLine) -> CliResult {
     let input = OfflineInput::open(&args.offline)?;
+    let acceptances = Acceptances::read(&input.path, args.offline.calendar.as_of())?;
     let sources = input.sources();
     let entries = chosen(args, &sources)?;
     let outputs = outputs(args, &sources, &entries)?;
@@ -44,13 +48,17 @@ pub(super) fn reconcile(args: &ReconcileArgs) -> CliResult {
                 .to_owned(),
         );
     }
-    let agrees = outcomes.iter().all(ListOutcome::is_agreement);
+    let agrees = outcomes.iter().all(|it| it.is_agreement(&acceptances));
     let exit = if agrees { Exit::Success } else { Exit::Failures };
     let all: Vec<&ListOutcome<'_>> = outcomes.iter().collect();
+    let accept = on_manifest(command_line, "accept", &input.context.ledger)
+        .filter(|_| ClosedMonth::of(&input.path).is_none());
     let view = ReconcileView {
         outcomes: &all,
         with_matched: args.all,
         notes: &notes,
+        acceptances: &acceptances,
+        accept: accept.as_deref(),
         exit_code: exit.code(),
     };
     if args.format == Format::Csv || !outputs.tables.is_empty() {
@@ -70,7 +78,7 @@ pub(super) fn reconcile(args: &ReconcileArgs) -> CliResult {
         info!("{} has {keys} of {names}", file.place.display());
     }
     if let Some(place) = &outputs.junit {
-        let cases = outcomes.iter().map(TestCase::from);
+        let cases = outcomes.iter().map(|it| TestCase::of_outcome(it, &acceptances));
         let written = checks_junit("reconcile", &input.manifest.name, cases);
         written
             .and_then(|it| files::replace(place, it.as_bytes()))
@@ -151,6 +159,7 @@ impl<'s, 'a> Comparer<'s, 'a> {
 /// that cannot be compared is a difference.
 pub(super) fn summarised_lists<T: ListSummary>(
     sources: &FileSources<'_>,
+    acceptances: &Acceptances,
 ) -> (Vec<T>, Option<String>) {
     if sources.manifest.reconcile.is_empty() {
         return (Vec::new(), None);
@@ -168,12 +177,16 @@ pub(super) fn summarised_lists<T: ListSummary>(
             match comparer.compare(entry) {
                 Ok(periods) => {
                     lists.extend(periods.iter().map(|(period, compared)| match compared {
-                        Ok(outcome) => T::of(outcome),
-                        Err(e) => T::failed(entry, Some(*period), (e.reason(), &chain(e))),
+                        Ok(outcome) => T::of(outcome, acceptances),
+                        Err(e) => {
+                            let why = (e.reason(), &*chain(e));
+                            T::failed(entry, Some(*period), why, acceptances)
+                        }
                     }))
                 }
                 Err(error) => {
-                    lists.push(T::failed(entry, None, ("not comparable", &error.text())));
+                    let why = ("not comparable", &*error.text());
+                    lists.push(T::failed(entry, None, why, acceptances));
                 }
             }
         }

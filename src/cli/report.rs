@@ -5,10 +5,12 @@ use tracing::info;
 
 use super::{
     CliError, CliResult, Context, Exit, FileSources, Guard, ManifestArgs, OpenedLedger, ReportArgs,
-    is_manifest, ledger_of_manifest, refusal, summarised_lists,
+    closed_of, is_manifest, ledger_of_manifest, refusal, summarised_lists,
 };
 use crate::{
-    audit::{self, CollectedFiles, FileChecks, Previous, Review},
+    audit::{
+        self, Acceptances, CollectedFiles, Difference, FileChecks, Previous, Review, without_row,
+    },
     files::{folder_of, read_first_line, replace},
     ledger::{Ledger, Row},
     manifest::{DateCheck, Discovered, LoadOptions, Manifest, RunSettings, Settings},
@@ -49,18 +51,20 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
         max_drop: &max_drop,
         totals,
     });
+    let acceptances = Acceptances::read(&ledger.path, Utc::now().date_naive())?;
     let review = Review {
         ledger: &ledger.ledger,
         files: ledger.files(),
         checks,
         previous: previous.as_ref(),
+        acceptances: &acceptances,
     };
     let reviewed = review.run();
     let planned = manifest.and_then(|path| planned(path, &ledger.ledger));
     let lists = match (manifest, &planned) {
         (Some(path), Some(planned)) => {
             let is_apart = args.sandbox || is_named_as_rehearsal(&ledger_path);
-            lists(&ManifestArgs::of(path, is_apart), planned, &ledger)?
+            lists(&ManifestArgs::of(path, is_apart), planned, &ledger, &acceptances)?
         }
         _ => Vec::new(),
     };
@@ -81,7 +85,10 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
         page_folder: &page_folder,
         is_sandbox,
         manifest: manifest.map(name),
-        not_in_ledger: planned.as_ref().map_or(0, |planned| not_in_ledger(planned, &ledger.ledger)),
+        closed: closed_of(&ledger.path),
+        not_in_ledger: planned
+            .as_ref()
+            .map_or_else(Vec::new, |planned| not_in_ledger(planned, &ledger.ledger, &acceptances)),
         totals,
         units: units.as_ref().map(|(rule, found)| (*rule, found)),
         reviewed: &reviewed,
@@ -118,11 +125,15 @@ fn planned(manifest: &Path, ledger: &Ledger) -> Option<(Manifest, Plan)> {
 }
 
 /// Requests of the plan that the ledger lacks. Relative periods are those of the ledger.
-fn not_in_ledger((manifest, plan): &(Manifest, Plan), ledger: &Ledger) -> usize {
+fn not_in_ledger(
+    (manifest, plan): &(Manifest, Plan),
+    ledger: &Ledger,
+    acceptances: &Acceptances,
+) -> Vec<Difference> {
     if manifest.is_relative {
-        return 0;
+        return Vec::new();
     }
-    plan.requests().iter().filter(|planned| ledger.get(planned.id).is_none()).count()
+    without_row(plan.requests(), ledger, acceptances)
 }
 
 /// Each entry of `reconcile:` in each period, as `audit` compares them.
@@ -130,9 +141,10 @@ fn lists(
     args: &ManifestArgs,
     (manifest, plan): &(Manifest, Plan),
     ledger: &OpenedLedger,
+    acceptances: &Acceptances,
 ) -> CliResult<Vec<ListPart>> {
     let context = Context::with_settings(args, None)?;
-    let (lists, _) = summarised_lists(&FileSources {
+    let sources = FileSources {
         context: &context,
         manifest,
         discovered: &Discovered::new(),
@@ -140,7 +152,8 @@ fn lists(
         plan,
         ledger: &ledger.ledger,
         files: ledger.files(),
-    });
+    };
+    let (lists, _) = summarised_lists(&sources, acceptances);
     Ok(lists)
 }
 

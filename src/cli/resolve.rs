@@ -8,9 +8,9 @@ use tracing::{info, warn};
 
 use super::{
     CliError, CliResult, CommandLine, Connection, Context, Exit, LEDGER, LockedLedger,
-    ManifestArgs, ReadSession, RehearsalArgs, RepairNote, ResolveArgs, Signals, add_to_history,
-    credentials, credentials_of_sandbox, history_of, is_manifest, limit_patience, of_manifest,
-    print_table, read_error_text, read_ledger, tell_repairs, variable, warn_of_run,
+    ManifestArgs, ReadSession, RehearsalArgs, RepairNote, ResolveArgs, Signals, account,
+    add_to_history, credentials, credentials_of_sandbox, history_of, is_manifest, limit_patience,
+    of_manifest, print_table, read_error_text, read_ledger, tell_repairs, variable, warn_of_run,
 };
 use crate::{
     api::Listed,
@@ -47,6 +47,7 @@ async fn decide(args: &ResolveArgs, request: RequestId, command_line: &CommandLi
         let resolve = command_line.next("resolve", LEDGER);
         CliError::Usage(format!("{why}. All rows to decide are listed by\n  {resolve}"))
     })?;
+    locked.refuse_closed()?;
     let row = ledger.row(place);
     // What the row itself names was seen in its lists: the server may show it wrongly, and a person may know better.
     let is_candidate = |id: &&ReportId| row.error().contains(id.as_str());
@@ -66,6 +67,7 @@ async fn decide(args: &ResolveArgs, request: RequestId, command_line: &CommandLi
         report_id: args.adopt.as_ref().map(ToString::to_string),
         replaced: decided.replaces.last().filter(|_| args.replace).map(ToString::to_string),
         reason: args.reason.clone(),
+        account: account(),
     };
     ledger.replace(place, decided);
     locked.write(&ledger).await?;

@@ -5,9 +5,10 @@ use std::ops::ControlFlow;
 use super::{
     CalendarArgs, CliResult, CollectArgs, CollectCommandArgs, Collection, CommandLine, Connection,
     Context, Exit, LockedLedger, OnExisting, Outputs, Planning, RepairNote, RetryArgs, Rows,
-    RunArgs, RunContext, Signals, WorkArgs, WorkFormatArgs, credentials, discovered, dry_run,
-    find_trace, give_up_failed, refuse_gone, repair_notes, requests_to_combine, run_session,
-    take_existing, tell_leftovers, tell_nothing_to_do, ticking, warn_all, warn_of_plan,
+    RunArgs, RunContext, Signals, WorkArgs, WorkFormatArgs, created_rows, credentials, discovered,
+    dry_run, find_trace, give_up_failed, refuse_gone, repair_notes, requests_to_combine,
+    run_session, take_existing, tell_leftovers, tell_nothing_to_do, ticking, warn_all,
+    warn_of_plan,
 };
 use crate::{
     ledger::{Ledger, LedgerError, LedgerRead, Row, State},
@@ -15,7 +16,7 @@ use crate::{
     plan::{Plan, Selection, WorkList},
     run::Creates,
 };
-use request::{RequestId, RequestIds};
+use request::{ReportStatus, RequestId, RequestIds};
 
 /// One of the three commands, as it was typed.
 #[derive(Debug, Clone, Copy)]
@@ -188,6 +189,7 @@ async fn execute(
             (work_list, Creates::None, Rows { all, selected, to_combine, ..Rows::default() })
         }
     };
+    run.refuse_to_collect(&work_list.ledger, &rows.selected)?;
     let (driver, new_reports) = run.begin(work_list, creates, &rows).await?;
     let (collection, settings) = (collection.as_ref(), &context.settings);
     let collecting = async {
@@ -269,6 +271,10 @@ async fn to_retry(
     }
     drop(plan);
     if recreate_failed {
+        let failed = created_rows(&reading.ledger, &selected).into_iter();
+        if failed.into_iter().any(|row| row.collected.status() == ReportStatus::Failed) {
+            run.locked.refuse_closed()?;
+        }
         give_up_failed(&mut reading.ledger, &selected, Some(&run.outputs.readers));
     }
     let work_list = WorkList::to_retry(reading, &selected).inspect(tell_nothing_to_do);

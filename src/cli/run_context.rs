@@ -8,13 +8,14 @@ use tracing::{error, info, warn};
 
 use super::{
     CliError, CliResult, Collection, Connection, Context, Exit, HttpSession, LockedLedger, Outputs,
-    Room, Signals, SummaryFormat, WorkCommand, commands_for, selected_rows, stop_text, warn_all,
+    Room, Signals, SummaryFormat, WorkCommand, collecting, commands_for, created_rows,
+    selected_rows, stop_text, warn_all,
 };
 use crate::{
     api::HttpApi,
     ledger::{FileDisk, Ledger, RescueResult, Row, State, Tampered, real_ledger, save},
     manifest::Manifest,
-    output::{Reporters, Summary, Workload, console},
+    output::{Action, Reporters, Summary, Workload, console},
     plan::{Selection, UnknownRequest, WorkList},
     run::{Creates, Finished, Interrupt, NewReports, OtherRuns, Run, RunInput, Unsaved},
     sending::SessionEvent,
@@ -113,9 +114,13 @@ impl RunContext<'_> {
         let WorkList { ledger, work, doubts, untouched: idle } = work_list;
         let (locked, outputs, settings) = (self.locked, self.outputs, &self.context.settings);
         if !work.is_empty() {
+            let open = locked.refuse_closed();
+            open.inspect_err(|_| outputs.waiting(&ledger, selected))?;
             self.require_room(&ledger, selected)?;
         }
-        let mut written = locked.write(&ledger).await;
+        // Where nothing is left to do, a closed ledger stays as it is, and the command ends as usual.
+        let mut written =
+            if locked.closed.is_some() { Ok(()) } else { locked.write(&ledger).await };
         if written.is_ok() && !work.is_empty() {
             written = locked.file.try_folder().map_err(CliError::from);
         }
@@ -135,6 +140,24 @@ impl RunContext<'_> {
             on_event: Rc::new(|event| outputs.readers.on_event(event)),
         };
         Ok(Run::begin(ledger, input))
+    }
+
+    /// Refuses to collect into a closed ledger, unless every selected report is there already.
+    pub(super) fn refuse_to_collect(
+        &self,
+        ledger: &Ledger,
+        selected: &RequestIds,
+    ) -> CliResult<()> {
+        let is_left = || {
+            let rows = created_rows(ledger, selected);
+            let actions = collecting(&rows, &self.locked.file.path, self.work.how.force);
+            actions.into_values().any(|action| action != Action::Skip)
+        };
+        if self.locked.closed.is_some() && self.work.collects && is_left() {
+            self.outputs.waiting(ledger, selected);
+            return self.locked.refuse_closed();
+        }
+        Ok(())
     }
 
     /// The summary, the combined files, and what the reporters are told at the end.

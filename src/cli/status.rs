@@ -3,7 +3,7 @@ use std::path::Path;
 use tracing::warn;
 
 use super::{
-    CliError, CliResult, CommandLine, Exit, Format, LEDGER, StatusArgs, SummaryFormat,
+    CliError, CliResult, CommandLine, Exit, Format, LEDGER, StatusArgs, SummaryFormat, closed_of,
     forgotten_of_history, format_or, history_of, ledger_of, print_json, print_table, print_view,
     read_ledger, variable, without_csv,
 };
@@ -27,6 +27,7 @@ pub(super) fn status(args: &StatusArgs, command_line: &CommandLine) -> CliResult
     let rows: Vec<&Row> = selection.rows_of(&reading.ledger)?;
     let has_doubts = rows.iter().any(|row| row.state.is_in_doubt());
     let mut view = StatusView::new(path.display().to_string(), rows);
+    view.closed = closed_of(&real);
     view.resolve = has_doubts.then(|| {
         let is_named = args.ledger.is_some() || variable("MONTHEND_MANIFEST").is_some();
         if is_named {

@@ -30,8 +30,13 @@ impl ManifestSource {
 
     /// The files that it names, other than ledgers. Where a list has a file for each period: all that exist.
     pub fn inputs(&self) -> Vec<PathBuf> {
-        let of_periods = self.files.iter().flat_map(|written| existing(&self.folder, written));
+        let of_periods = self.files.iter().flat_map(|written| self.files_of(written));
         self.files.iter().map(|written| self.folder.join(written)).chain(of_periods).collect()
+    }
+
+    /// The files of all periods that a path leads to, as it is written, if it has `{period}`.
+    pub fn files_of(&self, written: &str) -> Vec<PathBuf> {
+        existing(&self.folder, written)
     }
 }
 

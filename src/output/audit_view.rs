@@ -5,15 +5,18 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    View, rows,
+    View,
+    acceptance::{AcceptedCell, AcceptedJson, accept_lines, acceptance_text},
+    rows,
     sum_texts::{GrandTotal, SumTexts},
     words,
 };
 use crate::{
-    audit::{Agreement, Audit, Checked, Difference, DifferenceKind, Total},
+    audit::{Acceptance, Agreement, Audit, Checked, Difference, DifferenceKind, Total},
     tables::{TableColumn, TableWriter},
     text::one_line,
 };
+use reconcile::DifferenceId;
 use request::{OrgId, Period, internal_mark, who};
 
 /// Lines of one kind in the table; csv and json have all.
@@ -27,6 +30,8 @@ pub struct AuditView<'a> {
     /// What is worth knowing and is no difference.
     pub notes: &'a [String],
     pub next: Option<(&'static str, String)>,
+    /// `monthend accept`, up to `--id`; `None`: nothing can be accepted any more.
+    pub accept: Option<String>,
     pub exit_code: u8,
 }
 
@@ -35,7 +40,7 @@ pub struct AuditView<'a> {
 #[serde(deny_unknown_fields)]
 pub struct AuditJson<'a> {
     /// Every difference, in plan order.
-    differences: Vec<DifferenceJson<'a>>,
+    differences: Vec<DifferenceJson<'a, AcceptedJson<'a>>>,
     /// Whether no server was asked: then `gone`, `server_failed`, `duplicate` and `unknown` were not looked for.
     offline: bool,
     /// What else there is to know, a sentence each: such as rows of the ledger that the plan does not have.
@@ -50,8 +55,9 @@ pub struct AuditJson<'a> {
 
 /// One difference.
 #[derive(Serialize, JsonSchema)]
-#[serde(rename = "Difference", deny_unknown_fields)]
-struct DifferenceJson<'a> {
+#[serde(rename = "Difference")]
+#[schemars(deny_unknown_fields)]
+struct DifferenceJson<'a, A> {
     /// Its kind.
     kind: DifferenceKind,
     /// The request that it is about; null where it is about no row.
@@ -64,8 +70,8 @@ struct DifferenceJson<'a> {
     message: String,
     /// `d` and 16 hexadecimal digits: the same in every run, as long as the figures are.
     id: String,
-    /// Always null: differences cannot be accepted yet.
-    accepted: (),
+    #[serde(flatten)]
+    acceptance: A,
 }
 
 /// The sums of one sub-partner and period.
@@ -96,12 +102,21 @@ impl View for AuditView<'_> {
             out.push('\n');
         }
         out.push_str(&self.checked());
+        let counting: Vec<&Difference> = self.audit.counting().collect();
+        let accepted = match self.audit.differences.len() - counting.len() {
+            0 => String::new(),
+            n => format!("; {} accepted", words::grouped(n)),
+        };
         out.push_str(&match (self.counts(), self.audit.checked.requests) {
             (None, 0) => "nothing was compared\n".to_owned(),
-            (None, _) => "no differences\n".to_owned(),
-            (Some(counts), _) => format!("{counts}\n"),
+            (None, _) => format!("no differences{accepted}\n"),
+            (Some(counts), _) => format!("{counts}{accepted}\n"),
         });
         out.push_str(&words::notes(self.notes));
+        if let Some(command) = &self.accept {
+            let ids: Vec<_> = counting.iter().map(|difference| difference.id).collect();
+            out.push_str(&accept_lines(command, &ids, ids.len(), "--format csv has"));
+        }
         if let Some((why, command)) = &self.next {
             out.push_str(&format!("\n{why}:\n  {command}\n"));
         }
@@ -109,7 +124,7 @@ impl View for AuditView<'_> {
     }
 
     fn csv(&self, out: &mut dyn io::Write) -> io::Result<()> {
-        rows::csv(self.audit.differences.iter().map(difference_json), out)
+        rows::csv(self.audit.differences.iter().map(difference_json::<AcceptedCell<'_>>), out)
     }
 
     fn json(&self) -> serde_json::Result<String> {
@@ -125,49 +140,32 @@ impl View for AuditView<'_> {
 }
 
 impl AuditView<'_> {
-    /// `3 differences: 2 gone, 1 file_changed`; `None`: there is none.
+    /// `3 differences: 2 gone, 1 file_changed`; `None`: there is none that counts.
     pub fn counts(&self) -> Option<String> {
-        let differences = &self.audit.differences;
-        let counts = words::tally(differences.iter().map(|difference| difference.kind));
+        let counting = self.audit.counting().map(|difference| difference.kind);
+        let counts = words::tally(counting);
         let by_kind = counts.iter();
         let by_kind =
             by_kind.map(|(kind, count)| format!("{} {}", words::grouped(*count), kind.word()));
-        let all = words::count(differences.len(), "difference");
         let by_kind: Vec<String> = by_kind.collect();
-        (!differences.is_empty()).then(|| format!("{all}: {}", by_kind.join(", ")))
+        let all = words::count(counts.values().sum(), "difference");
+        (!counts.is_empty()).then(|| format!("{all}: {}", by_kind.join(", ")))
     }
 
     /// A line for each difference; those with the same message share one.
     fn differences(&self) -> String {
-        let mut lines: IndexMap<(DifferenceKind, String), Vec<String>> = IndexMap::new();
-        for difference in &self.audit.differences {
-            let subject = one_line(&difference.subject);
-            let words: Vec<String> = subject.split(' ').map(words::shortened).collect();
-            let alike = lines.entry((difference.kind, difference.advice()));
-            alike.or_default().push(words.join(" "));
-        }
-        let mut shown: BTreeMap<DifferenceKind, usize> = BTreeMap::new();
-        let mut left: BTreeMap<DifferenceKind, usize> = BTreeMap::new();
-        let mut rows = Vec::new();
-        for ((kind, advice), subjects) in lines {
-            let count = shown.entry(kind).or_default();
-            *count += 1;
-            if *count > SHOWN {
-                *left.entry(kind).or_default() += subjects.len();
-                continue;
-            }
-            let subjects = words::listed(&subjects, NAMES);
-            rows.push(vec![kind.word().to_owned(), format!("{subjects}: {}", one_line(&advice))]);
-        }
-        if rows.is_empty() {
-            return String::new();
-        }
-        let mut out = words::columns(&["DIFFERENCE", "WHAT"], rows, &[]);
-        for (kind, count) in left {
-            let (more, kind) = (words::grouped(count), kind.word());
-            out.push_str(&format!("… and {more} more {kind} (--format csv shows all)\n"));
-        }
-        out + "\n"
+        let counting = self.audit.counting();
+        let advice = |it: &Difference| match &it.acceptance {
+            Some(ended) => format!("{} ({})", it.advice(), acceptance_text(ended)),
+            None => it.advice(),
+        };
+        let all = lines_of("DIFFERENCE", counting.map(|it| (it, advice(it))));
+        let accepted = self.audit.differences.iter().filter(|it| !it.counts());
+        let reason = |it: &Difference| {
+            let said = it.acceptance.as_deref().map_or_else(String::new, acceptance_text);
+            format!("{}; {said}", it.what)
+        };
+        all + &lines_of("ACCEPTED", accepted.map(|it| (it, reason(it))))
     }
 
     fn checked(&self) -> String {
@@ -192,13 +190,58 @@ impl AuditView<'_> {
             checked.push(with);
         }
         if lists > 0 {
-            checked.push(words::count(lists, "comparison") + " with lists");
+            let keys: usize = self.audit.lists.iter().map(|list| list.accepted.len()).sum();
+            let mut with = words::count(lists, "comparison") + " with lists";
+            if keys > 0 {
+                with.push_str(&format!(" ({} accepted)", words::count(keys, "key")));
+            }
+            checked.push(with);
         }
         format!("checked {}\n", checked.join(", "))
     }
 }
 
-fn difference_json(difference: &Difference) -> DifferenceJson<'_> {
+/// A line for each difference; those with the same kind and text share one. `first`: what the first column is called.
+fn lines_of<'d>(first: &str, all: impl Iterator<Item = (&'d Difference, String)>) -> String {
+    let mut lines: IndexMap<(DifferenceKind, String), Vec<(DifferenceId, String)>> =
+        IndexMap::new();
+    for (difference, text) in all {
+        let subject = one_line(&difference.subject);
+        let words: Vec<String> = subject.split(' ').map(words::shortened).collect();
+        let alike = lines.entry((difference.kind, text));
+        alike.or_default().push((difference.id, words.join(" ")));
+    }
+    let mut shown: BTreeMap<DifferenceKind, usize> = BTreeMap::new();
+    let mut left: BTreeMap<DifferenceKind, usize> = BTreeMap::new();
+    let mut rows = Vec::new();
+    for ((kind, text), alike) in lines {
+        let count = shown.entry(kind).or_default();
+        *count += 1;
+        if *count > SHOWN {
+            *left.entry(kind).or_default() += alike.len();
+            continue;
+        }
+        let (ids, subjects): (Vec<DifferenceId>, Vec<String>) = alike.into_iter().unzip();
+        let others = if ids.len() > 1 { format!(" +{}", ids.len() - 1) } else { String::new() };
+        let id = ids.first().map_or_else(String::new, |id| format!("{id}{others}"));
+        let subjects = words::listed(&subjects, NAMES);
+        let what = format!("{subjects}: {}", one_line(&text));
+        rows.push(vec![kind.word().to_owned(), id, what]);
+    }
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut out = words::columns(&[first, "ID", "WHAT"], rows, &[]);
+    for (kind, count) in left {
+        let (more, kind) = (words::grouped(count), kind.word());
+        out.push_str(&format!("… and {more} more {kind} (--format csv shows all)\n"));
+    }
+    out + "\n"
+}
+
+fn difference_json<'d, A: From<Option<&'d Acceptance>>>(
+    difference: &'d Difference,
+) -> DifferenceJson<'d, A> {
     DifferenceJson {
         kind: difference.kind,
         request_id: difference.request_id.map(|id| id.to_string()),
@@ -206,7 +249,7 @@ fn difference_json(difference: &Difference) -> DifferenceJson<'_> {
         file: difference.file.as_deref(),
         message: difference.message(),
         id: difference.id.to_string(),
-        accepted: (),
+        acceptance: A::from(difference.acceptance.as_deref()),
     }
 }
 
@@ -327,6 +370,7 @@ mod tests {
             subject: "=Acme USER 2026-10".to_owned(),
             what: what.to_owned(),
             remedy: Remedy::Collect,
+            acceptance: None,
         };
         let gone = (0..12).map(|n| difference(DifferenceKind::Gone, None, &format!("report {n}")));
         let mut differences: Vec<Difference> = gone.collect();
@@ -363,7 +407,7 @@ mod tests {
     }
 
     fn view<'a>(audit: &'a Audit, notes: &'a [String]) -> AuditView<'a> {
-        AuditView { audit, is_offline: false, notes, next: None, exit_code: 1 }
+        AuditView { audit, is_offline: false, notes, next: None, accept: None, exit_code: 1 }
     }
 
     #[test]
@@ -371,18 +415,19 @@ mod tests {
         let (audit, notes) = (audit(), ["one row more".to_owned()]);
         let view = AuditView {
             next: Some(("to collect", "monthend collect m.yaml".to_owned())),
+            accept: Some("monthend accept m.yaml".to_owned()),
             ..view(&audit, &notes)
         };
         let gone: String = (0..10)
             .map(|n| {
-                format!("gone          =Acme USER 2026-10: report {n}; `monthend collect` downloads it\n")
+                format!("gone          {{id}}     =Acme USER 2026-10: report {n}; `monthend collect` downloads it\n")
             })
             .collect();
         let expected = format!(
             "{}{gone}{}",
-            "DIFFERENCE    WHAT\n",
-            "file_changed  =Acme USER 2026-10: one; `monthend collect` downloads it\n\
-             file_changed  =Acme USER 2026-10, =Acme USER 2026-10, =Acme USER 2026-10: two; `monthend collect` downloads it\n\
+            "DIFFERENCE    ID                    WHAT\n",
+            "file_changed  {id}     =Acme USER 2026-10: one; `monthend collect` downloads it\n\
+             file_changed  {id} +2  =Acme USER 2026-10, =Acme USER 2026-10, =Acme USER 2026-10: two; `monthend collect` downloads it\n\
              … and 2 more gone (--format csv shows all)\n\n\
              SUB-PARTNER  PERIOD   SKU  PARTNER  USER\n\
              Acme         2026-10  A       30.6  30.8  differ\n\n\
@@ -390,9 +435,12 @@ mod tests {
              1,200 comparisons with the earlier ledger (3 not possible), 2 comparisons with lists\n\
              16 differences: 12 gone, 4 file_changed\n\
              note: one row more\n\n\
+             to accept what is explained, with your reason in the place of WHY (--format csv has 11 more ids):\n  \
+             monthend accept m.yaml --id {id} --id {id} --id {id} --id {id} --id {id} --reason WHY\n\n\
              to collect:\n  monthend collect m.yaml\n"
         );
-        assert_eq!(view.table(), expected);
+        let id = IdParts::new("x").finish().to_string();
+        assert_eq!(view.table(), expected.replace("{id}", &id));
         // An audit of nothing is no good news.
         let mut nothing = Audit::default();
         assert_eq!(
@@ -402,6 +450,49 @@ mod tests {
         nothing.checked.requests = 1;
         let table = self::view(&nothing, &[]).table();
         assert!(table.ends_with("\nno differences\n"), "{table}");
+    }
+
+    #[test]
+    fn what_is_accepted_is_shown_and_does_not_count() {
+        let mut audit = audit();
+        audit.differences.truncate(2);
+        let acceptance = |until: Option<&str>| Acceptance {
+            reason: "=leaves us".to_owned(),
+            by: "Jo Doe".to_owned(),
+            until: until.map(|day| day.parse().unwrap()),
+            accepted_at: chrono::DateTime::UNIX_EPOCH,
+            is_ended: until.is_some(),
+        };
+        audit.differences[0].acceptance = Some(acceptance(None).into());
+        audit.differences[1].acceptance = Some(acceptance(Some("2026-11-01")).into());
+        let view = AuditView { accept: Some("accept".to_owned()), ..self::view(&audit, &[]) };
+        let (table, id) = (view.table(), audit.differences[0].id);
+        for line in [
+            &*format!(
+                "gone        {id}  =Acme USER 2026-10: report 1; `monthend collect` downloads it (accepted by Jo Doe until 2026-11-01, which is over: =leaves us)"
+            ),
+            &format!(
+                "gone      {id}  =Acme USER 2026-10: report 0; accepted by Jo Doe: =leaves us"
+            ),
+            "1 difference: 1 gone; 1 accepted",
+            &format!("  accept --id {id} --reason WHY"),
+        ] {
+            assert!(table.lines().any(|it| it == line), "{line}\n{table}");
+        }
+        let json: Value = serde_json::from_str(&view.json().unwrap()).unwrap();
+        let [first, second] = [&json["differences"][0], &json["differences"][1]];
+        assert_eq!(first["accepted"]["reason"], "=leaves us");
+        assert_eq!(first["accepted"]["until"], Value::Null);
+        assert!(first.get("ended").is_none() && second["accepted"].is_null());
+        assert_eq!(second["ended"], true);
+        let validator =
+            crate::tests::Validator::new(&rows::schema_of::<AuditJson<'_>>("monthend audit"));
+        assert_eq!(validator.validate(&json), Ok(()));
+        let mut csv = Vec::new();
+        view.csv(&mut csv).unwrap();
+        let csv = String::from_utf8(csv).unwrap();
+        assert!(csv.lines().nth(1).unwrap().ends_with(",'=leaves us"), "{csv}");
+        assert!(csv.lines().nth(2).unwrap().ends_with(&format!("{id},")), "{csv}");
     }
 
     #[test]

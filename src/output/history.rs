@@ -124,6 +124,44 @@ pub enum HistoryEvent {
         /// Why (`--reason`).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
+        /// Where the command ran.
+        #[serde(flatten)]
+        account: Account,
+    },
+    /// A person accepted a difference, with `monthend accept`.
+    AcceptedDifference {
+        /// Of the difference.
+        id: String,
+        /// Why.
+        reason: String,
+        /// Who.
+        by: String,
+        /// The last day on which it counts; null: it has no end.
+        until: Option<NaiveDate>,
+        /// Where the command ran.
+        #[serde(flatten)]
+        account: Account,
+    },
+    /// The month was closed, with `monthend close`.
+    Closed {
+        /// Who.
+        by: String,
+        /// Why (`--reason`).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// Where the command ran.
+        #[serde(flatten)]
+        account: Account,
+    },
+    /// It was opened again, with `monthend close --reopen`.
+    Reopened {
+        /// Who.
+        by: String,
+        /// Why.
+        reason: String,
+        /// Where the command ran.
+        #[serde(flatten)]
+        account: Account,
     },
     /// The file of a report was put in its place.
     Collected {
@@ -145,6 +183,17 @@ pub enum HistoryEvent {
         /// Why.
         error: String,
     },
+}
+
+/// The account that a command ran as.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Account {
+    /// The login name; none where the system knows none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
+    /// The computer's name; none where the system knows none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
 }
 
 /// How a command began.

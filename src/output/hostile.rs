@@ -1,6 +1,6 @@
 //! Text from the server, from labels and from jobs breaks no format.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use chrono::DateTime;
 use proptest::prelude::*;
@@ -15,7 +15,7 @@ use super::{
     stdout::ForPeople,
 };
 use crate::{
-    audit::{Audit, Checked, Difference, DifferenceKind, Remedy},
+    audit::{Acceptance, Audit, Checked, Difference, DifferenceKind, Remedy},
     ledger::{Counts, Ledger, Reason, Row},
     manifest::Limits,
     output::history::{HistoryEvent, HistoryLine, Selected},
@@ -129,6 +129,13 @@ fn shown_to_people(text: &str) -> Vec<String> {
             subject: text.to_owned(),
             what: text.chars().take(1_000).collect(),
             remedy: Remedy::Run,
+            acceptance: Some(Arc::new(Acceptance {
+                reason: text.to_owned(),
+                by: text.to_owned(),
+                until: None,
+                accepted_at: DateTime::UNIX_EPOCH,
+                is_ended: false,
+            })),
         }],
         checked: Checked::default(),
         totals: Vec::new(),
@@ -146,8 +153,14 @@ fn shown_to_people(text: &str) -> Vec<String> {
         what,
     });
     let notes = [text.to_owned()];
-    let view =
-        AuditView { audit: &audit, is_offline: true, notes: &notes, next: None, exit_code: 1 };
+    let view = AuditView {
+        audit: &audit,
+        is_offline: true,
+        notes: &notes,
+        next: None,
+        accept: None,
+        exit_code: 1,
+    };
     let tables = [status, view.table(), LifeView::new(&rows[0], &lines).text()];
     let mut shown = tables.map(|table| ForPeople::from(table).to_string()).to_vec();
     let summary = |paint| summary(&rows, text, paint);

@@ -10,11 +10,12 @@ use askama::Template;
 use chrono::SecondsFormat;
 
 use super::{
+    acceptance::acceptance_text,
     ending::{Collecting, Ending},
     filters, words,
 };
 use crate::{
-    audit::{Audit, AuditedList, Difference, DifferenceKind, ListOutcome, Total},
+    audit::{Acceptances, Audit, AuditedList, Difference, DifferenceKind, ListOutcome, Total},
     ledger::{Row, State},
 };
 use request::{ReportId, RequestId};
@@ -105,6 +106,11 @@ impl<'a> Junit<'a> {
 }
 
 impl CaseResult {
+    /// Nothing counts; these differences are accepted.
+    fn accepted(texts: Vec<String>) -> Self {
+        if texts.is_empty() { CaseResult::Passed } else { CaseResult::Skipped(texts.join("; ")) }
+    }
+
     fn of(ending: &Ending<'_>, row: &Row) -> Self {
         let skipped = |why: &str| CaseResult::Skipped(why.to_owned());
         let failed = |code: &str, why: String| {
@@ -130,14 +136,20 @@ impl CaseResult {
     }
 }
 
-impl From<&ListOutcome<'_>> for TestCase {
-    fn from(outcome: &ListOutcome<'_>) -> Self {
+impl TestCase {
+    /// An entry of `reconcile:` in a period.
+    pub fn of_outcome(outcome: &ListOutcome<'_>, acceptances: &Acceptances) -> Self {
         let kind = DifferenceKind::NotReconciled.word().to_owned();
-        let failed = || CaseResult::Failed(kind, outcome.summary(), String::new());
+        let failed = || CaseResult::Failed(kind, outcome.summary(acceptances), String::new());
+        let keys = outcome.outcome.differences().filter_map(|key| {
+            let acceptance = acceptances.in_force(outcome.id(&key))?;
+            Some(format!("{}: {}", outcome.named(&key), acceptance_text(acceptance)))
+        });
+        let agreed = || CaseResult::accepted(keys.collect());
         TestCase {
             class: LISTS.to_owned(),
             name: format!("{} {}", outcome.entry.name, outcome.period),
-            result: if outcome.is_agreement() { CaseResult::Passed } else { failed() },
+            result: if outcome.is_agreement(acceptances) { agreed() } else { failed() },
             request_id: None,
             report_id: None,
         }
@@ -149,20 +161,33 @@ const LISTS: &str = "lists";
 
 impl TestCase {
     fn new<'a>(class: &str, name: &str, differences: impl Iterator<Item = &'a Difference>) -> Self {
-        let (kinds, texts): (Vec<&str>, Vec<String>) =
-            differences.map(|it| (it.kind.word(), it.advice())).unzip();
+        let (counting, accepted): (Vec<&Difference>, Vec<&Difference>) =
+            differences.partition(|it| it.counts());
+        let kinds: Vec<&str> = counting.iter().map(|it| it.kind.word()).collect();
+        let texts: Vec<String> = counting.iter().map(|it| it.advice()).collect();
         let failed = || CaseResult::Failed(kinds.join(", "), texts.join("; "), String::new());
+        let said = accepted.iter().filter_map(|it| {
+            let said = acceptance_text(it.acceptance.as_deref()?);
+            Some(format!("{}, {}: {said}", it.kind.word(), it.what))
+        });
+        let agreed = || CaseResult::accepted(said.collect());
         TestCase {
             class: class.to_owned(),
             name: name.to_owned(),
-            result: if kinds.is_empty() { CaseResult::Passed } else { failed() },
+            result: if kinds.is_empty() { agreed() } else { failed() },
             request_id: None,
             report_id: None,
         }
     }
 
     fn of_list(list: &AuditedList) -> Self {
-        TestCase::new(LISTS, &list.name, list.difference.iter())
+        let case = TestCase::new(LISTS, &list.name, list.difference.iter());
+        let keys = list.accepted.iter();
+        let keys = keys.map(|it| format!("{}: {}", it.what, acceptance_text(&it.acceptance)));
+        match case.result {
+            CaseResult::Passed => TestCase { result: CaseResult::accepted(keys.collect()), ..case },
+            _ => case,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What people and scripts read. Results go to stdout and are stable; all else goes to stderr through [`console`]. Each
 //! output is one [`Reporter`] of a run's events.
 
+mod acceptance;
 mod audit_view;
 mod causes;
 mod checklist;
@@ -29,6 +30,7 @@ mod stdout;
 mod sum_texts;
 mod summary;
 mod units_view;
+mod verify_view;
 mod words;
 
 #[cfg(test)]
@@ -54,4 +56,5 @@ pub use rows::{View, schema_of};
 pub use status_view::{LifeView, StatusView};
 pub use summary::Summary;
 pub use units_view::{UnitsJson, UnitsView};
-pub(crate) use words::{duration, listed, name as request_name};
+pub use verify_view::VerifyView;
+pub(crate) use words::{duration, listed, moment_text, name as request_name};

@@ -1,22 +1,23 @@
 //! What `monthend reconcile` shows: classes, sums and keys of each entry and period.
 
-use std::{collections::BTreeMap, io};
+use std::{collections::BTreeMap, io, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::{
     View,
+    acceptance::{AcceptedJson, accept_lines, acceptance_text, reason_in_force},
     missing_files::{MissingFileJson, missing_lines},
     rows, words,
 };
 use crate::{
-    audit::ListOutcome,
+    audit::{Acceptances, ListOutcome},
     manifest::{OtherSide, ReconcileEntry, UNITS},
     tables::{TableColumn, TableWriter},
     text::{named_phrases, one_line},
 };
-use reconcile::{Amount, Class, Difference, Figures, NumberFormat, Side};
+use reconcile::{Amount, Class, Difference, DifferenceId, Figures, NumberFormat, Side};
 
 /// At most so many keys of a class, and so many unreadable cells, are in a table; csv and json have all.
 const SHOWN: usize = 10;
@@ -28,6 +29,9 @@ pub struct ReconcileView<'a> {
     /// Whether keys that are matched are shown.
     pub with_matched: bool,
     pub notes: &'a [String],
+    pub acceptances: &'a Acceptances,
+    /// `monthend accept`, up to `--id`; `None`: nothing can be accepted any more.
+    pub accept: Option<&'a str>,
     pub exit_code: u8,
 }
 
@@ -73,13 +77,15 @@ struct KeysJson<'a>(ReconcileView<'a>, &'a ListOutcome<'a>);
 
 impl Serialize for KeysJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.keys(self.1).map(|key| key_json(self.1, key)))
+        serializer
+            .collect_seq(self.0.keys(self.1).map(|key| key_json(self.1, key, self.0.acceptances)))
     }
 }
 
 /// One key.
 #[derive(Serialize, JsonSchema)]
-#[serde(rename = "Key", deny_unknown_fields)]
+#[serde(rename = "Key")]
+#[schemars(deny_unknown_fields)]
 struct KeyJson<'a> {
     /// `d` and 16 hexadecimal digits: the same in every run, as long as the figures are.
     id: String,
@@ -94,8 +100,8 @@ struct KeyJson<'a> {
     /// Cells that cannot be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unreadable: Vec<CellJson<'a>>,
-    /// Always null: differences cannot be accepted yet.
-    accepted: (),
+    #[serde(flatten)]
+    acceptance: AcceptedJson<'a>,
 }
 
 /// Decimals; null where the side lacks the key, or a cell cannot be read.
@@ -145,18 +151,27 @@ impl View for ReconcileView<'_> {
             out.push('\n');
         }
         out.push_str(&words::notes(self.notes));
-        let differ: usize = self.outcomes.iter().map(|it| it.outcome.differences().len()).sum();
+        let all: usize = self.outcomes.iter().map(|it| it.outcome.differences().len()).sum();
+        let counts = self.outcomes.iter().map(|it| it.accepted_of(self.acceptances).all() as usize);
+        let accepted: usize = counts.sum();
+        let differ = all - accepted;
         let missing: usize = self.outcomes.iter().map(|it| it.missing.len()).sum();
         let compared = words::count(self.outcomes.len(), "comparison");
-        let left_out = match missing {
-            0 => String::new(),
-            n => format!(", {} left out", words::count(n, "file")),
-        };
+        let mut rest = String::new();
+        if accepted > 0 {
+            rest.push_str(&format!(", {} accepted", words::grouped(accepted)));
+        }
+        if missing > 0 {
+            rest.push_str(&format!(", {} left out", words::count(missing, "file")));
+        }
         out.push_str(&match differ {
-            0 if missing == 0 => format!("{compared}: all agree\n"),
-            0 => format!("{compared}: no differences{left_out}\n"),
-            n => format!("{compared}: {}{left_out}\n", words::count(n, "difference")),
+            0 if rest.is_empty() => format!("{compared}: all agree\n"),
+            0 => format!("{compared}: no differences{rest}\n"),
+            n => format!("{compared}: {}{rest}\n", words::count(n, "difference")),
         });
+        if let Some(command) = self.accept {
+            out.push_str(&accept_lines(command, &self.first_ids(), differ, "--format json has"));
+        }
         out
     }
 
@@ -205,11 +220,11 @@ fn table_columns(entry: &ReconcileEntry) -> Vec<TableColumn> {
     columns
 }
 
-fn line(outcome: &ListOutcome<'_>, key: Difference) -> Vec<String> {
-    let period = outcome.period;
+fn line(outcome: &ListOutcome<'_>, key: Difference, acceptances: &Acceptances) -> Vec<String> {
+    let (period, id) = (outcome.period, outcome.id(&key));
     let mut cells = vec![
         key.class.to_string(),
-        outcome.id(&key).to_string(),
+        id.to_string(),
         period.start().to_string(),
         period.end().to_string(),
     ];
@@ -222,7 +237,8 @@ fn line(outcome: &ListOutcome<'_>, key: Difference) -> Vec<String> {
             cells.push(if is_rounding { "rounding" } else { "" }.to_owned());
         }
     }
-    cells.extend([key.rows_report.to_string(), key.rows_list.to_string(), String::new()]);
+    let accepted = reason_in_force(acceptances.get(id).map(Arc::as_ref)).unwrap_or_default();
+    cells.extend([key.rows_report.to_string(), key.rows_list.to_string(), accepted.to_owned()]);
     cells
 }
 
@@ -232,10 +248,17 @@ impl<'a> ReconcileView<'a> {
         out.begin(&entry.name, table_columns(entry))?;
         for outcome in self.outcomes.iter().filter(|it| it.entry.name == entry.name) {
             for key in self.keys(outcome) {
-                out.row(line(outcome, key))?;
+                out.row(line(outcome, key, self.acceptances))?;
             }
         }
         Ok(())
+    }
+
+    /// Of the first differences that count.
+    fn first_ids(&self) -> Vec<DifferenceId> {
+        let keys =
+            self.outcomes.iter().flat_map(|it| it.outcome.differences().map(|key| it.id(&key)));
+        keys.filter(|id| self.acceptances.in_force(*id).is_none()).take(SHOWN).collect()
     }
 
     fn keys(&self, outcome: &'a ListOutcome<'a>) -> impl Iterator<Item = Difference> + use<'a> {
@@ -276,10 +299,15 @@ impl<'a> ReconcileView<'a> {
             "{}: {} {} ({files}) and {other}\n",
             entry.name, entry.report_type, outcome.period
         );
+        let accepted = outcome.accepted_of(self.acceptances);
         let counts = Class::ALL.into_iter().filter_map(|class| {
             let count = outcome.outcome.count(class);
+            let accepted = match accepted.of(class) {
+                0 => String::new(),
+                n => format!(" ({} accepted)", words::grouped(n as usize)),
+            };
             (count > 0 || class == Class::Matched)
-                .then(|| format!("{} {class}", words::grouped(count as usize)))
+                .then(|| format!("{} {class}{accepted}", words::grouped(count as usize)))
         });
         out.push_str(&format!("  {}\n", counts.collect::<Vec<_>>().join(", ")));
         for (column, sums) in number_columns(outcome.entry).zip(outcome.outcome.sums()) {
@@ -307,12 +335,13 @@ impl<'a> ReconcileView<'a> {
         }
         header.push("ROWS".to_owned());
         let right: Vec<usize> = (first_number..header.len()).collect();
-        // The last column has `rounding`, where that applies.
+        // The last column has `rounding` and `accepted`, where they apply.
         header.extend(["ID".to_owned(), String::new()]);
         let mut cells = Vec::new();
         let mut unreadable = Vec::new();
         let mut has_unread_list = false;
         let mut shown: BTreeMap<Class, usize> = BTreeMap::new();
+        let mut said = Vec::new();
         for key in self.keys(outcome) {
             let count = shown.entry(key.class).or_default();
             *count += 1;
@@ -320,7 +349,10 @@ impl<'a> ReconcileView<'a> {
             has_unread_list |= of_list.any(|cell| cell.number.is_some());
             if *count <= SHOWN {
                 unreadable.extend(cell_texts(outcome, &key));
-                cells.push(table_cells(outcome, &key));
+                let id = outcome.id(&key);
+                cells.push(table_cells(outcome, &key, self.acceptances.in_force(id).is_some()));
+                let acceptance = self.acceptances.get(id).filter(|_| key.class != Class::Matched);
+                said.extend(acceptance.map(|it| format!("  {id} {}\n", acceptance_text(it))));
             }
         }
         if cells.is_empty() {
@@ -336,6 +368,7 @@ impl<'a> ReconcileView<'a> {
                 ));
             }
         }
+        said.iter().for_each(|line| out.push_str(line));
         if !unreadable.is_empty() {
             let all = unreadable.len();
             let named = named_phrases(unreadable.iter().take(SHOWN), all);
@@ -353,7 +386,7 @@ impl<'a> ReconcileView<'a> {
     }
 }
 
-fn table_cells(outcome: &ListOutcome<'_>, key: &Difference) -> Vec<String> {
+fn table_cells(outcome: &ListOutcome<'_>, key: &Difference, is_accepted: bool) -> Vec<String> {
     let mut cells = vec![key.class.to_string()];
     cells.extend(key.key.iter().map(|cell| words::shortened(cell)));
     let absent = |amount: &Option<Amount>| match amount {
@@ -365,7 +398,9 @@ fn table_cells(outcome: &ListOutcome<'_>, key: &Difference) -> Vec<String> {
     }
     cells.push(format!("{}/{}", key.rows_report, key.rows_list));
     cells.push(outcome.id(key).to_string());
-    cells.push(if outcome.is_rounding(key) { "rounding" } else { "" }.to_owned());
+    let marks = [(outcome.is_rounding(key), "rounding"), (is_accepted, "accepted")];
+    let marks: Vec<&str> = marks.iter().filter(|it| it.0).map(|it| it.1).collect();
+    cells.push(marks.join(" "));
     cells
 }
 
@@ -393,7 +428,12 @@ pub(super) fn cell_texts(outcome: &ListOutcome<'_>, key: &Difference) -> Vec<Str
     texts.collect()
 }
 
-fn key_json<'a>(outcome: &'a ListOutcome<'a>, key: Difference) -> KeyJson<'a> {
+fn key_json<'a>(
+    outcome: &'a ListOutcome<'a>,
+    key: Difference,
+    acceptances: &'a Acceptances,
+) -> KeyJson<'a> {
+    let id = outcome.id(&key);
     let is_rounding = outcome.is_rounding(&key);
     let written = |amount: &Option<Amount>| amount.as_ref().map(Amount::to_string);
     let values = number_columns(outcome.entry).zip(&key.figures).map(|(column, it)| {
@@ -406,12 +446,12 @@ fn key_json<'a>(outcome: &'a ListOutcome<'a>, key: Difference) -> KeyJson<'a> {
         (column, figures)
     });
     KeyJson {
-        id: outcome.id(&key).to_string(),
+        id: id.to_string(),
         class: key.class.as_str(),
         values: values.collect(),
         rows: RowsJson { report: key.rows_report, list: key.rows_list },
         unreadable: unreadable_cells(outcome, &key),
-        accepted: (),
+        acceptance: acceptances.get(id).map(Arc::as_ref).into(),
         key: key_columns(outcome.entry).zip(key.key).collect(),
     }
 }

@@ -16,6 +16,7 @@ use super::{
     rows, words,
 };
 use crate::{
+    audit::ClosedMonth,
     ledger::{Column, Row, StatusCounts},
     output::history::{HistoryEvent, HistoryLine},
     text::one_line,
@@ -27,6 +28,8 @@ use crate::{
 pub struct StatusView<'a> {
     /// The ledger's path.
     ledger: String,
+    /// When the month was closed, and by whom; null: it is open.
+    pub closed: Option<ClosedMonth>,
     /// The rows that are counted.
     total: usize,
     /// All of them.
@@ -102,6 +105,7 @@ impl<'a> StatusView<'a> {
     pub fn new(ledger: String, rows: impl IntoIterator<Item = &'a Row>) -> Self {
         let mut view = StatusView {
             ledger,
+            closed: None,
             total: 0,
             by_status: StatusCounts::default(),
             by_type: BTreeMap::new(),
@@ -169,6 +173,9 @@ impl View for StatusView<'_> {
             let _ = writeln!(out, "\nCREATED AND NOT COLLECTED\n{whom}\n{said}");
         }
         let _ = writeln!(out, "\nledger {}", self.ledger);
+        if let Some(ClosedMonth { at, by }) = &self.closed {
+            let _ = writeln!(out, "closed {} by {by}", words::time(*at));
+        }
         if let Some(resolve) = &self.resolve {
             let why = "to see the rows in doubt with the candidates, and decide";
             let _ = writeln!(out, "\n{why}:\n  {resolve}");

@@ -19,6 +19,11 @@ pub(super) fn grouped(n: usize) -> String {
     text::grouped(n as u64)
 }
 
+/// `2026-11-02 03:04:06 UTC`
+pub(crate) fn moment_text(at: DateTime<Utc>) -> String {
+    time(at).to_string()
+}
+
 pub(super) fn time(at: DateTime<Utc>) -> impl Display {
     at.format("%Y-%m-%d %H:%M:%S UTC")
 }

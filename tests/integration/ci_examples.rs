@@ -9,6 +9,7 @@ use std::{
     process::Command,
 };
 
+use chrono::{Datelike as _, Utc};
 use sandbox::{CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN};
 use serde::Deserialize as _;
 use serde_yaml::Value;
@@ -19,6 +20,13 @@ use crate::support::{Desk, LedgerFile, Served, TOKEN};
 const ALL: usize = 1 + 3 * 2;
 
 type Variables = Vec<(String, String)>;
+
+/// The month before this one, whose ledger all of them keep.
+fn month() -> String {
+    let today = Utc::now().date_naive();
+    let last = today.with_day(1).unwrap().pred_opt().unwrap();
+    last.format("%Y-%m").to_string()
+}
 
 fn repository() -> PathBuf {
     env!("CARGO_MANIFEST_DIR").into()
@@ -111,6 +119,7 @@ impl Workspace {
             ("github.run_id", "7001"),
             ("github.run_attempt", "1"),
             ("github.token", "gh-token"),
+            ("github.actor", "jo"),
             ("secrets.WEBEX_CLIENT_ID", CLIENT_ID),
             ("secrets.WEBEX_CLIENT_SECRET", CLIENT_SECRET),
             ("secrets.WEBEX_REFRESH_TOKEN", REFRESH_TOKEN),
@@ -120,11 +129,18 @@ impl Workspace {
         });
         let workflow = &documents(&filled)[0];
         let job = &workflow["jobs"][job];
-        let variables = [pairs(&workflow["env"]), pairs(&job["env"])].concat();
+        let set = self.desk.write("github_env", "").display().to_string();
+        let mut variables = [pairs(&workflow["env"]), pairs(&job["env"])].concat();
+        variables.push(("GITHUB_ENV".to_owned(), set));
         let steps = list(&job["steps"]);
         let mut scripts = steps.iter().filter_map(|step| step["run"].as_str());
         let failed = scripts.find_map(|script| {
-            Some(self.shell(script, variables.clone())).filter(|code| *code != 0)
+            let code = self.shell(script, variables.clone());
+            // What a step writes there is set in the next ones.
+            let set = self.desk.read("github_env");
+            let set = set.lines().filter_map(|line| line.split_once('='));
+            variables.extend(set.map(|(name, value)| (name.to_owned(), value.to_owned())));
+            Some(code).filter(|code| *code != 0)
         });
         for kept in steps.iter().filter_map(|step| step["with"]["path"].as_str()) {
             assert_eq!(
@@ -156,7 +172,14 @@ impl Workspace {
         )
     }
 
-    /// A container of Kubernetes: the binary with its arguments.
+    /// A pod of Kubernetes: its containers one after the other, until one fails.
+    fn pod(&self, pod: &Value, index: u64) -> i32 {
+        let containers = [list(&pod["initContainers"]), list(&pod["containers"])].concat();
+        let codes = containers.iter().map(|container| self.container(container, index));
+        codes.into_iter().find(|code| *code != 0).unwrap_or(0)
+    }
+
+    /// A container of Kubernetes: the binary with its arguments, or a script.
     fn container(&self, container: &Value, index: u64) -> i32 {
         let arguments: Vec<String> =
             list(&container["args"]).iter().map(|arg| self.moved(&text(arg))).collect();
@@ -170,7 +193,11 @@ impl Workspace {
             };
             (text(&variable["name"]), value)
         });
-        self.shell(&format!("monthend {}", arguments.join(" ")), variables.collect())
+        let script = match list(&container["command"]) {
+            [] => format!("monthend {}", arguments.join(" ")),
+            _ => arguments.concat(),
+        };
+        self.shell(&script, variables.collect())
     }
 
     /// The files of a machine or a volume, in this folder.
@@ -194,12 +221,14 @@ impl Workspace {
         file
     }
 
-    /// And its file is there.
+    /// And its file is there, and the month is closed. `ledger`: without `.csv`.
     #[track_caller]
-    fn is_complete(&self, ledger: &str, rows: usize) {
-        for file in self.is_created(ledger, rows).column("report_file") {
-            assert!(self.desk.path(ledger).with_file_name(file).is_file(), "{file}");
+    fn is_closed(&self, ledger: &str, rows: usize) {
+        let (close, ledger) = (format!("{ledger}.close.json"), format!("{ledger}.csv"));
+        for file in self.is_created(&ledger, rows).column("report_file") {
+            assert!(self.desk.path(&ledger).with_file_name(file).is_file(), "{file}");
         }
+        assert_eq!(self.shell(&format!("monthend verify {close}"), Variables::new()), 0);
     }
 }
 
@@ -232,7 +261,7 @@ fn github_runs_a_matrix_and_merges_it() {
     assert_eq!(workspace.github(&workflow, "share", 2), 0);
     assert_eq!(workspace.github(&workflow, "merge", 0), 0);
     assert_eq!(workspace.server.creates().len(), ALL);
-    workspace.is_complete("ledger/monthly.csv", ALL);
+    workspace.is_closed(&format!("ledger/{}", month()), ALL);
 }
 
 #[test]
@@ -250,7 +279,7 @@ fn gitlab_runs_shares_in_parallel_and_merges_them() {
     }
     assert_eq!(pipeline["month-end"]["artifacts"]["paths"][0], "ledger/");
     assert_eq!(workspace.gitlab(pipeline, "merge", None), 0);
-    workspace.is_complete("ledger/monthly.csv", ALL);
+    workspace.is_closed(&format!("ledger/{}", month()), ALL);
 }
 
 #[test]
@@ -264,23 +293,24 @@ fn kubernetes_runs_an_indexed_job_then_merges_and_audits() {
     let manifest = text(&named("ConfigMap", "monthend")["data"]["monthly.yaml"]);
     workspace.desk.write("manifest/monthly.yaml", unhurried(manifest));
     let job = &named("CronJob", "month-end")["spec"]["jobTemplate"]["spec"];
-    let share = &job["template"]["spec"]["containers"][0];
+    let share = &job["template"]["spec"];
     let pods = job["completions"].as_u64().unwrap();
-    assert_eq!(text(&share["env"][1]["value"]), pods.to_string(), "as many shares as pods");
+    assert_eq!(
+        text(&share["containers"][0]["env"][1]["value"]),
+        pods.to_string(),
+        "as many shares as pods"
+    );
     let after =
         &named("CronJob", "month-end-ledger")["spec"]["jobTemplate"]["spec"]["template"]["spec"];
-    let (merge, audit) = (&after["initContainers"][0], &after["containers"][0]);
 
-    // Nothing ever ran: the one of the fourth fails, first for want of ledgers, then of reports.
-    assert_eq!(workspace.container(merge, 0), 4);
-    assert_eq!(workspace.container(audit, 0), 1);
+    // Nothing ever ran: the one of the fourth fails for want of ledgers.
+    assert_eq!(workspace.pod(after, 0), 4);
 
     for index in 0..pods {
-        assert_eq!(workspace.container(share, index), 0);
+        assert_eq!(workspace.pod(share, index), 0);
     }
-    assert_eq!(workspace.container(merge, 0), 0);
-    assert_eq!(workspace.container(audit, 0), 0);
-    workspace.is_complete("ledgers/monthly.csv", 6 * 2);
+    assert_eq!(workspace.pod(after, 0), 0);
+    workspace.is_closed(&format!("ledgers/{}/monthly", month()), 6 * 2);
 }
 
 #[test]
@@ -294,12 +324,14 @@ fn systemd_runs_on_the_second_and_watches_on_the_fourth() {
         let [command] = set("ExecStart=").collect::<Vec<_>>()[..] else {
             panic!("{unit} starts one command");
         };
-        workspace.shell(command, variables.collect())
+        let command = command.replace("%%", "%").replace("$$", "$");
+        workspace.shell(&command, variables.collect())
     };
-    assert_eq!(run("month-end-watch.service"), 1, "a month-end that never ran");
+    assert_eq!(run("month-end-watch.service"), 4, "a month-end that never ran");
     assert_eq!(run("month-end.service"), 0);
     assert_eq!(run("month-end-watch.service"), 0);
-    workspace.is_complete("state/monthly.csv", ALL);
+    workspace.is_closed(&format!("state/{}", month()), ALL);
+    assert_eq!(run("month-end.service"), 0, "nothing to do");
 }
 
 #[test]
@@ -317,15 +349,16 @@ fn cron_runs_on_the_second_and_watches_on_the_fourth() {
     let run = |day: &str| {
         let fields = commands.iter().map(|line| line.split_whitespace().collect::<Vec<_>>());
         let command = fields.into_iter().find(|fields| fields[2] == day).unwrap()[5..].join(" ");
+        let command = command.replace("\\%", "%");
         workspace.shell(&command, variables.clone())
     };
-    assert_eq!(run("4"), 1, "a month-end that never ran");
+    assert_eq!(run("4"), 4, "a month-end that never ran");
     assert_eq!(run("2"), 0);
     let sent = workspace.server.creates().len();
     assert_eq!(run("2"), 0, "the same again does nothing");
     assert_eq!(workspace.server.creates().len(), sent);
     assert_eq!(run("4"), 0);
-    workspace.is_complete("state/monthly.csv", ALL);
+    workspace.is_closed(&format!("state/{}", month()), ALL);
 }
 
 /// What the alerts look at is what a run writes.
@@ -395,7 +428,7 @@ fn the_jobs_of_the_pages_work_as_they_stand() {
         let blocks = page[page.find(from).unwrap()..].split("```yaml\n").skip(1);
         let blocks: Vec<&str> = blocks.map(|block| block.split("```").next().unwrap()).collect();
         let are_there = |workspace: &Workspace| {
-            workspace.is_created("ledger/monthly.csv", ALL);
+            workspace.is_created(&format!("ledger/{}.csv", month()), ALL);
             for file in ["reports.xml", "summary.json", "monthend.prom"] {
                 assert!(workspace.desk.has(file), "{from}: {file}");
             }

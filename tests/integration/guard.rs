@@ -45,9 +45,20 @@ fn world(server: &Served) -> Desk {
     desk.monthend(["run", "earlier.yaml"]).args(rehearsal).expect(0);
     desk.write("m.ledger.rescued-20260901T000000000Z.csv", desk.read("m.ledger.csv"));
     desk.write("m.ledger.csv.lock", fs::read(desk.path("m.ledger.csv.lock")).unwrap_or_default());
+    for ledger in ["m.ledger", "earlier.ledger", "m.ledger.sandbox"] {
+        desk.write(&format!("{ledger}.accepted.csv"), "id,reason,by,until,accepted_at\n");
+        desk.write(&format!("{ledger}.close-1.json"), CLOSED);
+    }
+    // Of a ledger that no command here is about: only its content shows what it is.
+    desk.write("other.accepted.csv", "id,reason,by,until,accepted_at\n");
+    desk.write("other.close.json", CLOSED);
     fs::create_dir(desk.path("folder")).unwrap();
     desk
 }
+
+/// What every close file has.
+const CLOSED: &str =
+    "{\n  \"version\": 1,\n  \"closed_at\": \"2026-11-02T09:00:00Z\",\n  \"by\": \"Jo Doe\"\n}\n";
 
 const LEDGERS: [&str; 5] = [
     "m.ledger.csv",
@@ -58,7 +69,7 @@ const LEDGERS: [&str; 5] = [
 ];
 
 /// Files that no output may overwrite; `m.ledger.csv` is the ledger.
-const FILES: [&str; 22] = [
+const FILES: [&str; 30] = [
     LEDGERS[0],
     LEDGERS[1],
     LEDGERS[2],
@@ -81,6 +92,14 @@ const FILES: [&str; 22] = [
     "m.ledger.sandbox.csv.state",
     "m.ledger.reports/2026-09/USER/Acme.csv",
     "m.ledger.sandbox.history.jsonl",
+    "m.ledger.accepted.csv",
+    "m.ledger.close-1.json",
+    "earlier.ledger.accepted.csv",
+    "earlier.ledger.close-1.json",
+    "m.ledger.sandbox.accepted.csv",
+    "m.ledger.sandbox.close-1.json",
+    "other.accepted.csv",
+    "other.close.json",
 ];
 
 /// Ways to name a file.
@@ -185,7 +204,7 @@ proptest! {
 
     /// Each option of each command, with each file; how the file is named is drawn.
     #[test]
-    fn no_output_of_a_run_overwrites_what_people_own(namings in prop::collection::vec(select(&NAMINGS[..]), 400), combined in any::<Index>()) {
+    fn no_output_of_a_run_overwrites_what_people_own(namings in prop::collection::vec(select(&NAMINGS[..]), 600), combined in any::<Index>()) {
         let server = Served::new("reports: { completes_after: 0s }");
         let desk = world(&server);
         let mut namings = namings.into_iter();
@@ -278,7 +297,12 @@ fn no_table_overwrites_what_people_own() {
 fn lists_translations_and_earlier_ledgers_stay() {
     let server = Served::new("reports: { completes_after: 0s }");
     let desk = world(&server);
-    let not_there = ["earlier.ledger.csv.lock", "earlier.ledger.rescued-20260901T000000000Z.csv"];
+    let not_there = [
+        "earlier.ledger.csv.lock",
+        "earlier.ledger.rescued-20260901T000000000Z.csv",
+        "earlier.ledger.close.json",
+        "earlier.ledger.close-12.json",
+    ];
     for (file, what) in [
         ("invoice-2026-09.csv", "a file that the manifest names"),
         ("invoice-2026-09-01..2026-09-15.csv", "a file that the manifest names"),
@@ -290,6 +314,9 @@ fn lists_translations_and_earlier_ledgers_stay() {
         ("earlier.ledger.reports/2026-09/USER/Acme.csv", "the collected file of r"),
         (not_there[0], "the lock of the ledger"),
         (not_there[1], "a rescued ledger"),
+        ("earlier.ledger.accepted.csv", "the accepted differences of the ledger"),
+        (not_there[2], "the close file of the ledger"),
+        (not_there[3], "a close file"),
     ] {
         for naming in NAMINGS {
             let is_link = matches!(naming, Naming::SymbolicLink | Naming::HardLink);
@@ -357,6 +384,9 @@ fn two_outputs_are_never_one_file() {
         &["--ledger=n.csv", "--output=n.csv.lock"],
         &["--ledger=n.csv", "--junit=n.history.jsonl"],
         &["--ledger=n.csv", "--metrics=n.rescued-1.csv"],
+        &["--ledger=n.csv", "--metrics=n.accepted.csv"],
+        &["--ledger=n.csv", "--metrics=n.close.json"],
+        &["--ledger=n.csv", "--metrics=n.close-3.json"],
         &["--output=out", "--combine=out/2026-09/USER/Acme.csv"],
         &["--output=out", "--junit=out/2026-09/CUSTOMER/new.csv"],
     ] {
@@ -377,7 +407,9 @@ fn two_outputs_are_never_one_file() {
 fn what_the_tool_keeps_overwrites_nothing_either() {
     let server = Served::new("reports: { completes_after: 0s }");
     let desk = world(&server);
-    for kept in ["n.csv.lock", "n.history.jsonl", "n.csv.state", "n.csv"] {
+    for kept in
+        ["n.csv.lock", "n.history.jsonl", "n.csv.state", "n.csv", "n.accepted.csv", "n.close.json"]
+    {
         desk.write(kept, desk.read("partners.csv"));
         desk.write("n.yaml", desk.read("m.yaml").replace("partners.csv", kept));
         let run = desk.monthend(["run", "n.yaml", "--ledger=n.csv"]);

@@ -2,7 +2,7 @@
 
 use crate::support::{Desk, redact};
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 21] = [
     "init",
     "check",
     "plan",
@@ -15,6 +15,9 @@ const COMMANDS: [&str; 18] = [
     "columns",
     "units",
     "reconcile",
+    "accept",
+    "close",
+    "verify",
     "report",
     "status",
     "sandbox",

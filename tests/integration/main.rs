@@ -19,6 +19,7 @@ mod bad_input;
 mod causes;
 mod check;
 mod ci_examples;
+mod closing;
 mod collect;
 mod combine;
 mod credentials;

@@ -104,7 +104,7 @@ pub(crate) fn is_manifest(path: &Path) -> bool {
     extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml")
 }
 
-fn day(text: &str) -> Result<NaiveDate, String> {
+pub(super) fn day(text: &str) -> Result<NaiveDate, String> {
     request::day(text).map_err(|_| "write a day as YYYY-MM-DD: 2026-11-24".to_owned())
 }
 
@@ -207,7 +207,7 @@ pub(crate) struct CauseArgs {
 pub(crate) const EARLIER: &str = "earlier";
 
 /// `--max-drop`
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct MaxDropArgs {
     /// By how much a figure may fall: the sum of `audit.totals`, or without it the number of rows
     /// [env: MONTHEND_MAX_DROP=] [default: 50%]

@@ -11,6 +11,10 @@ fn line(seconds: i64, run: &str, request_id: &str) -> HistoryLine {
     HistoryLine::new(at, run, HistoryEvent::NotMade { request_id })
 }
 
+fn account() -> Account {
+    Account { login: Some("jo".to_owned()), host: Some("desk".to_owned()) }
+}
+
 fn bytes(lines: &[HistoryLine]) -> Vec<u8> {
     let mut out = Vec::new();
     for line in lines {
@@ -112,11 +116,25 @@ fn every_kind_of_line_keeps_its_schema() {
         },
         HistoryEvent::Existing { request_id: request_id.clone(), report_id: None },
         HistoryEvent::Recreate { request_id: request_id.clone(), replaced: report_id.clone() },
+        HistoryEvent::AcceptedDifference {
+            id: "d0123456789abcdef".to_owned(),
+            reason: "leaves us".to_owned(),
+            by: "Jo Doe".to_owned(),
+            until: None,
+            account: account(),
+        },
+        HistoryEvent::Closed { by: "Jo Doe".to_owned(), reason: None, account: account() },
+        HistoryEvent::Reopened {
+            by: "Jo Doe".to_owned(),
+            reason: "a late credit note".to_owned(),
+            account: Account::default(),
+        },
         HistoryEvent::Resolve {
             request_id: request_id.clone(),
             report_id: report_id.clone(),
             replaced: None,
             reason: report_id.clone(),
+            account: account(),
         },
         HistoryEvent::Candidates {
             request_id: request_id.clone(),

@@ -2,9 +2,12 @@ use std::cmp::Reverse;
 
 use super::BarSegment;
 use crate::{
-    audit::{ListOutcome, ListSummary},
+    audit::{Acceptances, AuditedList, ListOutcome, ListSummary},
     manifest::ReconcileEntry,
-    output::{missing_files::missing_lines, reconcile_view::cell_texts, words},
+    output::{
+        acceptance::acceptance_text, missing_files::missing_lines, reconcile_view::cell_texts,
+        words,
+    },
     text::one_line,
 };
 use reconcile::{Amount, Class, Difference, Side};
@@ -54,10 +57,12 @@ pub(super) struct KeyLine {
     pub(super) rows: String,
     pub(super) id: String,
     pub(super) is_rounding: bool,
+    /// Why, by whom and until when; it is shown also where that has ended.
+    pub(super) accepted: Option<String>,
 }
 
 impl ListSummary for ListPart {
-    fn of(outcome: &ListOutcome<'_>) -> Self {
+    fn of(outcome: &ListOutcome<'_>, acceptances: &Acceptances) -> Self {
         let entry = outcome.entry;
         let found = &outcome.outcome;
         let files = words::count(outcome.files_of(Side::Report), "file");
@@ -80,7 +85,8 @@ impl ListSummary for ListPart {
         ListPart {
             name: format!("{} {}", entry.name, outcome.period),
             about: format!("{} ({files}) and {other}", entry.report_type),
-            agrees: outcome.is_agreement(),
+            agrees: outcome.is_agreement(acceptances)
+                || is_accepted(&AuditedList::of(outcome, acceptances), acceptances),
             counts: segments(outcome),
             sums: sums.collect(),
             key_columns: entry.key.iter().map(|pair| one_line(&pair.report)).collect(),
@@ -91,17 +97,23 @@ impl ListSummary for ListPart {
                 })
                 .collect(),
             more: found.differences().len() - largest.len(),
-            keys: largest.iter().map(|key| KeyLine::of(outcome, key)).collect(),
+            keys: largest.iter().map(|key| KeyLine::of(outcome, key, acceptances)).collect(),
             notes,
         }
     }
 
-    fn failed(entry: &ReconcileEntry, period: Option<Period>, (_, why): (&str, &str)) -> Self {
+    fn failed(
+        entry: &ReconcileEntry,
+        period: Option<Period>,
+        why: (&str, &str),
+        acceptances: &Acceptances,
+    ) -> Self {
+        let audited = AuditedList::failed(entry, period, why, acceptances);
         let period = period.map_or_else(String::new, |period| format!(" {period}"));
         ListPart {
             name: format!("{}{period}", entry.name),
-            about: format!("not compared: {}", one_line(why)),
-            agrees: false,
+            about: format!("not compared: {}", one_line(why.1)),
+            agrees: is_accepted(&audited, acceptances),
             counts: Vec::new(),
             sums: Vec::new(),
             key_columns: Vec::new(),
@@ -113,8 +125,14 @@ impl ListSummary for ListPart {
     }
 }
 
+/// Whether the difference of the list as a whole does not count.
+fn is_accepted(list: &AuditedList, acceptances: &Acceptances) -> bool {
+    list.difference.as_ref().is_some_and(|it| acceptances.in_force(it.id).is_some())
+}
+
 impl KeyLine {
-    fn of(outcome: &ListOutcome<'_>, key: &Difference) -> Self {
+    fn of(outcome: &ListOutcome<'_>, key: &Difference, acceptances: &Acceptances) -> Self {
+        let id = outcome.id(key);
         let written = |amount: &Option<Amount>| match amount {
             Some(amount) => amount.to_string(),
             None => "–".to_owned(),
@@ -127,8 +145,9 @@ impl KeyLine {
                 .map(|it| [&it.report, &it.list, &it.difference].map(written))
                 .collect(),
             rows: format!("{}/{}", key.rows_report, key.rows_list),
-            id: outcome.id(key).to_string(),
+            id: id.to_string(),
             is_rounding: outcome.is_rounding(key),
+            accepted: acceptances.get(id).map(|acceptance| acceptance_text(acceptance)),
         }
     }
 }

@@ -18,7 +18,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::{CauseGroup, GroupBy, causes, causes::others, failed_or_uncollected, filters, words};
 use crate::{
-    audit::{Agreement, Before, Difference, DifferenceKind, MaxDrop, Reviewed, UnitsFound},
+    audit::{
+        Acceptance, Agreement, Before, ClosedMonth, Difference, DifferenceKind, MaxDrop, Reviewed,
+        UnitsFound,
+    },
     ledger::{Ledger, Row, State},
     manifest::{Totals, UnitsRule},
 };
@@ -45,8 +48,10 @@ pub struct Sources<'a> {
     pub page_folder: &'a Path,
     pub is_sandbox: bool,
     pub manifest: Option<String>,
-    /// How many requests of its plan the ledger does not have, where that is known.
-    pub not_in_ledger: usize,
+    /// When the month was closed, and by whom.
+    pub closed: Option<ClosedMonth>,
+    /// Of the requests of its plan that the ledger does not have, where they are known.
+    pub not_in_ledger: Vec<Difference>,
     pub totals: Option<&'a Totals>,
     pub units: Option<(&'a UnitsRule, &'a UnitsFound<'a>)>,
     pub reviewed: &'a Reviewed,
@@ -79,6 +84,7 @@ struct ReportPage<'a> {
     earlier: Option<EarlierPart<'a>>,
     sums: Option<SumTable<'a>>,
     units: Option<UnitsPart<'a>>,
+    accepted: Vec<(&'a Difference, &'a Acceptance)>,
     matrix: Matrix<'a>,
     /// What the matrix can be searched for. Spoiled files have the colour of failures.
     states: Vec<(CellStatus, &'static str, &'static str)>,
@@ -111,6 +117,7 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
         earlier,
         sums,
         units,
+        accepted: accepted(sources),
         matrix,
         states: (CellStatus::ALL.into_iter())
             .filter(|(status, ..)| *status != CellStatus::Spoiled)
@@ -118,6 +125,13 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
         shown: SHOWN,
     }
     .render()
+}
+
+/// The differences that do not count.
+fn accepted<'a>(sources: &'a Sources<'_>) -> Vec<(&'a Difference, &'a Acceptance)> {
+    let found = sources.reviewed.all().chain(&sources.not_in_ledger);
+    let accepted = found.filter(|it| !it.counts());
+    accepted.filter_map(|it| Some((it, it.acceptance.as_deref()?))).collect()
 }
 
 /// The form in a Content-Security-Policy (CSP Level 3, 2.3.1).

@@ -25,6 +25,8 @@ pub(super) struct SumTable<'a> {
     pub(super) grand: Vec<GrandTotal>,
     /// How many of them differ.
     pub(super) differ: usize,
+    /// Of these, how many are not accepted.
+    pub(super) counting: usize,
 }
 
 pub(super) struct SumRow<'a> {
@@ -54,7 +56,15 @@ impl<'a> SumTable<'a> {
         let sentence =
             |(why, whose): (String, Vec<String>)| format!("{}: {why}", listed(&whose, NAMES));
         let columns = totals.by.iter().map(|name| one_line(name));
+        let accepted = reviewed.differences.iter().filter(|(_, it)| !it.counts());
+        let accepted: Vec<&str> = accepted
+            .filter(|(_, it)| it.kind == DifferenceKind::TotalsDiffer)
+            .map(|(_, it)| it.subject.as_str())
+            .collect();
+        let differing = lines.iter().filter(|line| line.total.agreement == Agreement::Differ);
+        let counting = differing.filter(|line| !accepted.contains(&&*line.total.subject()));
         Some(SumTable {
+            counting: counting.count(),
             column: &totals.column,
             unknown: of_cause.into_iter().map(sentence).collect(),
             columns: columns.chain(types.iter().map(ReportType::to_string)).collect(),

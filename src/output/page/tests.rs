@@ -9,7 +9,8 @@ use sha2::{Digest as _, Sha256};
 use super::*;
 use crate::{
     audit::{
-        Before, Difference, DifferenceKind, FileChecks, Files, MaxDrop, Previous, Review, Scope,
+        Acceptances, Before, Difference, DifferenceKind, FileChecks, Files, MaxDrop, Previous,
+        Review, Scope,
     },
     ledger::{Ledger, RecordedHashes, Row},
     manifest::{FileRules, Totals},
@@ -103,6 +104,7 @@ proptest! {
             files,
             checks,
             previous: Some(&previous),
+            acceptances: &Acceptances::default(),
         };
         let reviewed = review.run();
         let html = page(&Sources {
@@ -113,7 +115,8 @@ proptest! {
             page_folder: folder,
             is_sandbox: false,
             manifest: None,
-            not_in_ledger: 0,
+            closed: None,
+            not_in_ledger: Vec::new(),
             totals: totals.as_ref(),
             units: None,
             reviewed: &reviewed,
@@ -169,6 +172,7 @@ proptest! {
             files,
             checks: FileChecks { totals: None, rules: &FileRules::new() },
             previous: Some(&previous),
+            acceptances: &Acceptances::default(),
         };
         let reviewed = review.run();
         prop_assert_eq!(reviewed.differences, vec![]);
