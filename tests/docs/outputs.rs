@@ -36,7 +36,7 @@ fn fits(shown: &[String], lines: &[String]) -> bool {
 }
 
 /// Runs a command in `folder`.
-fn monthend(command: &str, folder: &Path) -> Output {
+pub(crate) fn monthend(command: &str, folder: &Path) -> Output {
     let mut monthend = without_options(Command::new(env!("CARGO_BIN_EXE_monthend")), folder);
     monthend.args(command.split(' ')).output().unwrap()
 }
@@ -65,6 +65,16 @@ fn desk(examples: &[&str]) -> tempfile::TempDir {
     for name in examples {
         let name = Path::new("examples").join(name);
         fs::copy(root().join(&name), desk.path().join(&name)).unwrap();
+    }
+    desk
+}
+
+/// A folder with a copy of all files of `examples/NAME`.
+pub(crate) fn copy_example(name: &str) -> tempfile::TempDir {
+    let desk = tempfile::tempdir().unwrap();
+    for file in fs::read_dir(root().join("examples").join(name)).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), desk.path().join(file.file_name())).unwrap();
     }
     desk
 }
