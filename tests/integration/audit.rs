@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::support::{Desk, LedgerFile, Served, TOKEN, follows, own, partners};
 
 const READY: &str = "reports: { completes_after: 0s }";
-const TOTALS: &str = "audit:\n  totals: { column: CONSUMPTION, by: [SKU] }\n";
+const TOTALS: &str =
+    "audit:\n  totals: { column: CONSUMPTION, by: [SKU], not_in: { USER: [A-COMMON-AREA] } }\n";
 const CONTENT: &str = "NAME,SKU,CONSUMPTION\nAnn,A,10.1\nBo,A,20.5\n";
 
 /// Six created rows: own and Acme, all types; each with a file that agrees with the others.

@@ -8,7 +8,8 @@ use crate::{
 };
 
 const READY: &str = "reports: { completes_after: 0s }";
-const TOTALS: &str = "audit:\n  totals: { column: CONSUMPTION, by: [SKU] }\n";
+const TOTALS: &str =
+    "audit:\n  totals: { column: CONSUMPTION, by: [SKU], not_in: { USER: [A-COMMON-AREA] } }\n";
 
 /// A desk with a ledger of three created and collected rows of one sub-partner, and two of the partner itself.
 fn desk(server: &Served) -> Desk {

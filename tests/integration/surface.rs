@@ -14,7 +14,7 @@ const JOBS: &str = "  - name: own
     sub_partners: [{ id: fine, label: 'Fine, \"Ltd\"' }, { id: refused-404, label: Late GmbH }]
     exclude: [{ sub_partner: Late GmbH, type: USER }]
 audit:
-  totals: { column: CONSUMPTION, by: [SKU] }
+  totals: { column: CONSUMPTION, by: [SKU], not_in: { USER: [A-COMMON-AREA] } }
 ";
 
 /// What is typed, one after the other.

@@ -1,20 +1,33 @@
-//! The contents of a report's file: the same for the same seed and request; breakdowns have the same sums.
+//! The contents of a report's file: the same for the same seed and request; breakdowns have the same sums, but for
+//! workspaces, which no user has.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::collections::BTreeMap;
 
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{dice::Dice, org};
+use super::{
+    dice::Dice,
+    header::{self, Header},
+    org,
+    report::StoredReport,
+    span::Span,
+};
 use request::{ReportType, Request};
 
+/// Users of a customer.
 const TEAM: u64 = 8;
-const SKUS: [(&str, &str); 4] = [
+const SKUS: [(&str, &str); 5] = [
     ("A-CALL-ESS", "Webex Calling Essentials"),
     ("A-CALL-STD", "Webex Calling Standard"),
     ("A-MEET", "Webex Meetings"),
     ("A-SUITE", "Webex Suite"),
+    ("A-COMMON-AREA", "Webex Calling Common Area"),
 ];
+/// The place of that which workspaces have, and no user.
+const COMMON_AREA: usize = SKUS.len() - 1;
+const CUSTOMERS: &str = include_str!("customers.txt");
 
 /// `contents:` of the reports' files. Organisations are named by a part of their id or of what it decodes to; `own`
 /// is the partner itself.
@@ -23,7 +36,15 @@ const SKUS: [(&str, &str); 4] = [
 pub struct ContentsConfig {
     /// Users of each organisation, a row each in reports of type USER.
     pub users: u64,
-    /// CUSTOMER reports of these have a CONSUMPTION that is too high by 0.2.
+    /// Workspaces of each organisation. They are in PARTNER and CUSTOMER reports, with a SKU of their own, and in no
+    /// USER report.
+    pub workspaces: u64,
+    /// The columns of a type's files, in order: each a name, and which column it is the name of. Left out: all columns.
+    #[serde(deserialize_with = "header::valid")]
+    pub header: Header,
+    /// A second report of the same request has some other figures, if the first was made at least so long before.
+    pub restated_after: Span,
+    /// CUSTOMER reports of these have a CONSUMPTION that is too high by 1.
     pub off_for: Vec<String>,
     /// USER reports of these call the column CONSUMPTION something else.
     pub renamed_for: Vec<String>,
@@ -35,6 +56,9 @@ impl Default for ContentsConfig {
     fn default() -> Self {
         ContentsConfig {
             users: 40,
+            workspaces: 6,
+            header: Header::default(),
+            restated_after: Span(std::time::Duration::from_secs(1)),
             off_for: Vec::new(),
             renamed_for: Vec::new(),
             empty_for: Vec::new(),
@@ -47,106 +71,130 @@ pub(super) fn is_about(request: &Request, named: &[String]) -> bool {
     (named.iter()).any(|text| org.map_or(text == "own", |org| org::contains(org.as_str(), text)))
 }
 
-type Lines = BTreeMap<(String, usize), (u64, u64)>;
-
-pub(super) fn csv(dice: Dice, config: &ContentsConfig, request: &Request) -> String {
+/// The file of a report.
+pub(super) fn csv(dice: Dice, config: &ContentsConfig, report: &StoredReport) -> String {
+    let request = &report.request;
     let kind = request.report_type;
-    let (columns, lacks) = match kind {
-        ReportType::Partner => ("", false),
-        ReportType::Customer => (",CUSTOMER_ORG_ID", false),
-        ReportType::User => (",CUSTOMER_ORG_ID,USER_ID", is_about(request, &config.renamed_for)),
-    };
-    let consumption = if lacks { "CONSUMED_UNITS" } else { "CONSUMPTION" };
-    let mut text = format!(
-        "BILLING_START_DATE,BILLING_END_DATE,SUB_PARTNER_ORG_ID{columns},SKU,PRODUCT,QUANTITY,{consumption}\n"
-    );
-    let org = request.sub_partner.as_ref().map_or("", |org| org.as_str());
-    let (start, end) = (request.period.start(), request.period.end());
-    let mut lines = lines(dice, config, request);
-    if kind == ReportType::Customer
-        && is_about(request, &config.off_for)
-        && let Some(mut first) = lines.first_entry()
-    {
-        first.get_mut().1 += 20;
-    }
-    for ((whom, sku), (users, hundredths)) in lines {
-        let (sku, product) = SKUS[sku];
-        let (units, rest) = (hundredths / 100, hundredths % 100);
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            text,
-            "{start},{end},{}{whom},{sku},{product},{users},{units}.{rest:02}",
-            cell(org)
-        );
+    let columns = header::columns(&config.header, kind);
+    let is_renamed = kind == ReportType::User && is_about(request, &config.renamed_for);
+    let mut text = row(&columns, |name, column| {
+        if is_renamed && column == "CONSUMPTION" { "CONSUMED_UNITS" } else { name }.to_owned()
+    });
+    let usage = Usage { dice, config, request, restated: report.restated };
+    for (group, sums) in usage.lines() {
+        text += &row(&columns, |_, column| usage.text(column, group, sums));
     }
     text
 }
 
-fn lines(dice: Dice, config: &ContentsConfig, request: &Request) -> Lines {
-    let mut lines = Lines::new();
-    if is_about(request, &config.empty_for) {
-        return lines;
-    }
-    let org = request.sub_partner.as_ref().map_or("", |org| org.as_str());
-    let whose = format!("{org} {} {}", request.period, request.internal);
-    for user in 0..config.users {
-        let chance = dice.bytes("usage", &whose, user);
-        let customer = || dice.uuid("customer", org, user / TEAM);
-        let whom = match request.report_type {
-            ReportType::Partner => String::new(),
-            ReportType::Customer => format!(",{}", customer()),
-            ReportType::User => format!(",{},{}", customer(), dice.uuid("user", org, user)),
-        };
-        let hundredths = u64::from(u16::from_be_bytes([chance[1], chance[2]])) % 3_000 + 1;
-        let line = lines.entry((whom, usize::from(chance[0]) % SKUS.len())).or_default();
-        line.0 += 1;
-        line.1 += hundredths;
-    }
-    lines
+fn row(columns: &[(&str, &str)], text: impl Fn(&str, &str) -> String) -> String {
+    let cells = columns.iter().map(|(name, column)| cell(&text(name, column)));
+    cells.collect::<Vec<_>>().join(",") + "\n"
 }
 
-fn cell(org: &str) -> String {
-    if org.contains([',', '"']) {
-        format!("\"{}\"", org.replace('"', "\"\""))
+/// Customer, user and place of the SKU; 0 where the type has no such column.
+type Group = (u64, u64, usize);
+/// Of users or workspaces: how many, and the days of all.
+type Sums = (u64, u64);
+
+struct Usage<'a> {
+    dice: Dice,
+    config: &'a ContentsConfig,
+    request: &'a Request,
+    restated: u32,
+}
+
+impl Usage<'_> {
+    fn lines(&self) -> BTreeMap<Group, Sums> {
+        let mut lines = BTreeMap::new();
+        let (config, kind) = (self.config, self.request.report_type);
+        if is_about(self.request, &config.empty_for) {
+            return lines;
+        }
+        let customers = config.users.div_ceil(TEAM).max(1);
+        let mut add = |customer: u64, user: u64, sku: usize, days: u64| {
+            let group = match kind {
+                ReportType::Partner => (0, 0, sku),
+                ReportType::Customer => (customer, 0, sku),
+                ReportType::User => (customer, user, sku),
+            };
+            let sums: &mut Sums = lines.entry(group).or_default();
+            *sums = (sums.0 + 1, sums.1 + days);
+        };
+        // One whom the first report lacked.
+        let late = u64::from(self.restated > 0);
+        for user in 0..config.users + late {
+            let sku = usize::from(self.dice.bytes("package", self.org(), user)[0]) % COMMON_AREA;
+            add((user / TEAM).min(customers - 1), user, sku, self.days("usage", user));
+        }
+        let workspaces = if kind == ReportType::User { 0 } else { config.workspaces };
+        for workspace in 0..workspaces {
+            let chance = self.dice.bytes("workspace", self.org(), workspace)[0];
+            let days = self.days("workspace usage", workspace);
+            add(u64::from(chance) % customers, 0, COMMON_AREA, days);
+        }
+        if kind == ReportType::Customer
+            && is_about(self.request, &config.off_for)
+            && let Some(mut first) = lines.first_entry()
+        {
+            first.get_mut().1 += 1;
+        }
+        lines
+    }
+
+    /// On how many days of the period a package was held: mostly on all of them.
+    fn days(&self, purpose: &str, number: u64) -> u64 {
+        let all = self.request.period.days();
+        let subject = format!("{} {} {}", self.org(), self.request.period, self.request.internal);
+        let mut chance = self.dice.bytes(purpose, &subject, number);
+        let restated = format!("{purpose}, restated {}", self.restated);
+        let again = self.dice.bytes(&restated, &subject, number);
+        if self.restated > 0 && again[0] < 40 {
+            chance = again;
+        }
+        if chance[0] < 66 { 1 + u64::from(chance[1]) % all } else { all }
+    }
+
+    /// A cell of this column; empty without one.
+    fn text(&self, column: &str, (customer, user, sku): Group, (quantity, days): Sums) -> String {
+        let (dice, org, period) = (self.dice, self.org(), self.request.period);
+        let digits = || dice.bytes("external id", org, customer);
+        match column {
+            "BILLING_START_DATE" => period.start().to_string(),
+            "BILLING_END_DATE" => period.end().to_string(),
+            "SUB_PARTNER_ORG_ID" => org.to_owned(),
+            "CUSTOMER_ORG_ID" => dice.uuid("customer", org, customer),
+            "CUSTOMER_NAME" => {
+                let first = usize::from(dice.bytes("names", org, 0)[0]) % CUSTOMERS.lines().count();
+                let mut names = CUSTOMERS.lines().cycle().skip(first);
+                names.nth(customer as usize).unwrap_or_default().to_owned()
+            }
+            "CUSTOMER_EXTERNAL_ID" => format!("{:03}{:03}", digits()[0], digits()[1]),
+            "USER_ID" => dice.uuid("user", org, user),
+            "SKU" => SKUS[sku].0.to_owned(),
+            "PRODUCT" => SKUS[sku].1.to_owned(),
+            "LICENSE_ID" => {
+                let license = dice.uuid("license", &format!("{org} {customer}"), sku as u64);
+                BASE64_URL_SAFE_NO_PAD.encode(format!("ciscospark://us/LICENSE/{license}"))
+            }
+            "QUANTITY" => quantity.to_string(),
+            "CONSUMPTION" => days.to_string(),
+            _ => String::new(),
+        }
+    }
+
+    fn org(&self) -> &str {
+        self.request.sub_partner.as_ref().map_or("", |org| org.as_str())
+    }
+}
+
+fn cell(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
     } else {
-        org.to_owned()
+        text.to_owned()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use request::Period;
-
-    /// CONSUMPTION by SKU, in hundredths.
-    fn sums(config: &ContentsConfig, kind: ReportType) -> BTreeMap<String, u64> {
-        let request = Request {
-            sub_partner: Some("acme".parse().unwrap()),
-            report_type: kind,
-            period: Period::month(2026, 9).unwrap(),
-            internal: false,
-        };
-        let text = csv(Dice::new(7), config, &request);
-        let mut sums = BTreeMap::new();
-        for line in text.lines().skip(1) {
-            let cells: Vec<&str> = line.split(',').rev().collect();
-            let hundredths: u64 = cells[0].replace('.', "").parse().unwrap();
-            *sums.entry(cells[3].to_owned()).or_default() += hundredths;
-        }
-        sums
-    }
-
-    #[test]
-    fn the_breakdowns_of_one_partner_and_period_have_the_same_sums() {
-        let config = ContentsConfig::default();
-        let all = sums(&config, ReportType::Partner);
-        assert_eq!(all.len(), SKUS.len());
-        assert_eq!(sums(&config, ReportType::Customer), all);
-        assert_eq!(sums(&config, ReportType::User), all);
-        let off = ContentsConfig { off_for: vec!["acme".to_owned()], ..config.clone() };
-        let total = |sums: BTreeMap<String, u64>| sums.values().sum::<u64>();
-        assert_eq!(total(sums(&off, ReportType::Customer)), total(all.clone()) + 20);
-        let empty = ContentsConfig { empty_for: vec!["acme".to_owned()], ..config };
-        assert!(sums(&empty, ReportType::User).is_empty());
-    }
-}
+mod tests;

@@ -63,13 +63,13 @@ impl Server {
     /// The file at this path, where the query is signed and good for now.
     pub fn file(&mut self, now: Duration, path: &str, query: &Fields) -> Option<File> {
         let id = download::signed_id(self.dice, self.clock(now), path, query)?;
-        let request = &self.store.get(id)?.request;
+        let report = self.store.get(id)?;
         let tries = self.file_tries.entry(id.to_owned()).or_default();
         *tries += 1;
         let mut rules = self.config.downloads.iter();
-        let rule = rules.find(|rule| rule.fits(request, *tries));
+        let rule = rules.find(|rule| rule.fits(&report.request, *tries));
         Some(File {
-            csv: contents::csv(self.dice, &self.config.contents, request),
+            csv: contents::csv(self.dice, &self.config.contents, report),
             fault: rule.map(|rule| rule.then.clone()),
         })
     }

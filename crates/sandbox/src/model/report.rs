@@ -59,6 +59,9 @@ pub struct StoredReport {
     /// Whether a create made it.
     #[serde(default)]
     pub origin: Origin,
+    /// How many reports of the same request were there long enough when it was made.
+    #[serde(default)]
+    pub restated: u32,
 }
 
 /// A request as a record has it.

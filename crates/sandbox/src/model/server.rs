@@ -310,7 +310,7 @@ impl Server {
             return refusal;
         }
         let config = &self.config.reports;
-        if config.duplicates == Duplicates::Conflict && self.store.has(request) {
+        if config.duplicates == Duplicates::Conflict && self.store.same(request).next().is_some() {
             self.conflicts.insert(request.clone());
             return Reply::error(409, "A report with the same parameters exists already.");
         }
@@ -333,8 +333,13 @@ impl Server {
             ReportId::SANDBOX_PREFIX,
             self.dice.uuid("report", &made.to_rfc3339(), number)
         );
+        let enough = self.config.contents.restated_after.0;
+        let age = |report: &StoredReport| (made - report.made).to_std();
+        let is_earlier = |report: &&StoredReport| age(report).is_ok_and(|age| age >= enough);
+        let earlier = self.store.same(&request).filter(is_earlier).count();
         StoredReport {
             number,
+            restated: u32::try_from(earlier).unwrap_or(u32::MAX),
             id: BASE64_URL_SAFE_NO_PAD.encode(address),
             request,
             made,

@@ -88,15 +88,15 @@ impl Store {
         self.reports.iter().flatten()
     }
 
-    pub(super) fn has(&self, request: &Request) -> bool {
-        let filter = Filter {
-            whose: Whose::Of(owner(request)),
-            report_type: Some(request.report_type),
-            start: Some(request.period.start()),
-            end: Some(request.period.end()),
-        };
-        self.by_start(&filter, None).any(|report| {
+    /// The reports of this request, however it spells its organisation.
+    pub(super) fn same(&self, request: &Request) -> impl Iterator<Item = &StoredReport> {
+        let start = request.period.start();
+        let places = self.by_owner.get(&owner(request)).into_iter();
+        let places = places.flat_map(move |index| index.range((start, 0)..=(start, u64::MAX)));
+        places.filter_map(|(_, number)| self.numbered(*number)).filter(|report| {
             report.category == Category::Reconciliation
+                && report.request.report_type == request.report_type
+                && report.request.period == request.period
                 && report.request.internal == request.internal
         })
     }
@@ -172,6 +172,7 @@ mod tests {
                     category: Category::Reconciliation,
                     by: Person::Us,
                     origin: Origin::Create,
+                    restated: 0,
                 });
             }
             for at in deleted {
