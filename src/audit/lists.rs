@@ -18,9 +18,17 @@ pub struct AuditedList {
     pub difference: Option<Difference>,
 }
 
-impl From<&ListOutcome<'_>> for AuditedList {
+/// What is kept of the comparison of an entry: all of it may be gigabytes.
+pub trait ListSummary {
+    fn of(outcome: &ListOutcome<'_>) -> Self;
+
+    /// `why` the entry could not be compared: a word for it, and a sentence. `period`: `None` for all of them.
+    fn failed(entry: &ReconcileEntry, period: Option<Period>, why: (&str, &str)) -> Self;
+}
+
+impl ListSummary for AuditedList {
     /// Files that are missing, changed or not collected are differences of their own, and make none here.
-    fn from(outcome: &ListOutcome<'_>) -> Self {
+    fn of(outcome: &ListOutcome<'_>) -> Self {
         let entry = outcome.entry;
         let name = format!("{} {}", entry.name, outcome.period);
         let unfit = outcome.missing.iter().filter(|it| !it.is_known_to_audit);
@@ -38,15 +46,8 @@ impl From<&ListOutcome<'_>> for AuditedList {
         let what = format!("its {} files and {other}: {}", entry.report_type, outcome.summary());
         AuditedList { difference: Some(difference(about, name.clone(), what)), name }
     }
-}
 
-impl AuditedList {
-    /// `why` the entry could not be compared; `reason` is a word for it. `period`: `None` for all of them.
-    pub fn failed(
-        entry: &ReconcileEntry,
-        period: Option<Period>,
-        (reason, why): (&str, &str),
-    ) -> Self {
+    fn failed(entry: &ReconcileEntry, period: Option<Period>, (reason, why): (&str, &str)) -> Self {
         let period = period.map_or_else(String::new, |period| format!(" {period}"));
         let name = format!("{}{period}", entry.name);
         let about = parts(entry).text(&period).text(reason);

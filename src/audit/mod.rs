@@ -30,7 +30,7 @@ pub use comparison::{MaxDrop, MaxDropError};
 pub use difference::{Difference, DifferenceKind};
 pub use file_audit::FileChecks;
 pub use files::Files;
-pub use lists::AuditedList;
+pub use lists::{AuditedList, ListSummary};
 pub use outcome::{Audit, Checked};
 pub use previous::Previous;
 pub use reconciliation::{Compared, EntrySides, ListOutcome, Reconciliation};

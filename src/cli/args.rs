@@ -369,7 +369,7 @@ pub(super) struct ReportArgs {
     #[command(flatten)]
     pub(super) max_drop: MaxDropArgs,
 
-    /// The manifest, for the sums of its `audit.totals` [default: the one that is named instead of a ledger]
+    /// The manifest, for its `audit.totals`, `files` and `reconcile` [default: the one that is named instead of a ledger]
     #[arg(long, env = "MONTHEND_MANIFEST", value_name = "MANIFEST")]
     pub(super) manifest: Option<PathBuf>,
 

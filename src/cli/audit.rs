@@ -5,8 +5,8 @@ use tracing::{info, warn};
 use super::{
     AuditArgs, CliError, CliResult, CommandLine, Connection, Context, Exit, FileSources, Format,
     LedgerTrace, OpenedLedger, Planning, ReadSession, RepairNote, Signals, after_audit,
-    audit_lists, credentials, discover_note, discovered, find_trace, forgotten_of_history,
-    history_of, named_rows, print_view, relabelled, tell_repairs, trace_of, warn_of_run,
+    credentials, discover_note, discovered, find_trace, forgotten_of_history, history_of,
+    named_rows, print_view, relabelled, summarised_lists, tell_repairs, trace_of, warn_of_run,
     warn_where_refused,
 };
 use crate::{
@@ -89,7 +89,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> CliRe
     let checks = FileChecks::from(&context.settings);
     let mut audit = scope.compare(server_reports.as_deref(), files, checks, previous.as_ref());
     let list_note = files.and_then(|files| {
-        let (lists, note) = audit_lists(&FileSources {
+        let (lists, note) = summarised_lists(&FileSources {
             context: &context,
             manifest: &manifest,
             discovered: &known_sub_partners,

@@ -43,9 +43,11 @@ async fn find(args: &InitArgs, signals: &Signals) -> CliResult<Found> {
     let mut context = Context::without_manifest(&args.manifest())?;
     let credentials = credentials(&context)?;
     let ledger = context.ledger.clone();
+    let is_rehearsal = context.is_rehearsal();
     let connection = Connection::open(&mut context, credentials).await?;
     let server = ReadSession::begin(&connection, &context.settings, &ledger, signals);
-    let listed = signals.or(ask(&server.session)).await?.map_err(DiscoveryError::Read)?;
+    let mut listed = signals.or(ask(&server.session)).await?.map_err(DiscoveryError::Read)?;
+    listed.is_sandbox = is_rehearsal;
     if listed.active.is_empty() {
         return Err(DiscoveryError::Nobody(Discover::Active).into());
     }
@@ -56,5 +58,6 @@ async fn ask(session: &HttpSession<'_>) -> Result<Found, ReadError> {
     Ok(Found {
         active: session.sub_partners(Discover::Active).await?,
         suspended: session.sub_partners(Discover::Suspended).await?,
+        is_sandbox: false,
     })
 }

@@ -79,7 +79,7 @@ use self::{
     planning::{
         Planning, discover_note, discovered, named_rows, relabelled, tell_leftovers, warn_of_plan,
     },
-    reconcile::audit_lists,
+    reconcile::summarised_lists,
     room::{Room, nearest_folder, size_text},
     run::{Asked, Mode, WorkCommand, run},
     run_context::{Rows, RunContext, run_session, ticking},

@@ -10,7 +10,7 @@ use super::{
     chain, print_view,
 };
 use crate::{
-    audit::{AuditedList, CollectedFiles, Compared, EntrySides, ListOutcome, Reconciliation},
+    audit::{CollectedFiles, Compared, EntrySides, ListOutcome, ListSummary, Reconciliation},
     files::{self, NewFile},
     manifest::{OtherSide, ReconcileEntry},
     output::{ReconcileView, TestCase, checks_junit},
@@ -147,9 +147,11 @@ impl<'s, 'a> Comparer<'s, 'a> {
     }
 }
 
-/// For `audit`: each entry in each period, and a note that names the lists that are not compared. An entry that cannot
-/// be compared is a difference.
-pub(super) fn audit_lists(sources: &FileSources<'_>) -> (Vec<AuditedList>, Option<String>) {
+/// For `audit` and `report`: each entry in each period, and a note that names the lists that are not compared. An entry
+/// that cannot be compared is a difference.
+pub(super) fn summarised_lists<T: ListSummary>(
+    sources: &FileSources<'_>,
+) -> (Vec<T>, Option<String>) {
     if sources.manifest.reconcile.is_empty() {
         return (Vec::new(), None);
     }
@@ -166,16 +168,12 @@ pub(super) fn audit_lists(sources: &FileSources<'_>) -> (Vec<AuditedList>, Optio
             match comparer.compare(entry) {
                 Ok(periods) => {
                     lists.extend(periods.iter().map(|(period, compared)| match compared {
-                        Ok(outcome) => AuditedList::from(outcome),
-                        Err(e) => {
-                            let why = (e.reason(), &*chain(e));
-                            AuditedList::failed(entry, Some(*period), why)
-                        }
+                        Ok(outcome) => T::of(outcome),
+                        Err(e) => T::failed(entry, Some(*period), (e.reason(), &chain(e))),
                     }))
                 }
                 Err(error) => {
-                    let why = ("not comparable", &*error.text());
-                    lists.push(AuditedList::failed(entry, None, why));
+                    lists.push(T::failed(entry, None, ("not comparable", &error.text())));
                 }
             }
         }

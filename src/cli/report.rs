@@ -4,8 +4,8 @@ use chrono::Utc;
 use tracing::info;
 
 use super::{
-    CliError, CliResult, Exit, Guard, OpenedLedger, ReportArgs, is_manifest, ledger_of_manifest,
-    refusal,
+    CliError, CliResult, Context, Exit, FileSources, Guard, ManifestArgs, OpenedLedger, ReportArgs,
+    is_manifest, ledger_of_manifest, refusal, summarised_lists,
 };
 use crate::{
     audit::{FileChecks, Previous, Review},
@@ -14,9 +14,9 @@ use crate::{
     manifest::{DateCheck, Discovered, LoadOptions, Manifest, RunSettings, Settings},
     output::{
         console,
-        page::{self, Sources},
+        page::{self, ListPart, Sources},
     },
-    plan::{Plan, take_known},
+    plan::{Plan, Selection, take_known},
 };
 
 /// Reads only, without the lock; asks no server.
@@ -56,6 +56,14 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
         previous: previous.as_ref(),
     };
     let reviewed = review.run();
+    let planned = manifest.and_then(|path| planned(path, &ledger.ledger));
+    let lists = match (manifest, &planned) {
+        (Some(path), Some(planned)) => {
+            let is_apart = args.sandbox || is_named_as_rehearsal(&ledger_path);
+            lists(&ManifestArgs::of(path, is_apart), planned, &ledger)?
+        }
+        _ => Vec::new(),
+    };
 
     let name =
         |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
@@ -68,9 +76,10 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
         page_folder: &page_folder,
         is_sandbox,
         manifest: manifest.map(name),
-        not_in_ledger: manifest.map_or(0, |path| not_in_ledger(path, &ledger.ledger)),
+        not_in_ledger: planned.map_or(0, |planned| not_in_ledger(&planned, &ledger.ledger)),
         totals,
         reviewed: &reviewed,
+        lists: &lists,
         earlier: earlier.as_ref().zip(args.compare.as_deref()).map(|(earlier, path)| {
             page::Earlier {
                 // As given, since both may have one name; but nobody has to see where a home lies.
@@ -87,27 +96,56 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
     Ok(Exit::Success)
 }
 
-/// Requests of the plan that the ledger lacks. Relative periods and discovered sub-partners are those of the ledger.
-fn not_in_ledger(manifest: &Path, ledger: &Ledger) -> usize {
+/// The plan, with discovered sub-partners as the ledger has them.
+fn planned(manifest: &Path, ledger: &Ledger) -> Option<(Manifest, Plan)> {
     let today = Utc::now().date_naive();
     let options = LoadOptions { as_of: today, today, date_check: DateCheck::Off };
-    let missing = Manifest::load(manifest, &options).ok().and_then(|mut manifest| {
+    let planned = Manifest::load(manifest, &options).ok().and_then(|mut manifest| {
         take_known(&mut manifest, ledger, &[]).ok()?;
         let plan = Plan::expand(&manifest, &Discovered::new()).ok()?;
-        let missing = plan.requests().iter().filter(|it| ledger.get(it.id).is_none()).count();
-        (!manifest.is_relative).then_some(missing)
+        Some((manifest, plan))
     });
-    if missing.is_none() {
+    if planned.is_none() {
         info!("the page is about the ledger alone: its plan is not known");
     }
-    missing.unwrap_or(0)
+    planned
+}
+
+/// Requests of the plan that the ledger lacks. Relative periods are those of the ledger.
+fn not_in_ledger((manifest, plan): &(Manifest, Plan), ledger: &Ledger) -> usize {
+    if manifest.is_relative {
+        return 0;
+    }
+    plan.requests().iter().filter(|planned| ledger.get(planned.id).is_none()).count()
+}
+
+/// Each entry of `reconcile:` in each period, as `audit` compares them.
+fn lists(
+    args: &ManifestArgs,
+    (manifest, plan): &(Manifest, Plan),
+    ledger: &OpenedLedger,
+) -> CliResult<Vec<ListPart>> {
+    let context = Context::with_settings(args, None)?;
+    let (lists, _) = summarised_lists(&FileSources {
+        context: &context,
+        manifest,
+        discovered: &Discovered::new(),
+        selection: &Selection::default(),
+        plan,
+        ledger: &ledger.ledger,
+        files: ledger.files(),
+    });
+    Ok(lists)
 }
 
 /// By the ledger's reports, or while it has none, by the name that rehearsals give.
 fn is_rehearsal(ledger: &Ledger, path: &Path) -> bool {
-    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
     ledger.report_ids().any(|id| id.is_from_sandbox())
-        || (ledger.report_ids().next().is_none() && name.contains(".sandbox."))
+        || (ledger.report_ids().next().is_none() && is_named_as_rehearsal(path))
+}
+
+fn is_named_as_rehearsal(path: &Path) -> bool {
+    path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.contains(".sandbox."))
 }
 
 fn guard<'l>(

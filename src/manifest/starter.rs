@@ -26,6 +26,8 @@ pub struct Found {
     pub active: Vec<OrgId>,
     /// Named, but not billed.
     pub suspended: Vec<OrgId>,
+    /// Whether the sandbox listed them.
+    pub is_sandbox: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +38,27 @@ pub enum StarterError {
     Differs,
 }
 
-/// A first manifest for the month before `today`, to be saved as `file`. It is read back before it is returned.
+/// What the examples call columns and values.
+const OF_SANDBOX: [(&str, &str); 5] = [
+    ("{usage}", "CONSUMPTION"),
+    ("{package}", "SKU"),
+    ("{customer}", "CUSTOMER_ORG_ID"),
+    ("{common}", "A-COMMON-AREA"),
+    ("{columns}", "The columns are the sandbox's; those of your files have other names."),
+];
+const MADE_UP: [(&str, &str); 5] = [
+    ("{usage}", "Usage"),
+    ("{package}", "Part"),
+    ("{customer}", "Customer"),
+    ("{common}", "SHARED"),
+    (
+        "{columns}",
+        "The names of columns are made up: `monthend columns {file}` shows yours, once files are\n# collected.",
+    ),
+];
+
+/// A first manifest for the month before `today`, to be saved as `file`. It is read back before it is returned. Without
+/// `found` it is for a rehearsal.
 pub fn starter(
     file: &Path,
     today: NaiveDate,
@@ -81,8 +103,12 @@ fn written(file: &Path, today: NaiveDate, found: Option<&Found>) -> String {
     };
     let this_month = Month::of(today);
     let month = this_month.previous().unwrap_or(this_month).period().to_string();
+    let is_rehearsal = found.is_none_or(|found| found.is_sandbox);
+    let names = if is_rehearsal { OF_SANDBOX } else { MADE_UP };
     let filled = |text: &str| {
-        text.replace("{month}", &month)
+        let named = names.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
+        named
+            .replace("{month}", &month)
             .replace("{file}", &one_line(&shell_path(file)))
             .replace("{name}", &yaml_text(&name))
             .replace("{ledger}", &ledger_name("csv"))

@@ -383,7 +383,7 @@ fn unreadable_cells<'a>(outcome: &'a ListOutcome<'a>, key: &Difference) -> Vec<C
 }
 
 /// `crm.csv line 9, days: not a number`
-fn cell_texts(outcome: &ListOutcome<'_>, key: &Difference) -> Vec<String> {
+pub(super) fn cell_texts(outcome: &ListOutcome<'_>, key: &Difference) -> Vec<String> {
     let texts = unreadable_cells(outcome, key).into_iter().map(|cell| {
         let column = cell.column.map_or(String::new(), |column| format!(", {}", one_line(column)));
         format!("{} line {}{column}: {}", one_line(cell.file), cell.line, cell.reason)

@@ -100,12 +100,18 @@ fn the_tour_goes_as_its_page_shows_it() {
     assert!(shown_commands > 3);
 }
 
-/// Does what a reader of the page does: saves its files, adds to its manifest, types its commands.
+/// Does what a reader of the page does: copies the example, adds to its manifest what it lacks, types the commands. What
+/// the page shows of the example's files is what they hold.
 #[test]
 fn comparing_goes_as_the_page_on_it_shows() {
     let desk = tempfile::tempdir().unwrap();
+    for file in ["october.yaml", "invoice-2026-10.csv", "subscribers.csv", "products.csv"] {
+        let name = root().join("examples/reconcile").join(file);
+        fs::copy(name, desk.path().join(file)).unwrap();
+    }
     let page = read("docs/reconciling.md");
-    let (mut manifest, mut before, mut shown_commands) = (String::new(), "", 0);
+    let mut manifest = fs::read_to_string(desk.path().join("october.yaml")).unwrap();
+    let (mut before, mut shown_commands, mut added) = ("", 0, 0);
     for (place, part) in page.split("\n```").enumerate() {
         if place % 2 == 0 {
             before = part;
@@ -114,15 +120,19 @@ fn comparing_goes_as_the_page_on_it_shows() {
         let (kind, block) = part.split_once('\n').unwrap();
         let lines = block.lines();
         match kind {
-            "yaml" => {
+            "yaml" if !manifest.contains(block) => {
                 manifest += &format!("{block}\n");
+                added += 1;
                 fs::write(desk.path().join("october.yaml"), &manifest).unwrap();
             }
             "text" => {
                 let paragraph = before.trim_end().rsplit("\n\n").next().unwrap();
                 let names = quoted(paragraph).filter(|name| name.ends_with(".csv"));
                 if let Some(name) = names.last() {
-                    fs::write(desk.path().join(name), format!("{block}\n")).unwrap();
+                    let held = fs::read_to_string(desk.path().join(name)).unwrap();
+                    let texts =
+                        |lines: std::str::Lines<'_>| lines.map(str::to_owned).collect::<Vec<_>>();
+                    assert!(fits(&texts(lines), &texts(held.lines())), "{name} holds:\n{held}");
                 }
             }
             // In a shell that finds the command by its name.
@@ -146,7 +156,7 @@ fn comparing_goes_as_the_page_on_it_shows() {
             _ => {}
         }
     }
-    assert_eq!(shown_commands, 4);
+    assert_eq!((shown_commands, added), (6, 1));
 }
 
 #[test]

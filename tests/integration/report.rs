@@ -342,3 +342,60 @@ fn a_part_of_the_plan_and_a_comparison_of_nothing_are_not_good() {
     assert_eq!(verdict(&desk, &compare).1, "Not finished: nothing could be compared.");
     assert!(!desk.read("v.html").contains("nothing fell"));
 }
+
+/// What `audit` names of lists is on the page: what agrees is folded, and the largest difference comes first.
+#[test]
+fn lists_are_on_the_page() {
+    const LISTS: &str = "reconcile:
+  - { name: invoice, report: CUSTOMER, with: 'invoice-{period}.csv', match: { SKU: Part }, compare: { Q: Quantity } }
+  - { name: same, report: USER, with: same.csv, match: [SKU] }
+  - { name: gone, report: USER, with: gone.csv, match: [SKU] }
+";
+    let server = Served::new(READY);
+    let jobs = partners(["Acme"], "CUSTOMER, USER", "2026-09");
+    let desk = Desk::with(server.url(), &(jobs.clone() + LISTS));
+    desk.converge().expect(0);
+    let mut ledger = desk.ledger();
+    desk.lay("", &mut ledger, 0, "SKU,Q\nA,1\nB,20\nC,7\nD,x\n");
+    desk.lay("", &mut ledger, 1, "SKU\nA\n");
+    desk.write("m.ledger.csv", ledger.to_csv());
+    let list = "Part;Quantity\nA;1\nB;22\n</td><script>alert(1)</script>;400\n";
+    desk.write("invoice-2026-09.csv", list);
+    desk.write("same.csv", "SKU\nA\n");
+    let said = |class: &str, text: &str| {
+        assert_eq!(verdict(&desk, &["m.yaml"]), (class.to_owned(), text.to_owned()));
+    };
+    said("bad", "Not in order: 2 lists with differences.");
+    let page = desk.read("v.html");
+    let (_, lists) = page.split_once("<h2 id=\"lists\">").unwrap();
+    let (lists, _) = lists.split_once("</section>").unwrap();
+    for part in [
+        "<details class=\"list \" open>\n<summary><b>invoice 2026-09</b> · CUSTOMER (1 file) and invoice-2026-09.csv</summary>",
+        "<details class=\"list agrees\">\n<summary><b>same 2026-09</b> · USER (1 file) and same.csv · all agree</summary>",
+        "<p class=\"list\"><b>gone 2026-09</b> · not compared: there is no gone.csv",
+        "aria-label=\"1 unreadable, 1 only_in_report, 1 only_in_list, 1 differs, 1 matched\"",
+        "<td class=\"number\">28</td><td class=\"number\">423</td><td class=\"number off\">-395</td>",
+        "line 5, Q: not a number",
+    ] {
+        assert!(lists.contains(part), "no {part} in {lists}");
+    }
+    assert_eq!(page.matches("<script").count(), 1, "{lists}");
+    let keys = lists.split("<td class=\"cell\">").skip(1);
+    let keys: Vec<&str> = keys.map(|rest| rest.split("</td>").next().unwrap()).collect();
+    let evil = "&#60;/td&#62;&#60;script&#62;alert(1)&#60;/script&#62;";
+    assert_eq!(keys, [evil, "C", "B", "D"], "the largest first, without figures last");
+
+    // All is well, but for files that are not as the manifest says.
+    desk.lay("", &mut ledger, 0, "SKU,Q\nA,1\n");
+    desk.write("m.ledger.csv", ledger.to_csv());
+    desk.write("invoice-2026-09.csv", "Part;Quantity\nA;1\n");
+    desk.write("gone.csv", "SKU\nA\n");
+    said("good", "All 2 reports are created and collected, and every file is unchanged.");
+    assert_eq!(desk.read("v.html").matches("<details class=\"list agrees\">").count(), 3);
+    let rules = "files:\n  USER: { columns: [NAME] }\n  CUSTOMER: { key: [SKU] }\n";
+    desk.manifest(server.url(), &(jobs + rules));
+    desk.lay("", &mut ledger, 0, "SKU,Q\nA,1\nA,2\n");
+    desk.write("m.ledger.csv", ledger.to_csv());
+    said("bad", "Not in order: 1 file with other columns, 1 file with a repeated key.");
+    assert!(!desk.read("v.html").contains("id=\"lists\""));
+}

@@ -87,6 +87,31 @@ fn a_commented_key_shows_what_is_in_effect_without_it() {
     assert!(text.lines().filter(|line| is_key(line)).count() > 20);
 }
 
+/// With the columns of the sandbox in rehearsals only.
+#[test]
+fn an_example_without_its_mark_is_a_section() {
+    let uncommented = |text: &str| {
+        let lines = text.lines().map(|line| {
+            let example = line.strip_prefix("## ");
+            example.unwrap_or(line).to_owned() + "\n"
+        });
+        lines.collect::<String>()
+    };
+    let rehearsed = read("m.yaml", uncommented);
+    assert_eq!(rehearsed.settings.audit.totals.unwrap().column, "CONSUMPTION");
+    assert_eq!(rehearsed.settings.files.len(), 1);
+    assert!(rehearsed.units.is_some() && rehearsed.reconcile.len() == 1);
+    let mut found = Found { active: vec!["a1".parse().unwrap()], ..Found::default() };
+    for is_sandbox in [true, false] {
+        found.is_sandbox = is_sandbox;
+        let text = starter(Path::new("m.yaml"), today(), Some(&found)).unwrap();
+        for name in ["CONSUMPTION", "SKU", "CUSTOMER_ORG_ID", "A-COMMON-AREA", "the sandbox's"] {
+            assert_eq!(text.contains(name), is_sandbox, "{name} in {text}");
+        }
+        assert_eq!(text.contains("`monthend columns m.yaml` shows yours"), !is_sandbox, "{text}");
+    }
+}
+
 #[test]
 fn the_month_is_written_out() {
     let month: Period = "2026-10".parse().unwrap();
@@ -100,6 +125,7 @@ fn what_the_api_tells_takes_the_place_of_what_is_made_up() {
     let found = Found {
         active: vec!["a1".parse().unwrap(), "a2".parse().unwrap()],
         suspended: vec!["s1".parse().unwrap()],
+        is_sandbox: false,
     };
     let text = starter(Path::new("m.yaml"), today(), Some(&found)).unwrap();
     assert!(
@@ -118,6 +144,7 @@ fn odd_ids_stay_ids_and_odd_names_stay_names() {
     let found = |ids: &[&str]| Found {
         active: ids.iter().map(|id| id.parse().unwrap()).collect(),
         suspended: ids.iter().map(|id| id.parse().unwrap()).collect(),
+        is_sandbox: false,
     };
     let odd = [
         r#"x,"label":evil"#,
@@ -186,7 +213,7 @@ proptest! {
     fn any_ids_are_read_again(ids in prop::collection::btree_set("[!-~]{1,12}", 1..6)) {
         let ids: Vec<OrgId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
         prop_assume!(!ids.is_empty() && ids.iter().all(|id| id.as_str() != "own"));
-        let found = Found { active: ids, suspended: Vec::new() };
+        let found = Found { active: ids, suspended: Vec::new(), is_sandbox: false };
         let text = starter(Path::new("m.yaml"), today(), Some(&found));
         prop_assert!(text.is_ok(), "{:?}", text);
     }

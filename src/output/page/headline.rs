@@ -18,6 +18,7 @@ pub(super) struct Lead {
 }
 
 /// In thousandths of the bar's length.
+#[derive(Debug)]
 pub(super) struct BarSegment {
     pub(super) class: &'static str,
     pub(super) x: f64,
@@ -82,6 +83,9 @@ impl Figures {
             (found(DifferenceKind::FileChanged), "file", "changed"),
             (sums.map_or(0, |sums| sums.differ), "sum", "different"),
             (found(DifferenceKind::TotalsUnknown), "file", "without a sum"),
+            (found(DifferenceKind::ColumnsChanged), "file", "with other columns"),
+            (found(DifferenceKind::KeyRepeated), "file", "with a repeated key"),
+            (sources.lists.iter().filter(|list| !list.agrees).count(), "list", "with differences"),
             (earlier.map_or(0, |it| it.vanished), "report", "vanished"),
             (earlier.map_or(0, |it| it.dropped), "figure", "dropped"),
         ]

@@ -4,6 +4,7 @@
 
 mod headline;
 mod link;
+mod lists;
 mod matrix;
 mod sums;
 
@@ -21,6 +22,7 @@ use crate::{
     manifest::Totals,
 };
 use headline::{BarSegment, Figures, Lead, periods};
+pub use lists::ListPart;
 use matrix::{CellStatus, Matrix};
 use sums::SumTable;
 
@@ -45,6 +47,8 @@ pub struct Sources<'a> {
     pub not_in_ledger: usize,
     pub totals: Option<&'a Totals>,
     pub reviewed: &'a Reviewed,
+    /// Each entry of `reconcile:` in each of its periods.
+    pub lists: &'a [ListPart],
     pub earlier: Option<Earlier<'a>>,
     pub now: DateTime<Utc>,
 }

@@ -116,6 +116,7 @@ proptest! {
             not_in_ledger: 0,
             totals: totals.as_ref(),
             reviewed: &reviewed,
+            lists: &[],
             earlier: Some(Earlier {
                 name: "then.csv".to_owned(),
                 sha256: String::new(),

@@ -1,0 +1,171 @@
+use std::cmp::Reverse;
+
+use super::BarSegment;
+use crate::{
+    audit::{ListOutcome, ListSummary},
+    manifest::ReconcileEntry,
+    output::{missing_files::missing_lines, reconcile_view::cell_texts, words},
+    text::one_line,
+};
+use reconcile::{Amount, Class, Difference, Side};
+use request::Period;
+
+/// The most keys of a list on the page.
+const SHOWN: usize = 50;
+/// In thousandths of the bar's length: a class with one key of a million is seen, too.
+const LEAST: f64 = 8.0;
+
+/// An entry of `reconcile:` in one period, as the page shows it.
+#[derive(Debug)]
+pub struct ListPart {
+    /// `invoice 2026-10`
+    pub(super) name: String,
+    /// `CUSTOMER (2 files) and invoice-2026-10.csv`; why it is not compared, where that is so.
+    pub(super) about: String,
+    pub(super) agrees: bool,
+    /// The classes that some key has.
+    pub(super) counts: Vec<BarSegment>,
+    pub(super) sums: Vec<SumLine>,
+    /// Of the table of keys: the key's columns, and for each number those of both sides.
+    pub(super) key_columns: Vec<String>,
+    pub(super) number_columns: Vec<[String; 2]>,
+    /// The largest first.
+    pub(super) keys: Vec<KeyLine>,
+    /// The keys that do not match and are not among these.
+    pub(super) more: usize,
+    /// Sentences.
+    pub(super) notes: Vec<String>,
+}
+
+#[derive(Debug)]
+pub(super) struct SumLine {
+    pub(super) column: String,
+    /// Of the report, of the list, and their difference.
+    pub(super) figures: [String; 3],
+    pub(super) differs: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct KeyLine {
+    pub(super) class: Class,
+    pub(super) key: Vec<String>,
+    /// For each number as in [`SumLine`].
+    pub(super) figures: Vec<[String; 3]>,
+    pub(super) rows: String,
+    pub(super) id: String,
+    pub(super) is_rounding: bool,
+}
+
+impl ListSummary for ListPart {
+    fn of(outcome: &ListOutcome<'_>) -> Self {
+        let entry = outcome.entry;
+        let found = &outcome.outcome;
+        let files = words::count(outcome.files_of(Side::Report), "file");
+        let other = one_line(&outcome.other_side());
+        let numbers = entry.compare.iter().zip(found.sums());
+        let sums = numbers.map(|(pair, sums)| {
+            let difference = sums.difference();
+            SumLine {
+                column: one_line(&pair.report),
+                differs: !difference.is_zero(),
+                figures: [sums.report, sums.list, difference].map(|amount| amount.to_string()),
+            }
+        });
+        let largest = largest(found.differences());
+        let missing = missing_lines(&outcome.missing);
+        let mut notes: Vec<String> = missing.lines().map(str::to_owned).collect();
+        notes.extend(outcome.notes.iter().cloned());
+        let unreadable = largest.iter().flat_map(|key| cell_texts(outcome, key));
+        notes.extend(unreadable.map(|cell| format!("cannot be read: {cell}")));
+        ListPart {
+            name: format!("{} {}", entry.name, outcome.period),
+            about: format!("{} ({files}) and {other}", entry.report_type),
+            agrees: outcome.is_agreement(),
+            counts: segments(outcome),
+            sums: sums.collect(),
+            key_columns: entry.key.iter().map(|pair| one_line(&pair.report)).collect(),
+            number_columns: (entry.compare.iter())
+                .map(|pair| {
+                    let list = if pair.list == pair.report { "list" } else { &pair.list };
+                    [&pair.report, list].map(one_line)
+                })
+                .collect(),
+            more: found.differences().len() - largest.len(),
+            keys: largest.iter().map(|key| KeyLine::of(outcome, key)).collect(),
+            notes,
+        }
+    }
+
+    fn failed(entry: &ReconcileEntry, period: Option<Period>, (_, why): (&str, &str)) -> Self {
+        let period = period.map_or_else(String::new, |period| format!(" {period}"));
+        ListPart {
+            name: format!("{}{period}", entry.name),
+            about: format!("not compared: {}", one_line(why)),
+            agrees: false,
+            counts: Vec::new(),
+            sums: Vec::new(),
+            key_columns: Vec::new(),
+            number_columns: Vec::new(),
+            keys: Vec::new(),
+            more: 0,
+            notes: Vec::new(),
+        }
+    }
+}
+
+impl KeyLine {
+    fn of(outcome: &ListOutcome<'_>, key: &Difference) -> Self {
+        let written = |amount: &Option<Amount>| match amount {
+            Some(amount) => amount.to_string(),
+            None => "–".to_owned(),
+        };
+        let figures = key.figures.iter();
+        KeyLine {
+            class: key.class,
+            key: key.key.iter().map(|cell| one_line(cell)).collect(),
+            figures: figures
+                .map(|it| [&it.report, &it.list, &it.difference].map(written))
+                .collect(),
+            rows: format!("{}/{}", key.rows_report, key.rows_list),
+            id: outcome.id(key).to_string(),
+            is_rounding: outcome.is_rounding(key),
+        }
+    }
+}
+
+/// Those with the largest difference of some number; those without figures come last. Never more than twice as many as
+/// are shown are kept.
+fn largest(differences: impl Iterator<Item = Difference>) -> Vec<Difference> {
+    let size = |key: &Difference| {
+        let sizes = key.figures.iter().filter_map(|it| it.difference.as_ref());
+        Reverse(sizes.map(Amount::abs).max())
+    };
+    let mut kept: Vec<Difference> = Vec::new();
+    for key in differences {
+        kept.push(key);
+        if kept.len() == 2 * SHOWN {
+            kept.sort_by_cached_key(size);
+            kept.truncate(SHOWN);
+        }
+    }
+    kept.sort_by_cached_key(size);
+    kept.truncate(SHOWN);
+    kept
+}
+
+/// How many keys are in each class, as parts of a bar.
+fn segments(outcome: &ListOutcome<'_>) -> Vec<BarSegment> {
+    let counts = Class::ALL.map(|class| (class, outcome.outcome.count(class)));
+    let present: Vec<(Class, u64)> = counts.into_iter().filter(|(_, n)| *n > 0).collect();
+    let all: u64 = present.iter().map(|(_, n)| n).sum();
+    let shared = 1000.0 - LEAST * present.len() as f64;
+    let mut x = 0.0;
+    let mut segments = Vec::new();
+    for (class, n) in present {
+        let width = LEAST + shared * n as f64 / all as f64;
+        let title = format!("{} {class}", crate::text::grouped(n));
+        segments.push(BarSegment { class: class.as_str(), x, width, title });
+        x += width;
+    }
+    segments
+}
