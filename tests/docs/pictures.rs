@@ -12,8 +12,8 @@ use crate::{
 /// What is typed.
 const SESSION: [&str; 3] = [
     "run october.yaml --sandbox --collect",
-    "audit october.yaml --sandbox",
     "reconcile october.yaml --sandbox --name invoice",
+    "status october.yaml --sandbox",
 ];
 const PICTURE: &str = "docs/pictures/month-end.svg";
 
@@ -24,6 +24,7 @@ fn the_picture_of_a_session_shows_what_the_commands_print() {
     for command in SESSION {
         let ended = monthend(&format!("{command} --quiet --color always"), desk.path());
         let stdout = String::from_utf8(ended.stdout).unwrap();
+        let stdout = stdout.replace(env!("CARGO_BIN_EXE_monthend"), "monthend");
         screen += &format!("\x1b[1m$ monthend {command}\x1b[0m\n");
         // How long it took differs from run to run.
         for line in stdout.lines().filter(|line| !line.contains("elapsed")) {
