@@ -95,6 +95,11 @@ impl Manifest {
         columns
     }
 
+    /// Whether a job is called `name`.
+    pub fn has_job(&self, name: &str) -> bool {
+        self.jobs.iter().any(|job| *job.name == *name)
+    }
+
     /// The kinds of sub-partners to discover.
     pub fn discovers(&self) -> BTreeSet<Discover> {
         let listed = self.jobs.iter().filter_map(|job| match &job.sub_partners {

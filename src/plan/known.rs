@@ -1,5 +1,6 @@
 use std::{collections::HashSet, sync::Arc};
 
+use super::selection::separated;
 use crate::{
     ledger::Ledger,
     manifest::{Manifest, SubPartner, SubPartnerSource, SubPartners},
@@ -22,6 +23,7 @@ pub fn take_known(
     ledger: &Ledger,
     jobs: &[String],
 ) -> Result<Vec<Arc<str>>, NobodyKnown> {
+    let jobs = separated(jobs, |name| manifest.has_job(name));
     let mut discovering = Vec::new();
     for job in &mut manifest.jobs {
         let SubPartners::Listed(sources) = &mut job.sub_partners else {

@@ -1,14 +1,12 @@
 use std::{
     collections::{BTreeSet, HashMap},
-    convert::Infallible,
     fmt,
-    str::FromStr,
 };
 
 use super::{Partition, Plan, Planned, expand::named_by};
 use crate::{
     ledger::{Ledger, Row},
-    manifest::{Discovered, Job, Manifest},
+    manifest::{Discovered, Manifest},
     text::named,
 };
 use request::{OWN, OrgId, Period, ReportType, Request, RequestId, RequestIds};
@@ -20,14 +18,12 @@ pub enum SubPartnerSelector {
     Named(String),
 }
 
-impl FromStr for SubPartnerSelector {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(match text.trim() {
+impl From<&str> for SubPartnerSelector {
+    fn from(text: &str) -> Self {
+        match text.trim() {
             OWN => SubPartnerSelector::Own,
             name => SubPartnerSelector::Named(name.to_owned()),
-        })
+        }
     }
 }
 
@@ -41,7 +37,7 @@ impl fmt::Display for SubPartnerSelector {
 }
 
 /// Which requests a command is for (docs/commands.md). Values of one option: any of them matches. Different options:
-/// all have to match. No option selects everything.
+/// all have to match. No option selects everything. A job, sub-partner or cause may be several, separated by commas.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Selection {
     pub jobs: Vec<String>,
@@ -155,7 +151,7 @@ impl Selection {
         discovered: &Discovered,
         ledger: &Ledger,
     ) -> Result<RequestIds, SelectionError> {
-        let matcher = Matcher::of_manifest(self, manifest, discovered);
+        let matcher = Matcher::of_manifest(self, (plan, ledger), manifest, discovered);
         let all_planned = plan.requests().iter().map(Selectable::from);
         let rows = ledger.rows().map(Selectable::from);
         matcher.check(all_planned, Some(rows))?;
@@ -172,7 +168,7 @@ impl Selection {
         discovered: &Discovered,
         ledger: &Ledger,
     ) -> RequestIds {
-        let matcher = Matcher::of_manifest(self, manifest, discovered);
+        let matcher = Matcher::of_manifest(self, (plan, ledger), manifest, discovered);
         let planned = matcher.select(plan.requests().iter()).unwrap_or_default();
         if planned.is_empty() && !self.has_no_selector() {
             let rows = matcher.select(ledger.rows()).unwrap_or_default();
@@ -189,7 +185,7 @@ impl Selection {
     }
 
     pub fn rows_of<'l>(&self, ledger: &'l Ledger) -> Result<Vec<&'l Row>, SelectionError> {
-        let matcher = Matcher { selection: self, jobs: HashMap::new(), labels: HashMap::new() };
+        let matcher = Matcher::of_rows(self, ledger, None);
         // What this partition's ledger lacks may be in another one's.
         let is_a_shares =
             self.partition.is_some_and(|share| ledger.rows().all(|row| share.holds(row.request())));
@@ -223,7 +219,7 @@ impl Selection {
     }
 
     fn matching_rows<'l>(&self, ledger: &'l Ledger, manifest: &Manifest) -> Vec<&'l Row> {
-        let matcher = Matcher { selection: self, jobs: HashMap::new(), labels: labels(manifest) };
+        let matcher = Matcher::of_rows(self, ledger, Some(manifest));
         matcher.select(ledger.rows()).unwrap_or_default()
     }
 }
@@ -233,8 +229,25 @@ fn labels(manifest: &Manifest) -> HashMap<&str, &OrgId> {
     labels.map(|(label, id)| (&**label, id)).collect()
 }
 
+/// The names in the values of an option: a value that `is_known` does not know as a whole is several, separated by
+/// commas.
+pub(super) fn separated(values: &[String], is_known: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut names = Vec::new();
+    for value in values {
+        let parts = value.split(',').map(str::trim).filter(|part| !part.is_empty());
+        let parts: Vec<String> = parts.map(str::to_owned).collect();
+        if parts.len() > 1 && !is_known(value) {
+            names.extend(parts);
+        } else {
+            names.push(value.clone());
+        }
+    }
+    names
+}
+
 struct Matcher<'a> {
-    selection: &'a Selection,
+    /// With one name in each value.
+    selection: Selection,
     jobs: HashMap<&'a str, RequestIds>,
     labels: HashMap<&'a str, &'a OrgId>,
 }
@@ -242,14 +255,50 @@ struct Matcher<'a> {
 impl<'a> Matcher<'a> {
     /// A job's requests are also those that an earlier job named first.
     fn of_manifest(
-        selection: &'a Selection,
+        selection: &Selection,
+        (plan, ledger): (&Plan, &Ledger),
         manifest: &'a Manifest,
         discovered: &Discovered,
     ) -> Self {
-        let is_selected = |job: &&Job| selection.jobs.iter().any(|name| *name == *job.name);
-        let jobs = manifest.jobs.iter().filter(is_selected);
-        let jobs = jobs.map(|job| (&*job.name, named_by(job, discovered))).collect();
-        Matcher { selection, jobs, labels: labels(manifest) }
+        let planned = plan.requests().iter().map(Selectable::from);
+        let known = planned.chain(ledger.rows().map(Selectable::from));
+        let mut matcher = Matcher::new(selection, known, Some(manifest));
+        let names = &matcher.selection.jobs;
+        let selected = manifest.jobs.iter().filter(|job| names.iter().any(|it| **it == *job.name));
+        matcher.jobs = selected.map(|job| (&*job.name, named_by(job, discovered))).collect();
+        matcher
+    }
+
+    /// A job is known by the `job` column only.
+    fn of_rows(selection: &Selection, ledger: &Ledger, manifest: Option<&'a Manifest>) -> Self {
+        Matcher::new(selection, ledger.rows().map(Selectable::from), manifest)
+    }
+
+    fn new<'c>(
+        selection: &Selection,
+        known: impl Iterator<Item = Selectable<'c>> + Clone,
+        manifest: Option<&'a Manifest>,
+    ) -> Self {
+        let labels = manifest.map(labels).unwrap_or_default();
+        let (jobs, selection) = (HashMap::new(), selection.clone());
+        let mut matcher = Matcher { selection, jobs, labels };
+        let is_known = |is: &dyn Fn(&Selectable<'c>) -> bool| known.clone().any(|c| is(&c));
+        let has_job = |name: &str| manifest.is_some_and(|manifest| manifest.has_job(name));
+        let is_job = |name: &str| has_job(name) || is_known(&|c| c.job == name);
+        let is_cause = |cause: &str| is_known(&|c| c.cause == cause);
+        let is_who = |name: &str| {
+            let who = SubPartnerSelector::from(name);
+            matcher.labels.contains_key(name) || is_known(&|c| matcher.who(&who, c))
+        };
+        let Selection { jobs, sub_partners, causes, .. } = &matcher.selection;
+        let who: Vec<String> = sub_partners.iter().map(ToString::to_string).collect();
+        let sub_partners = separated(&who, is_who);
+        let (jobs, causes) = (separated(jobs, is_job), separated(causes, is_cause));
+        matcher.selection.jobs = jobs;
+        matcher.selection.causes = causes;
+        matcher.selection.sub_partners =
+            sub_partners.iter().map(|name| SubPartnerSelector::from(&**name)).collect();
+        matcher
     }
 
     fn job(&self, name: &str, candidate: &Selectable<'_>) -> bool {
@@ -269,7 +318,7 @@ impl<'a> Matcher<'a> {
     }
 
     fn matches(&self, c: &Selectable<'_>) -> bool {
-        let s = self.selection;
+        let s = &self.selection;
         any(&s.jobs, |job| self.job(job, c))
             && any(&s.sub_partners, |who| self.who(who, c))
             && any(&s.types, |t| *t == c.request.report_type)
@@ -296,7 +345,7 @@ impl<'a> Matcher<'a> {
         candidates: impl Iterator<Item = Selectable<'c>> + Clone,
         rows: Option<impl Iterator<Item = Selectable<'c>> + Clone>,
     ) -> Result<(), SelectionError> {
-        let selection = self.selection;
+        let selection = &self.selection;
         let require = |option: &'static str,
                        value: &str,
                        name: fn(&Selectable<'c>) -> String,

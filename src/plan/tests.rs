@@ -244,7 +244,7 @@ fn selectors_narrow_and_together_all_must_match() {
     let select = |selection: &Selection| {
         selection.of_plan(&plan, &manifest, &discovered(), &Ledger::default()).map(|ids| ids.len())
     };
-    let who = |text: &str| text.parse::<SubPartnerSelector>().unwrap();
+    let who = |text: &str| SubPartnerSelector::from(text);
     let base = Selection::default();
     for (selection, expected) in [
         (base.clone(), 16),

@@ -12,6 +12,7 @@ mod manifest;
 mod modules;
 mod outputs;
 mod page;
+mod pictures;
 mod reference;
 
 use std::path::{Path, PathBuf};

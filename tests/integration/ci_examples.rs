@@ -438,8 +438,12 @@ fn the_jobs_of_the_pages_work_as_they_stand() {
         assert_eq!(workspace.github(workflow, "reports", 0), 0, "{from}");
         are_there(&workspace);
 
+        // The README has the shortest job only.
+        let Some(pipeline) = blocks.iter().find(|block| block.starts_with("reports:")) else {
+            assert_eq!(from, "## In CI");
+            continue;
+        };
         let workspace = Workspace::new();
-        let pipeline = blocks.iter().find(|block| block.starts_with("reports:")).unwrap();
         let pipeline = &documents(pipeline)[0];
         assert_eq!(workspace.gitlab(pipeline, "reports", None), 0, "{from}");
         are_there(&workspace);

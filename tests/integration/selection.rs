@@ -12,7 +12,7 @@ fn jobs() -> String {
 }
 
 /// Options and how many of the ten they select.
-const SELECTIONS: [(&[&str], usize); 12] = [
+const SELECTIONS: [(&[&str], usize); 15] = [
     (&[], 10),
     (&["--job", "own"], 2),
     (&["--job", "partners"], 8),
@@ -25,6 +25,9 @@ const SELECTIONS: [(&[&str], usize); 12] = [
     (&["--period", "2026-08-01..2026-09-30"], 10),
     (&["--type", "user", "--sub-partner", "beta", "--period", "2026-09"], 1),
     (&["--job", "partners", "--sub-partner", "acme", "--type", "USER"], 2),
+    (&["--job", "again, own", "--type", "PARTNER,user"], 4),
+    (&["--sub-partner", "acme,own", "--period", "2026-08,2026-09"], 6),
+    (&["--sub-partner", "own", "--sub-partner", "acme,beta,"], 10),
 ];
 
 #[test]
@@ -58,6 +61,32 @@ fn an_organisation_id_selects_as_its_label_does() {
         desk.plan().arg("--format=csv").arg("--sub-partner").arg(who).expect(0).stdout
     };
     assert_eq!(plan("acme".into()), plan(partner("acme")));
+}
+
+/// A label with a comma is one value; text that nothing is called is several.
+#[test]
+fn what_exists_with_its_comma_is_one_value() {
+    let server = Served::new("");
+    let jobs = "  - { name: 'a,b', sub_partners: [{ id: x1, label: 'North, South' }], types: [USER], periods: [2026-08] }\n  \
+                - { name: a, sub_partners: [{ id: x2, label: North }], types: [USER], periods: [2026-08] }\n  \
+                - { name: b, sub_partners: [{ id: x3, label: South }], types: [USER], periods: [2026-08] }\n";
+    let desk = Desk::with(server.url(), jobs);
+    desk.converge().expect(0);
+    for (option, count) in [
+        ("--sub-partner=North, South", 1),
+        ("--sub-partner=South,North", 2),
+        ("--sub-partner=x1,North", 2),
+        ("--job=a,b", 1),
+        ("--job=b,a", 2),
+    ] {
+        let plan = desk.plan().args(["--format=json", option]).expect(0).json();
+        assert_eq!(plan["requests"], count, "{option}");
+        let status = desk.status().args(["--format=json", option]).expect(0).json();
+        assert_eq!(status["total"], count, "{option}");
+    }
+    // The same from the environment.
+    let plan = desk.plan().arg("--format=json").env("MONTHEND_SUB_PARTNER", "South,North");
+    assert_eq!(plan.expect(0).json()["requests"], 2);
 }
 
 #[test]
@@ -122,6 +151,9 @@ fn a_selector_that_matches_nothing_is_a_usage_error_everywhere() {
             "no request matches all of the selectors together",
         ),
         (&["--type", "USER", "--job", "own", "--job", "gone"], "--job gone matches nothing"),
+        (&["--job", "own,gone"], "--job gone matches nothing"),
+        (&["--sub-partner", ","], "--sub-partner , matches nothing"),
+        (&["--type", "USER,"], "a value is required for '--type <TYPE>'"),
     ] {
         for command in [desk.plan(), desk.converge(), desk.retry(), desk.status()] {
             let ended = options.iter().fold(command, |c, o| c.arg(*o)).expect(2);

@@ -111,7 +111,8 @@ pub(super) fn day(text: &str) -> Result<NaiveDate, String> {
 /// Which requests; an option may be repeated. Values of one option: any; several options: all must match.
 #[derive(Debug, Args)]
 pub(crate) struct SelectionArgs {
-    /// Requests that this job names; this option and the next ones may be repeated
+    /// Requests that this job names. This option and the next ones may be repeated, or take several values separated
+    /// by commas
     #[arg(long, help_heading = "Selection", env = "MONTHEND_JOB", value_name = "NAME")]
     job: Vec<String>,
 
@@ -121,11 +122,17 @@ pub(crate) struct SelectionArgs {
 
     /// Requests of this type
     #[arg(long = "type", value_name = "TYPE", value_parser = report_type(), ignore_case = true)]
-    #[arg(help_heading = "Selection", env = "MONTHEND_TYPE")]
+    #[arg(help_heading = "Selection", env = "MONTHEND_TYPE", value_delimiter = ',')]
     report_type: Vec<ReportType>,
 
     /// Requests whose period lies within: 2026-09, or 2026-09-01..2026-09-15
-    #[arg(long, help_heading = "Selection", env = "MONTHEND_PERIOD", value_name = "PERIOD")]
+    #[arg(
+        long,
+        help_heading = "Selection",
+        env = "MONTHEND_PERIOD",
+        value_name = "PERIOD",
+        value_delimiter = ','
+    )]
     period: Vec<Period>,
 
     #[command(flatten)]
