@@ -101,7 +101,7 @@ struct Usage<'a> {
     dice: Dice,
     config: &'a ContentsConfig,
     request: &'a Request,
-    restated: u32,
+    restated: usize,
 }
 
 impl Usage<'_> {
@@ -121,9 +121,8 @@ impl Usage<'_> {
             let sums: &mut Sums = lines.entry(group).or_default();
             *sums = (sums.0 + 1, sums.1 + days);
         };
-        // One whom the first report lacked.
-        let late = u64::from(self.restated > 0);
-        for user in 0..config.users + late {
+        // A restatement has one whom the first report lacked.
+        for user in 0..config.users + u64::from(self.restated > 0) {
             let sku = usize::from(self.dice.bytes("package", self.org(), user)[0]) % COMMON_AREA;
             add((user / TEAM).min(customers - 1), user, sku, self.days("usage", user));
         }
@@ -133,11 +132,9 @@ impl Usage<'_> {
             let days = self.days("workspace usage", workspace);
             add(u64::from(chance) % customers, 0, COMMON_AREA, days);
         }
-        if kind == ReportType::Customer
-            && is_about(self.request, &config.off_for)
-            && let Some(mut first) = lines.first_entry()
-        {
-            first.get_mut().1 += 1;
+        let is_off = kind == ReportType::Customer && is_about(self.request, &config.off_for);
+        if let Some(mut first) = lines.first_entry() {
+            first.get_mut().1 += u64::from(is_off);
         }
         lines
     }
@@ -146,12 +143,10 @@ impl Usage<'_> {
     fn days(&self, purpose: &str, number: u64) -> u64 {
         let all = self.request.period.days();
         let subject = format!("{} {} {}", self.org(), self.request.period, self.request.internal);
-        let mut chance = self.dice.bytes(purpose, &subject, number);
+        let first = self.dice.bytes(purpose, &subject, number);
         let restated = format!("{purpose}, restated {}", self.restated);
         let again = self.dice.bytes(&restated, &subject, number);
-        if self.restated > 0 && again[0] < 40 {
-            chance = again;
-        }
+        let chance = if self.restated > 0 && again[0] < 40 { again } else { first };
         if chance[0] < 66 { 1 + u64::from(chance[1]) % all } else { all }
     }
 

@@ -61,7 +61,7 @@ pub struct StoredReport {
     pub origin: Origin,
     /// How many reports of the same request were there long enough when it was made.
     #[serde(default)]
-    pub restated: u32,
+    pub restated: usize,
 }
 
 /// A request as a record has it.

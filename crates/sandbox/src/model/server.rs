@@ -335,11 +335,11 @@ impl Server {
         );
         let enough = self.config.contents.restated_after.0;
         let age = |report: &StoredReport| (made - report.made).to_std();
-        let is_earlier = |report: &&StoredReport| age(report).is_ok_and(|age| age >= enough);
-        let earlier = self.store.same(&request).filter(is_earlier).count();
+        let same = self.store.same(&request);
+        let restated = same.filter(|it| age(it).is_ok_and(|age| age >= enough)).count();
         StoredReport {
             number,
-            restated: u32::try_from(earlier).unwrap_or(u32::MAX),
+            restated,
             id: BASE64_URL_SAFE_NO_PAD.encode(address),
             request,
             made,

@@ -91,13 +91,13 @@ impl Store {
     /// The reports of this request, however it spells its organisation.
     pub(super) fn same(&self, request: &Request) -> impl Iterator<Item = &StoredReport> {
         let start = request.period.start();
-        let places = self.by_owner.get(&owner(request)).into_iter();
-        let places = places.flat_map(move |index| index.range((start, 0)..=(start, u64::MAX)));
+        let index = self.by_owner.get(&owner(request)).into_iter();
+        let places = index.flat_map(move |index| index.range((start, 0)..=(start, u64::MAX)));
         places.filter_map(|(_, number)| self.numbered(*number)).filter(|report| {
-            report.category == Category::Reconciliation
-                && report.request.report_type == request.report_type
-                && report.request.period == request.period
-                && report.request.internal == request.internal
+            // `by_owner` knows the organisation.
+            let same =
+                Request { sub_partner: request.sub_partner.clone(), ..report.request.clone() };
+            report.category == Category::Reconciliation && same == *request
         })
     }
 
