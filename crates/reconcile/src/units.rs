@@ -101,8 +101,10 @@ impl UsageGroups {
         if at == self.usage.len() {
             self.usage.push(Some(Amount::default()));
         }
-        let sum = &mut self.usage[at];
-        *sum = sum.as_ref().zip(usage.as_ref().ok()).map(|(sum, more)| sum + more);
+        match (&mut self.usage[at], usage) {
+            (Some(sum), Ok(more)) => *sum += more,
+            (sum, _) => *sum = None,
+        }
         Ok(())
     }
 
