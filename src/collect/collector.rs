@@ -88,7 +88,6 @@ struct Collector<'c, 'r, A: Api, H> {
     /// The last round has begun: nothing is waited for any more.
     is_over: bool,
     unrecorded: Vec<Row>,
-    told: HashSet<RowIndex>,
 }
 
 /// Brings the file of every created row to its place, or says in the row why not. Returns the rows whose last line is
@@ -134,7 +133,6 @@ pub async fn collect<A: Api, H: Host>(
         is_creating: true,
         is_over: false,
         unrecorded: Vec::new(),
-        told: HashSet::new(),
     };
     collector.expect(setup.created);
     collector.drive(created).await
@@ -245,7 +243,7 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, A, H> {
         }
         let now = Instant::now();
         if !self.is_over && !self.is_looking() {
-            self.watch.set_apart(self.apart(), now);
+            self.watch.set_apart(self.apart());
             let last = self.deadline().is_some_and(|deadline| now >= deadline);
             for question in self.watch.round(now, last) {
                 under_way.push(Box::pin(async move {
@@ -318,9 +316,7 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, A, H> {
                 match &brought {
                     FetchResult::InProgress(age) => {
                         self.watch.in_progress(place, *age, now);
-                        if let Some(lag) = self.watch.lags(place, now)
-                            && self.told.insert(place)
-                        {
+                        if let Some(lag) = self.watch.lags(place, now) {
                             let row = self.carrier.shared.record.row(place);
                             self.carrier.shared.emit(EventKind::Lagging { row, age: lag });
                         }
