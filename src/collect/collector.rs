@@ -32,9 +32,7 @@ use crate::{
     sending::ReadError,
 };
 
-/// How a run collects.
 pub struct CollectInput<'a, H> {
-    /// Where the files come from.
     pub host: &'a H,
     /// The last hash of each request's file in the history, by `request_id`.
     pub recorded: RecordedHashes,
@@ -46,9 +44,7 @@ pub struct CollectInput<'a, H> {
     pub ledger_folder: PathBuf,
     /// How long to wait for reports, from the last create on, or from the beginning.
     pub wait: Duration,
-    /// What is overwritten.
     pub overwrite: Overwrite,
-    /// Whether what is no table is accepted.
     pub any_content: bool,
     /// What the files of each type look like.
     pub rules: FileRules,

@@ -21,11 +21,9 @@ pub enum State {
         /// When the earliest create in doubt left, by the server's clock. Only damage to the file takes it away.
         intent: Option<DateTime<Utc>>,
     },
-    /// The report exists.
     Created(ReportId),
     /// It came to nothing.
     Failed {
-        /// What went wrong.
         reason: Reason,
         /// Set only by a merge: another ledger has a create whose report may still appear.
         intent: Option<DateTime<Utc>>,
@@ -66,7 +64,6 @@ const NO_CANDIDATES: &str = "; decide with `monthend resolve`";
 const REPLACES: &str = "replaces ";
 
 impl State {
-    /// The `status` column.
     pub fn word(&self) -> &'static str {
         match self {
             State::Created(_) => "created",
@@ -81,7 +78,6 @@ impl State {
         State::Pending { reason: Reason::default(), intent: None }
     }
 
-    /// The report that the row holds.
     pub fn report_id(&self) -> Option<&ReportId> {
         match self {
             State::Created(id) => Some(id),
@@ -109,7 +105,6 @@ impl State {
         }
     }
 
-    /// Whether a person has to decide.
     pub fn is_in_doubt(&self) -> bool {
         matches!(self, State::InDoubt { .. })
     }

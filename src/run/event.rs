@@ -17,11 +17,9 @@ use request::{ReportId, RequestId};
 pub struct Event {
     /// When, by the local clock.
     pub at: DateTime<Utc>,
-    /// Time since the run began.
     pub elapsed: Duration,
     /// The rows by status, this event included.
     pub counts: Counts,
-    /// The gate's counts.
     pub pace: Stats,
     /// What happened.
     pub kind: EventKind,
@@ -36,7 +34,6 @@ pub enum EventKind {
     Candidates(RequestId, Vec<Listed>),
     /// Before the run: the row's report is discarded, since the server could not generate it.
     GivenUp(Row),
-    /// The run begins.
     Started,
     /// A create was answered, or its answer was lost. The result for the row comes in its own event.
     Attempted(Attempt),
@@ -44,7 +41,6 @@ pub enum EventKind {
     Settled(Row),
     /// A create failed and will be sent again.
     Retrying {
-        /// The row, with the cause.
         row: Row,
         /// The least time until then.
         after: Duration,
@@ -63,7 +59,6 @@ pub enum EventKind {
     NotCollected(Row, NotCollected),
     /// A report is in progress for much longer than others were.
     Lagging {
-        /// Its row.
         row: Row,
         /// Time since it was created.
         age: Duration,
@@ -72,7 +67,6 @@ pub enum EventKind {
     News(SessionEvent),
     /// Nothing more is sent; requests in flight are waited for.
     Stopping(StopReason),
-    /// The run is over.
     Finished,
 }
 

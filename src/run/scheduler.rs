@@ -28,7 +28,6 @@ use crate::{
 };
 use request::{OrgId, Request};
 
-/// Whether a run sends anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Creates {
     /// Brings all rows to their end.
@@ -134,7 +133,6 @@ impl<'c, A: Api> Scheduler<'c, A> {
         }
     }
 
-    /// Brings `work` to its end.
     pub(super) async fn drive(mut self, work: &[RowIndex]) -> SchedulerResult {
         self.begin(work);
         self.emit(EventKind::Started);

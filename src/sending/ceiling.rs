@@ -1,66 +1,50 @@
 use std::{num::NonZeroU32, time::Duration};
 
-use governor::{
-    Quota, RateLimiter,
-    clock::Clock,
-    middleware::NoOpMiddleware,
-    state::{InMemoryState, NotKeyed},
-};
 use tokio::time::Instant;
 
 use crate::manifest::Rate;
 
-/// The ceiling (`limits.rate`, `limits.burst`): at most `burst + rate * t` requests in any time `t`. Never changed or
-/// reset, so it holds whatever is learned about the server. Time is tokio's, so that simulated time moves it; nothing
-/// of `governor` that sleeps is used.
+/// The ceiling (`limits.rate`, `limits.burst`): at most `burst + rate * t` requests in any time `t` (the generic cell
+/// rate algorithm). Never changed or reset, so it holds whatever is learned about the server.
 #[derive(Debug)]
-pub struct Ceiling(Option<Limiter>);
-
-type Limiter = RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<Duration>>;
+pub struct Ceiling {
+    /// Between two requests in the long run; `None` without a ceiling.
+    interval: Option<Duration>,
+    /// How much earlier than that a request may leave.
+    ahead: Duration,
+    /// When the next one leaves if all keep the interval.
+    next: Option<Instant>,
+}
 
 impl Ceiling {
     pub fn new(rate: Rate, burst: NonZeroU32) -> Self {
-        let Rate::Limited { count, per } = rate else {
-            return Ceiling(None);
+        let interval = match rate {
+            // Rounded up to a whole nanosecond: never faster than asked for.
+            Rate::Limited { count, per } => Some(Duration::from_nanos(
+                u64::try_from(per.duration().as_nanos())
+                    .unwrap_or(u64::MAX)
+                    .div_ceil(u64::from(count.get())),
+            )),
+            Rate::Unlimited => None,
         };
-        // Rounded up to a whole nanosecond: never faster than asked for.
-        let interval = Duration::from_nanos(
-            u64::try_from(per.duration().as_nanos())
-                .unwrap_or(u64::MAX)
-                .div_ceil(u64::from(count.get())),
-        );
-        let quota = Quota::with_period(interval).map(|quota| quota.allow_burst(burst));
-        Ceiling(quota.map(|quota| RateLimiter::direct_with_clock(quota, TokioClock::new())))
+        let ahead = interval.unwrap_or_default().saturating_mul(burst.get() - 1);
+        Ceiling { interval, ahead, next: None }
     }
 
-    /// Counts a request if it may go now. The error says when the next one may.
-    pub fn check(&self) -> Result<(), Instant> {
-        let Some(limiter) = &self.0 else {
+    /// Lets one request through, or says when to ask again.
+    pub fn check(&mut self) -> Result<(), Instant> {
+        let Some(interval) = self.interval else {
             return Ok(());
         };
-        limiter.check().map_err(|not_until| {
-            let now = limiter.clock().now();
-            Instant::now() + not_until.wait_time_from(now)
-        })
-    }
-}
-
-#[derive(Debug, Clone)]
-struct TokioClock {
-    origin: Instant,
-}
-
-impl TokioClock {
-    fn new() -> Self {
-        TokioClock { origin: Instant::now() }
-    }
-}
-
-impl Clock for TokioClock {
-    type Instant = Duration;
-
-    fn now(&self) -> Duration {
-        self.origin.elapsed()
+        let now = Instant::now();
+        let next = self.next.map_or(now, |next| next.max(now));
+        match next.checked_sub(self.ahead) {
+            Some(at) if at > now => Err(at),
+            _ => {
+                self.next = Some(next + interval);
+                Ok(())
+            }
+        }
     }
 }
 
@@ -89,7 +73,7 @@ mod tests {
         ) {
             let passed = runtime().block_on(async {
                 let rate = Rate::Limited { count: count.try_into().unwrap(), per: RateUnit::Minute };
-                let ceiling = Ceiling::new(rate, burst.try_into().unwrap());
+                let mut ceiling = Ceiling::new(rate, burst.try_into().unwrap());
                 let start = Instant::now();
                 let mut passed = Vec::new();
                 for pause in pauses {
@@ -112,7 +96,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_announced_instant_is_worth_waiting_for() {
         let rate = Rate::Limited { count: 7.try_into().unwrap(), per: RateUnit::Second };
-        let ceiling = Ceiling::new(rate, 1.try_into().unwrap());
+        let mut ceiling = Ceiling::new(rate, 1.try_into().unwrap());
         for _ in 0..50 {
             if let Err(at) = ceiling.check() {
                 tokio::time::sleep_until(at).await;

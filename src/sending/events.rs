@@ -30,14 +30,11 @@ pub enum SessionEvent {
     Paused {
         /// The status that announced it.
         status: Option<u16>,
-        /// Its length.
         wait: Duration,
-        /// When it ends.
         until: DateTime<Utc>,
     },
     /// An exchange failed and will be tried again.
     Retrying {
-        /// The cause.
         cause: Cause,
         /// The least time until then.
         after: Duration,
@@ -46,10 +43,8 @@ pub enum SessionEvent {
     Failing {
         /// The number in a row.
         failures: u32,
-        /// The cause of the last one.
         cause: Cause,
     },
-    /// The credentials were renewed.
     Renewed,
 }
 
