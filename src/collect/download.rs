@@ -64,13 +64,11 @@ enum Broke {
     Disk(io::Error),
 }
 
-/// What downloads go by.
 pub(super) struct Downloads<'a, A: Api, H> {
     pub(super) session: &'a Session<'a, A>,
     pub(super) host: &'a H,
     /// In bytes: a larger file has no end.
     pub(super) largest: u64,
-    /// A download without a byte for so long has broken.
     pub(super) silence: Duration,
     pub(super) pauses: &'a HostPauses,
 }

@@ -38,9 +38,7 @@ pub struct Head {
     pub ends_anywhere: bool,
     /// A strong `ETag`, where there is one. None of a packed body: its rest cannot be requested.
     pub version: Option<String>,
-    /// Of a partial answer.
     pub part: Option<ByteRange>,
-    /// How long to stay away.
     pub retry_after: Option<Duration>,
 }
 
@@ -84,7 +82,6 @@ impl ByteRange {
 /// Where to go on, and in which version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resume {
-    /// Bytes that are there.
     pub from: u64,
     /// The [`Head::version`] that they are of.
     pub version: String,
@@ -95,9 +92,7 @@ pub struct Resume {
 pub enum DownloadError {
     /// A retry would give the same.
     Final(String),
-    /// No connection.
     NotConnected(String),
-    /// The answer broke off.
     Broken(String),
 }
 

@@ -319,7 +319,9 @@ impl Rounds {
                 None => self.set_ready(*place, WaitingStep::Ready),
             }
         }
-        self.find_due();
+        if self.asking == 0 {
+            self.find_due();
+        }
         in_progress
     }
 

@@ -95,7 +95,6 @@ pub struct LookUpQuestion<'a> {
     pub origin: AttemptOrigin,
     /// What a list showed before the last create left; `None` where there was none.
     pub listed_before: Option<&'a HashSet<ReportId>>,
-    /// The request is the partner's own.
     pub is_own: bool,
     /// One of its twins is in doubt too.
     pub has_rival: bool,

@@ -276,7 +276,6 @@ impl Reading {
     }
 }
 
-/// The pages of a list that were read so far.
 struct Pages<T> {
     items: Vec<T>,
     number: usize,
