@@ -82,9 +82,8 @@ impl Tree {
             Written::Plainly => source.text(),
             Written::Otherwise(text) => text,
         };
-        let tree = Tree { source: Arc::clone(source), nodes: Vec::new(), root: NodeId(0) };
         let mut builder = Builder {
-            tree,
+            tree: Tree { source: Arc::clone(source), nodes: Vec::new(), root: NodeId(0) },
             written: &written,
             sink,
             open: Vec::new(),
