@@ -57,13 +57,11 @@ impl TableShape {
     }
 }
 
-#[derive(Default)]
 pub struct Inspector {
     reader: Box<Reader>,
     utf8: Utf8,
     /// The first bytes, until it is known what they begin.
-    start: Vec<u8>,
-    is_begun: bool,
+    start: Option<Vec<u8>>,
     cell: Vec<u8>,
     cells: u64,
     /// Bytes of the record without quotes and separators.
@@ -75,6 +73,24 @@ pub struct Inspector {
     flaw: Option<NotATable>,
 }
 
+impl Default for Inspector {
+    fn default() -> Self {
+        Inspector {
+            reader: Box::new(Reader::new()),
+            utf8: Utf8::default(),
+            start: Some(Vec::new()),
+            cell: Vec::new(),
+            cells: 0,
+            length: 0,
+            named: 0,
+            records: 0,
+            width: 0,
+            columns: Vec::new(),
+            flaw: None,
+        }
+    }
+}
+
 impl Inspector {
     pub fn take(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
@@ -84,27 +100,32 @@ impl Inspector {
         if bytes.contains(&0) {
             self.object(NotATable::ZeroBytes);
         }
-        if self.is_begun {
-            return self.read(bytes);
-        }
-        self.start.extend_from_slice(bytes);
-        let text = self.start.strip_prefix(BOM).unwrap_or(&self.start);
-        let first = text.iter().find(|b| !b.is_ascii_whitespace()).copied();
-        let may_be_bom = self.start.len() < BOM.len() && BOM.starts_with(&self.start);
-        if let Some(first) = first.filter(|_| !may_be_bom) {
-            match first {
-                b'<' => self.object(NotATable::Markup),
-                b'{' | b'[' => self.object(NotATable::Json),
-                _ => {}
+        match self.start.take() {
+            None => self.read(bytes),
+            Some(mut start) => {
+                start.extend_from_slice(bytes);
+                let text = start.strip_prefix(BOM).unwrap_or(&start);
+                let first = text.iter().find(|b| !b.is_ascii_whitespace());
+                let may_be_bom = start.len() < BOM.len() && BOM.starts_with(&start);
+                match first {
+                    Some(b) if !may_be_bom => {
+                        match b {
+                            b'<' => self.object(NotATable::Markup),
+                            b'{' | b'[' => self.object(NotATable::Json),
+                            _ => {}
+                        }
+                        self.read(&start); // csv_core takes the byte order mark away
+                    }
+                    _ => self.start = Some(start),
+                }
             }
-            self.is_begun = true;
-            let start = std::mem::take(&mut self.start);
-            self.read(&start); // csv_core takes the byte order mark away
         }
     }
 
     pub fn finish(mut self) -> TableShape {
-        if self.is_begun {
+        if self.start.is_some() {
+            self.object(NotATable::Empty);
+        } else {
             self.read(b"\n");
             // A row of its own, unless a quote before it is not closed.
             let (before, flaw) = (self.records, self.flaw.clone());
@@ -116,8 +137,6 @@ impl Inspector {
                 self.records = before;
             }
             self.read(&[]); // csv_core: no bytes are the end
-        } else {
-            self.object(NotATable::Empty);
         }
         TableShape {
             rows: self.records.saturating_sub(1),
