@@ -119,7 +119,6 @@ impl<F: Fn(&Notice)> OnHead for F {
     }
 }
 
-/// A page of a list of reports.
 #[derive(Debug, Clone, Copy)]
 pub struct ListPage<'q> {
     pub query: &'q ListQuery,
@@ -135,7 +134,6 @@ pub struct Listed {
     pub id: ReportId,
     pub start: Option<NaiveDate>,
     pub end: Option<NaiveDate>,
-    /// Its type.
     pub report_type: Option<ReportType>,
     /// `RECONCILIATION` or `POINT_IN_TIME`, as the server spells it; a missing one means the first (API reference).
     pub category: Option<String>,
@@ -193,7 +191,6 @@ impl Listed {
     }
 }
 
-/// One page of a list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page<T> {
     /// Its items, in the server's order.
@@ -207,7 +204,6 @@ pub struct Page<T> {
 pub struct ListQuery {
     /// `subPartnerOrgId`; `None` sends none.
     pub sub_partner: Option<OrgId>,
-    /// `type`
     pub report_type: Option<ReportType>,
     /// `billingStartDate` and `billingEndDate`
     pub period: Option<request::Period>,

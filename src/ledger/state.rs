@@ -14,7 +14,6 @@ pub enum State {
     },
     /// In doubt: a create may have reached the server.
     Sending {
-        /// Why it is in doubt.
         doubt: Doubt,
         /// How the answer was lost; empty while the create is in flight.
         reason: Reason,
@@ -22,7 +21,6 @@ pub enum State {
         intent: Option<DateTime<Utc>>,
     },
     Created(ReportId),
-    /// It came to nothing.
     Failed {
         reason: Reason,
         /// Set only by a merge: another ledger has a create whose report may still appear.
@@ -118,7 +116,6 @@ impl State {
         }
     }
 
-    /// `error_code`
     pub fn error_code(&self) -> &str {
         if self.is_in_doubt() { IN_DOUBT } else { self.reason().map_or("", |reason| &reason.code) }
     }

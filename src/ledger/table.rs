@@ -91,7 +91,6 @@ impl Ledger {
         self.by_request.get(&id).copied()
     }
 
-    /// By either id of the row.
     pub(super) fn place_of(&self, row: &Row) -> Option<RowIndex> {
         self.place(row.id()).or_else(|| self.place(row.key()))
     }

@@ -33,7 +33,6 @@ pub struct RunInput<'a, A: Api, D> {
 
 #[derive(Debug)]
 pub struct Finished {
-    /// Why it stopped early, if it did.
     pub stop: Option<StopReason>,
     /// The selected rows by status.
     pub counts: Counts,
@@ -41,9 +40,7 @@ pub struct Finished {
     pub not_looked_up: Vec<Cause>,
     pub pace: Stats,
     pub elapsed: Duration,
-    /// The ledger now, in memory.
     pub ledger: Ledger,
-    /// Set if the file could not be completed.
     pub unsaved: Option<Unsaved>,
 }
 
@@ -73,7 +70,6 @@ impl<'a, A: Api, D: Disk> Run<'a, A, D> {
         (Run { shared, input }, new_reports)
     }
 
-    /// What collects may work with.
     pub fn shared(&self) -> &Shared<'a, A> {
         &self.shared
     }

@@ -21,11 +21,9 @@ pub struct Event {
     /// The rows by status, this event included.
     pub counts: Counts,
     pub pace: Stats,
-    /// What happened.
     pub kind: EventKind,
 }
 
-/// What happened.
 #[derive(Debug, Clone)]
 pub enum EventKind {
     /// Before the run: `--existing` found something for a row that was not sent.
@@ -39,10 +37,8 @@ pub enum EventKind {
     Attempted(Attempt),
     /// The row needs nothing more in this run; its line is durable.
     Settled(Row),
-    /// A create failed and will be sent again.
     Retrying {
         row: Row,
-        /// The least time until then.
         after: Duration,
     },
     /// A create's answer was lost; the row is looked up before anything else happens to it.
@@ -60,7 +56,6 @@ pub enum EventKind {
     /// A report is in progress for much longer than others were.
     Lagging {
         row: Row,
-        /// Time since it was created.
         age: Duration,
     },
     /// Something about all requests. Also comes before [`EventKind::Started`], from the reads before a run.

@@ -30,7 +30,6 @@ use request::{OrgId, Request};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Creates {
-    /// Brings all rows to their end.
     All,
     /// Rows in doubt are looked up, and nothing is sent.
     None,

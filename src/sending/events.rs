@@ -33,10 +33,8 @@ pub enum SessionEvent {
         wait: Duration,
         until: DateTime<Utc>,
     },
-    /// An exchange failed and will be tried again.
     Retrying {
         cause: Cause,
-        /// The least time until then.
         after: Duration,
     },
     /// Requests fail one after the other: the breaker slows down.

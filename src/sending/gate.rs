@@ -71,7 +71,6 @@ pub enum Feedback {
     Page,
 }
 
-/// Why nothing leaves any more.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum StopCause {
     /// The server asks for a longer wait than `retry.max_retry_after`; it ends at `until`.
@@ -83,10 +82,7 @@ pub enum StopCause {
     /// `retry.max_consecutive_failures` in a row.
     ServerDown { failures: u32 },
     /// Nothing was accepted for `retry.max_stall`.
-    Stalled {
-        /// The time since the last accepted request.
-        since: Duration,
-    },
+    Stalled { since: Duration },
 }
 
 /// A wait was announced after [`Gate::enter`]: the request must not leave now.
