@@ -6,6 +6,10 @@
     test,
     allow(clippy::shadow_unrelated, reason = "a test tells one step after the other")
 )]
+#![allow(
+    missing_docs,
+    reason = "a comment says what a name does not; nobody outside uses this crate as a library"
+)]
 #![allow(rustdoc::private_intra_doc_links, reason = "whoever reads these pages works on the code")]
 
 mod api;

@@ -9,7 +9,6 @@ use request::{Doubt, OrgId, PersonId, ReportId, ReportStatus, ReportType, Reques
 /// One exchange: its outcome, and what the headers say about time and pace.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer<T> {
-    /// The outcome.
     pub outcome: Outcome<T>,
     /// The headers; empty without an answer.
     pub notice: Notice,
@@ -36,7 +35,6 @@ pub enum Outcome<T> {
 }
 
 impl<T> Answer<T> {
-    /// The same answer with another value.
     pub fn map<U>(self, to: impl FnOnce(T) -> U) -> Answer<U> {
         Answer {
             outcome: match self.outcome {
@@ -51,7 +49,6 @@ impl<T> Answer<T> {
 }
 
 impl<T> Outcome<T> {
-    /// Why it is not done.
     pub fn cause(&self) -> Option<&Cause> {
         match self {
             Outcome::Done(_) => None,
@@ -102,9 +99,7 @@ pub struct Notice {
     pub date: Option<DateTime<Utc>>,
     /// `Retry-After`, from the arrival of the answer; `None` if missing or unreadable.
     pub retry_after: Option<Duration>,
-    /// The HTTP status, if there was an answer.
     pub status: Option<u16>,
-    /// The server's tracking id.
     pub tracking_id: Option<String>,
     /// A proxy's answer or a sign-in page: a redirect, a 2xx that is empty or not JSON, a 4xx with HTML.
     pub is_foreign: bool,
@@ -124,10 +119,8 @@ impl<F: Fn(&Notice)> OnHead for F {
     }
 }
 
-/// A page of a list of reports.
 #[derive(Debug, Clone, Copy)]
 pub struct ListPage<'q> {
-    /// What is listed.
     pub query: &'q ListQuery,
     /// The most reports on the page.
     pub max: usize,
@@ -138,13 +131,9 @@ pub struct ListPage<'q> {
 /// A report as a list or a get shows it. Servers differ in what they show, so most fields are optional.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listed {
-    /// Its id.
     pub id: ReportId,
-    /// First day.
     pub start: Option<NaiveDate>,
-    /// Last day.
     pub end: Option<NaiveDate>,
-    /// Its type.
     pub report_type: Option<ReportType>,
     /// `RECONCILIATION` or `POINT_IN_TIME`, as the server spells it; a missing one means the first (API reference).
     pub category: Option<String>,
@@ -202,7 +191,6 @@ impl Listed {
     }
 }
 
-/// One page of a list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page<T> {
     /// Its items, in the server's order.
@@ -216,7 +204,6 @@ pub struct Page<T> {
 pub struct ListQuery {
     /// `subPartnerOrgId`; `None` sends none.
     pub sub_partner: Option<OrgId>,
-    /// `type`
     pub report_type: Option<ReportType>,
     /// `billingStartDate` and `billingEndDate`
     pub period: Option<request::Period>,

@@ -44,10 +44,7 @@ pub enum CredentialsError {
     #[error("{0} and {0}_FILE are both set; set only one of them")]
     BothForms(&'static str),
     #[error("to renew an access token, {} must be set too (or the _FILE form)", .missing.join(" and "))]
-    Incomplete {
-        /// The variables.
-        missing: Vec<&'static str>,
-    },
+    Incomplete { missing: Vec<&'static str> },
     #[error("the value of {0} cannot be used: {TokenError}")]
     Value(&'static str),
     #[error("{}, which {name}_FILE names, cannot be used", path.display())]

@@ -27,10 +27,7 @@ pub enum HttpApiError {
     #[error(
         "{path:?} (api.ca_file) holds no certificates; it must be a PEM file with at least one"
     )]
-    NoCertificates {
-        /// `api.ca_file`
-        path: PathBuf,
-    },
+    NoCertificates { path: PathBuf },
     #[error("the HTTP client cannot be set up")]
     Client(#[source] reqwest::Error),
 }

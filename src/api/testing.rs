@@ -16,20 +16,17 @@ use request::{OrgId, ReportId, Request};
 /// An answer as bytes, to be read as [`super::HttpApi`] reads it: so a simulated server meets the real client's rules.
 #[derive(Debug, Clone)]
 pub struct WireAnswer {
-    /// The HTTP status.
     pub status: u16,
     /// Names and values; invalid headers are ignored.
     pub headers: Vec<(&'static str, Vec<u8>)>,
     /// The body, as far as it came.
     pub body: Vec<u8>,
-    /// Whether the body is complete.
     pub whole: bool,
     /// When the head arrived, by the client's clock.
     pub arrived: DateTime<Utc>,
 }
 
 impl WireAnswer {
-    /// The answer to a create for `request`.
     pub fn created(self, request: &Request) -> Answer<ReportId> {
         self.read("the report's id", |_, body| reading::created(body, request))
     }

@@ -207,14 +207,11 @@ async fn ask(
 async fn read_token(path: Option<PathBuf>) -> Option<Token> {
     let path = path?;
     let shown = path.display().to_string();
-    let token = blocking(move || token_in(&path)).await;
+    let token =
+        blocking(move || Token::new(&read_secret_file(&path)?).map_err(io::Error::other)).await;
     token
         .inspect_err(|error| tracing::warn!("the token file {shown} cannot be read again: {error}"))
         .ok()
-}
-
-fn token_in(path: &Path) -> io::Result<Token> {
-    Token::new(&read_secret_file(path)?).map_err(io::Error::other)
 }
 
 /// Atomic, readable by the owner only. A file that cannot be replaced (mounted by itself, or in a folder where nothing

@@ -143,15 +143,15 @@ pub(super) struct WireReport {
     #[serde(deserialize_with = "parsed")]
     id: ReportId,
     #[serde(default, deserialize_with = "lenient")]
-    billing_start_date: Option<WireDay>,
+    billing_start_date: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
-    billing_end_date: Option<WireDay>,
+    billing_end_date: Option<String>,
     #[serde(default, rename = "type", deserialize_with = "lenient")]
-    report_type: Option<AnyCase>,
+    report_type: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     category: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
-    created: Option<WireTime>,
+    created: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     created_by: Option<PersonId>,
     #[serde(default)]
@@ -170,11 +170,11 @@ impl From<WireReport> for Listed {
     fn from(report: WireReport) -> Self {
         Listed {
             id: report.id,
-            start: report.billing_start_date.map(|day| day.0),
-            end: report.billing_end_date.map(|day| day.0),
-            report_type: report.report_type.map(|any| any.0),
+            start: report.billing_start_date.as_deref().and_then(day),
+            end: report.billing_end_date.as_deref().and_then(day),
+            report_type: report.report_type.and_then(|word| word.to_ascii_uppercase().parse().ok()),
             category: report.category,
-            created: report.created.map(|moment| moment.0),
+            created: report.created.as_deref().and_then(stamp),
             created_by: report.created_by,
             internal: report.internal.as_bool(),
             sub_partner: report.sub_partner_org_id,
@@ -311,37 +311,14 @@ fn error_text(error: &Value) -> Option<String> {
     }
 }
 
-struct WireDay(NaiveDate);
-
-impl FromStr for WireDay {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let day = text.get(..10).ok_or(())?;
-        NaiveDate::parse_from_str(day, "%Y-%m-%d").map(WireDay).map_err(drop)
-    }
+fn day(text: &str) -> Option<NaiveDate> {
+    NaiveDate::parse_from_str(text.get(..10)?, "%Y-%m-%d").ok()
 }
 
 /// A moment without an offset is from an unknown clock, and counts as missing.
-struct WireTime(DateTime<Utc>);
-
-impl FromStr for WireTime {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let has_offset = DateTime::parse_from_rfc3339(text).is_ok();
-        moment(text).filter(|_| has_offset).map(WireTime).ok_or(())
-    }
-}
-
-struct AnyCase(ReportType);
-
-impl FromStr for AnyCase {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        text.to_ascii_uppercase().parse().map(AnyCase).map_err(drop)
-    }
+fn stamp(text: &str) -> Option<DateTime<Utc>> {
+    let has_offset = DateTime::parse_from_rfc3339(text).is_ok();
+    moment(text).filter(|_| has_offset)
 }
 
 /// An id is invalid if it could not be read completely, or if it echoes a secret, since it is written into the ledger.

@@ -17,7 +17,7 @@ use super::{
     Names, Overwrite,
     columns::CollectedHeaders,
     download::HostPauses,
-    fetch::{ArrivedFile, FetchOptions, FetchResult, Fetcher},
+    fetch::{ArrivedFile, FetchResult, Fetcher},
     host::Host,
     idle_guard::IdleGuard,
     part_file::part_name,
@@ -32,9 +32,7 @@ use crate::{
     sending::ReadError,
 };
 
-/// How a run collects.
 pub struct CollectInput<'a, H> {
-    /// Where the files come from.
     pub host: &'a H,
     /// The last hash of each request's file in the history, by `request_id`.
     pub recorded: RecordedHashes,
@@ -46,9 +44,7 @@ pub struct CollectInput<'a, H> {
     pub ledger_folder: PathBuf,
     /// How long to wait for reports, from the last create on, or from the beginning.
     pub wait: Duration,
-    /// What is overwritten.
     pub overwrite: Overwrite,
-    /// Whether what is no table is accepted.
     pub any_content: bool,
     /// What the files of each type look like.
     pub rules: FileRules,
@@ -64,9 +60,9 @@ const LEFT_TOGETHER: usize = 256;
 const LOOKS: usize = 4;
 
 enum CollectStep {
-    Looked(RowIndex, Option<FetchResult>, Result<(), JournalError>),
+    Looked(RowIndex, Option<FetchResult>),
     Listed(ListQuestion, Result<Vec<Listed>, ReadError>),
-    Brought(RowIndex, FetchResult, Result<(), JournalError>),
+    Brought(RowIndex, FetchResult),
 }
 
 struct Collector<'c, 'r, A: Api, H> {
@@ -79,8 +75,6 @@ struct Collector<'c, 'r, A: Api, H> {
     /// Files that may be no tables: the columns of others of their type decide, once they are there.
     odd: Vec<(RowIndex, Box<ArrivedFile>)>,
     busy: usize,
-    concurrency: usize,
-    wait: Duration,
     /// When the last row was created, or this began.
     last_created: Instant,
     /// More rows may come.
@@ -88,36 +82,30 @@ struct Collector<'c, 'r, A: Api, H> {
     /// The last round has begun: nothing is waited for any more.
     is_over: bool,
     unrecorded: Vec<Row>,
-    told: HashSet<RowIndex>,
 }
 
 /// Brings the file of every created row to its place, or says in the row why not. Returns the rows whose last line is
 /// not on the disk.
-pub async fn collect<A: Api, H: Host>(
-    setup: CollectInput<'_, H>,
-    shared: &Shared<'_, A>,
+pub async fn collect<'r, A: Api, H: Host>(
+    mut input: CollectInput<'r, H>,
+    shared: &'r Shared<'r, A>,
     created: NewReports,
 ) -> Vec<Row> {
     let (is_part, names) = {
         let ledger = shared.record.ledger();
         let parts: HashSet<String> = ledger.rows().map(|row| part_name(row.id())).collect();
-        let names = Names::new(setup.output.clone(), setup.ledger_folder, ledger.rows());
+        let (output, folder) = (input.output.clone(), input.ledger_folder.clone());
+        let names = Names::new(output, folder, ledger.rows());
         (move |name: &str| parts.contains(name), names)
     };
-    place::sweep(&setup.output, is_part);
+    place::sweep(&input.output, is_part);
+    let created_before = std::mem::take(&mut input.created);
     let carrier = Fetcher {
         shared,
-        host: setup.host,
+        input,
         names,
-        recorded: setup.recorded,
         asking: IdleGuard::new(shared.session.gate()),
         pauses: HostPauses::default(),
-        options: FetchOptions {
-            overwrite: setup.overwrite,
-            any_content: setup.any_content,
-            rules: setup.rules,
-            silence: setup.silence,
-        },
     };
     let now = Instant::now();
     let mut collector = Collector {
@@ -128,15 +116,12 @@ pub async fn collect<A: Api, H: Host>(
         columns: CollectedHeaders::default(),
         odd: Vec::new(),
         busy: 0,
-        concurrency: setup.concurrency,
-        wait: setup.wait,
         last_created: now,
         is_creating: true,
         is_over: false,
         unrecorded: Vec::new(),
-        told: HashSet::new(),
     };
-    collector.expect(setup.created);
+    collector.expect(created_before);
     collector.drive(created).await
 }
 
@@ -185,7 +170,7 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, A, H> {
         if !shared.stopping.is_stopping() {
             self.leave().await;
         }
-        self.columns.tell(&self.carrier.options.rules);
+        self.columns.tell(&self.carrier.input.rules);
         self.unrecorded
     }
 
@@ -195,12 +180,11 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, A, H> {
         if carrier.shared.stopping.is_stopping() {
             return false;
         }
-        let odd = self.odd.len().min(self.concurrency);
+        let odd = self.odd.len().min(self.carrier.input.concurrency);
         for (place, file) in self.odd.drain(..odd) {
             self.busy += 1;
             under_way.push(Box::pin(async move {
-                let (brought, recorded) = carrier.put(*file).await;
-                CollectStep::Brought(place, brought, recorded)
+                CollectStep::Brought(place, carrier.put(*file).await)
             }));
         }
         odd > 0
@@ -215,7 +199,7 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, A, H> {
 
     /// None while rows may still be created.
     fn deadline(&self) -> Option<Instant> {
-        (!self.is_creating).then(|| self.last_created + self.wait)
+        (!self.is_creating).then(|| self.last_created + self.carrier.input.wait)
     }
 
     fn next_due(&self) -> Option<Instant> {
@@ -239,13 +223,12 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, A, H> {
         {
             self.looking += 1;
             under_way.push(Box::pin(async move {
-                let (found, recorded) = carrier.look(place).await;
-                CollectStep::Looked(place, found, recorded)
+                CollectStep::Looked(place, carrier.look(place).await)
             }));
         }
         let now = Instant::now();
         if !self.is_over && !self.is_looking() {
-            self.watch.set_apart(self.apart(), now);
+            self.watch.set_apart(self.apart());
             let last = self.deadline().is_some_and(|deadline| now >= deadline);
             for question in self.watch.round(now, last) {
                 under_way.push(Box::pin(async move {
@@ -261,14 +244,13 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, A, H> {
             // The last round may need a second step, after its wide list.
             self.is_over = last && !self.watch.is_asking();
         }
-        while self.busy < self.concurrency {
+        while self.busy < carrier.input.concurrency {
             let Some(place) = self.watch.next_ready(now) else {
                 break;
             };
             self.busy += 1;
             under_way.push(Box::pin(async move {
-                let (brought, recorded) = carrier.bring(place).await;
-                CollectStep::Brought(place, brought, recorded)
+                CollectStep::Brought(place, carrier.bring(place).await)
             }));
         }
     }
@@ -284,7 +266,7 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, A, H> {
     fn on_done(&mut self, done: CollectStep) {
         let now = Instant::now();
         match done {
-            CollectStep::Looked(place, None, _) => {
+            CollectStep::Looked(place, None) => {
                 self.looking -= 1;
                 let row = self.carrier.shared.record.row(place);
                 let made = (row.updated_at).map(|at| self.carrier.shared.session.now() - at);
@@ -294,9 +276,9 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, A, H> {
                     self.watch.add(place, id.clone(), org, (age, now));
                 }
             }
-            CollectStep::Looked(_, Some(found), recorded) => {
+            CollectStep::Looked(place, Some(found)) => {
                 self.looking -= 1;
-                self.recorded(found, recorded, Fetched::Before);
+                self.on_result(place, found, Fetched::Before);
             }
             CollectStep::Listed(question, Ok(listed)) => {
                 let age = |report: &Listed| self.carrier.age(report);
@@ -308,54 +290,40 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, A, H> {
                 self.watch.answered(&question, None, |_| None, now);
             }
             CollectStep::Listed(_, Err(ReadError::Halted(halt))) => self.stop(halt.into()),
-            CollectStep::Brought(place, FetchResult::Odd(file), _) => {
+            CollectStep::Brought(place, brought) => {
                 self.busy -= 1;
-                self.watch.done(place, now);
-                self.odd.push((place, file));
-            }
-            CollectStep::Brought(place, brought, recorded) => {
-                self.busy -= 1;
-                match &brought {
-                    FetchResult::InProgress(age) => {
-                        self.watch.in_progress(place, *age, now);
-                        if let Some(lag) = self.watch.lags(place, now)
-                            && self.told.insert(place)
-                        {
-                            let row = self.carrier.shared.record.row(place);
-                            self.carrier.shared.emit(EventKind::Lagging { row, age: lag });
-                        }
-                        return;
-                    }
-                    FetchResult::Halted(halt) => self.stop(halt.clone().into()),
-                    FetchResult::Left | FetchResult::Disk(_) | FetchResult::Odd(_) => {}
-                    FetchResult::Collected { .. } | FetchResult::Not(..) => {
-                        self.watch.done(place, now)
-                    }
-                }
-                self.recorded(brought, recorded, Fetched::Now);
+                self.on_result(place, brought, Fetched::Now);
             }
         }
     }
 
-    fn recorded(
-        &mut self,
-        brought: FetchResult,
-        recorded: Result<(), JournalError>,
-        fetched: Fetched,
-    ) {
-        match brought {
-            FetchResult::Collected { row, content } => {
-                if let Some(content) = content {
-                    self.columns.saw(&row, content);
-                }
+    fn on_result(&mut self, place: RowIndex, result: FetchResult, fetched: Fetched) {
+        let now = Instant::now();
+        match result {
+            FetchResult::Collected { row, content, recorded } => {
+                self.watch.done(place, now);
+                self.columns.saw(&row, content);
                 self.settled(*row, recorded, Ok(fetched));
             }
-            FetchResult::Not(row, missing) => self.settled(*row, recorded, Err(missing)),
+            FetchResult::Not(row, missing, recorded) => {
+                self.watch.done(place, now);
+                self.settled(*row, recorded, Err(missing));
+            }
+            FetchResult::Odd(file) => {
+                self.watch.done(place, now);
+                self.odd.push((place, file));
+            }
+            FetchResult::InProgress(age) => {
+                self.watch.in_progress(place, age, now);
+                if let Some(lag) = self.watch.lags(place, now) {
+                    let shared = self.carrier.shared;
+                    let row = shared.record.row(place);
+                    shared.emit(EventKind::Lagging { row, age: lag });
+                }
+            }
+            FetchResult::Halted(halt) => self.stop(halt.into()),
             FetchResult::Disk(error) => self.stop(StopReason::Output(error)),
-            FetchResult::InProgress(_)
-            | FetchResult::Halted(_)
-            | FetchResult::Odd(_)
-            | FetchResult::Left => {}
+            FetchResult::Left => {}
         }
     }
 

@@ -49,9 +49,7 @@ impl CollectedHeaders {
             warn!("{files}: not UTF-8; kept as it came");
         }
     }
-}
 
-impl CollectedHeaders {
     fn tell_unexpected(&self, kind: ReportType, rules: &FileRules) {
         let Some(rule) = rules.get(&kind) else { return };
         let of_kind = self.headers.iter().filter(|((found, _), _)| *found == kind);

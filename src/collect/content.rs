@@ -66,7 +66,6 @@ pub struct Inspector {
     cells: u64,
     /// Bytes of the record without quotes and separators.
     length: u64,
-    /// Bytes of the names that are kept.
     named: usize,
     records: u64,
     width: u64,

@@ -28,15 +28,6 @@ pub(super) enum NotFetched<E> {
     Disk(io::Error),
 }
 
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Patience<'p> {
-    /// In bytes: a larger file has no end.
-    pub(super) largest: u64,
-    pub(super) silence: Duration,
-    pub(super) longest_wait: Duration,
-    pub(super) pauses: &'p HostPauses,
-}
-
 /// Pauses of hosts: a `Retry-After` is about the host, not about one file.
 #[derive(Debug, Default)]
 pub(super) struct HostPauses(RefCell<HashMap<Origin, Instant>>);
@@ -73,20 +64,23 @@ enum Broke {
     Disk(io::Error),
 }
 
-/// What downloads go by.
 pub(super) struct Downloads<'a, A: Api, H> {
     pub(super) session: &'a Session<'a, A>,
     pub(super) host: &'a H,
-    pub(super) patience: Patience<'a>,
+    /// In bytes: a larger file has no end.
+    pub(super) largest: u64,
+    pub(super) silence: Duration,
+    pub(super) pauses: &'a HostPauses,
 }
 
 /// Fetches the file at `url` into `part`. `renew` asks the API for a fresh address.
 pub(super) async fn fetch<A: Api, H: Host, E>(
-    Downloads { session, host, patience }: Downloads<'_, A, H>,
+    downloads: Downloads<'_, A, H>,
     mut url: DownloadUrl,
     renew: impl AsyncFn() -> Result<DownloadUrl, E>,
     part: &mut PartFile,
 ) -> Result<CheckedFile, NotFetched<E>> {
+    let session = downloads.session;
     let mut tries = TryCount::default();
     let mut fresh = 0;
     let mut known = ToldBefore {
@@ -100,7 +94,7 @@ pub(super) async fn fetch<A: Api, H: Host, E>(
         let broke = if has_expired && fresh == 0 {
             Broke::Expired(403)
         } else {
-            match try_once(host, patience, &url, &mut known, part).await {
+            match try_once(&downloads, &url, &mut known, part).await {
                 Ok(()) => return part.finish().await.map_err(NotFetched::Disk),
                 Err(broke) => broke,
             }
@@ -167,20 +161,19 @@ impl ToldBefore {
     }
 }
 
-async fn try_once<H: Host>(
-    host: &H,
-    patience: Patience<'_>,
+async fn try_once<A: Api, H: Host>(
+    Downloads { session, host, largest, silence, pauses }: &Downloads<'_, A, H>,
     url: &DownloadUrl,
     known: &mut ToldBefore,
     part: &mut PartFile,
 ) -> Result<(), Broke> {
     let version = known.version.clone().filter(|_| part.len() > 0);
     let resume = version.map(|version| Resume { from: part.len(), version });
-    let passed = patience.pauses.pass(url, patience.longest_wait).await;
+    let passed = pauses.pass(url, session.policy().max_retry_after).await;
     passed.map_err(Broke::Trouble)?;
-    let opened = in_time(patience, host.open(url, resume.as_ref())).await;
+    let opened = in_time(*silence, host.open(url, resume.as_ref())).await;
     let (head, mut body) = opened.map_err(Broke::Trouble)?;
-    patience.pauses.announced(url, head.retry_after.filter(|_| head.status >= 300));
+    pauses.announced(url, head.retry_after.filter(|_| head.status >= 300));
     // Never the address: it is signed.
     trace!(http_status = head.status, "the download host answered {}", head.status);
     let goes_on = match head.status {
@@ -212,12 +205,12 @@ async fn try_once<H: Host>(
         fits.map_err(Broke::Trouble)?;
     }
     loop {
-        match in_time(patience, host.next(&mut body)).await {
+        match in_time(*silence, host.next(&mut body)).await {
             Ok(Some(bytes)) => part.push(bytes).await.map_err(Broke::Disk)?,
             Ok(None) => break,
             Err(trouble) => return Err(Broke::Trouble(trouble)),
         }
-        if part.len() > patience.largest || Instant::now() > known.end {
+        if part.len() > *largest || Instant::now() > known.end {
             let why = format!("the file has no end: {} bytes came so far", part.len());
             return Err(Broke::Trouble(DownloadError::Final(why)));
         }
@@ -244,13 +237,11 @@ fn answered(head: &Head) -> DownloadError {
 }
 
 async fn in_time<T>(
-    patience: Patience<'_>,
+    silence: Duration,
     work: impl Future<Output = Result<T, DownloadError>>,
 ) -> Result<T, DownloadError> {
-    let late = |_| {
-        DownloadError::Broken(format!("the download host sent nothing for {:?}", patience.silence))
-    };
-    timeout(patience.silence, work).await.map_err(late)?
+    let late = |_| DownloadError::Broken(format!("the download host sent nothing for {silence:?}"));
+    timeout(silence, work).await.map_err(late)?
 }
 
 fn outcome(trouble: DownloadError) -> Outcome<()> {

@@ -9,20 +9,18 @@ use std::{
 use tracing::{Instrument as _, trace_span};
 
 use super::{
-    Names, Overwrite,
+    CollectInput, Names, Overwrite,
     content::{NotATable, TableShape},
-    download::{Downloads, HostPauses, NotFetched, Patience, fetch},
-    fetch_failure::{FetchFailure, in_the_way, unwritable},
+    download::{Downloads, HostPauses, NotFetched, fetch},
     host::Host,
     idle_guard::IdleGuard,
     part_file::{CheckedFile, PartFile, blocking},
-    place::{self, InTheWay, Put},
+    place::{self, InTheWay},
 };
 use crate::{
     api::{Api, DownloadUrl, Listed},
     files,
-    ledger::{Collected, JournalError, Obstacle, RecordedHashes, Row, RowIndex},
-    manifest::FileRules,
+    ledger::{Collected, JournalError, Obstacle, Row, RowIndex},
     run::{DiskTrouble, NotCollected, Shared},
     sending::{Halt, ReadError},
     text::{one_line, system_says},
@@ -32,33 +30,24 @@ use request::ReportStatus;
 /// In bytes. A larger file is no report: the largest that are known have some GiB.
 const LARGEST: u64 = 64 * 1024 * 1024 * 1024;
 
-#[derive(Debug, Clone)]
-pub(super) struct FetchOptions {
-    pub(super) overwrite: Overwrite,
-    pub(super) any_content: bool,
-    pub(super) rules: FileRules,
-    /// A download without a byte for so long has broken.
-    pub(super) silence: Duration,
-}
-
 pub(super) struct Fetcher<'r, A: Api, H> {
     pub(super) shared: &'r Shared<'r, A>,
-    pub(super) host: &'r H,
+    pub(super) input: CollectInput<'r, H>,
     pub(super) names: Names,
-    /// The last hash of each request's file in the history, by `request_id`.
-    pub(super) recorded: RecordedHashes,
     pub(super) asking: IdleGuard<'r>,
     pub(super) pauses: HostPauses,
-    pub(super) options: FetchOptions,
 }
 
+/// What became of a row, or why its complete report has no file.
 #[derive(Debug)]
 pub(super) enum FetchResult {
     Collected {
         row: Box<Row>,
-        content: Option<TableShape>,
+        content: TableShape,
+        recorded: Result<(), JournalError>,
     },
-    Not(Box<Row>, NotCollected),
+    /// The row says why.
+    Not(Box<Row>, NotCollected, Result<(), JournalError>),
     /// Not ready; the age of the report, where the server shows it.
     InProgress(Option<Duration>),
     Halted(Halt),
@@ -66,6 +55,19 @@ pub(super) enum FetchResult {
     Disk(DiskTrouble),
     /// Whether the file is a table depends on files that are still to come.
     Odd(Box<ArrivedFile>),
+    /// The run stops.
+    Left,
+}
+
+/// Why a row gets no file now.
+enum FetchFailure {
+    Says(String),
+    /// The server could not generate the report.
+    Server(String),
+    /// The age of the report, where the server shows it.
+    InProgress(Option<Duration>),
+    Halted(Halt),
+    Disk(DiskTrouble),
     Left,
 }
 
@@ -81,49 +83,39 @@ pub(super) struct ArrivedFile {
 
 impl<A: Api, H: Host> Fetcher<'_, A, H> {
     /// `None` where the file has to be fetched.
-    pub(super) async fn look(
-        &self,
-        place: RowIndex,
-    ) -> (Option<FetchResult>, Result<(), JournalError>) {
+    pub(super) async fn look(&self, place: RowIndex) -> Option<FetchResult> {
         let row = self.shared.record.row(place);
-        let Some(path) = self.names.recorded(&row) else {
-            return (None, Ok(()));
-        };
-        let found = match place::look(path).await {
-            Ok(Some(found)) => found,
-            Ok(None) => return (None, Ok(())),
+        let file = &row.collected.file;
+        let why = match place::look(self.names.recorded(&row)?).await {
+            Ok(None) => return None,
+            Ok(Some(found)) => {
+                let is_own = |recorded| row.collected.is_file(&found.sha256, recorded);
+                if is_own(self.input.recorded.get(&row.id())) {
+                    let collected = Collected {
+                        error: String::new(),
+                        rows: Some(found.content.rows),
+                        ..Collected::clone(&row.collected)
+                    };
+                    return Some(self.collected(row, collected, found.content).await);
+                }
+                if self.input.overwrite == Overwrite::All {
+                    return None;
+                }
+                let what = if is_own(None) {
+                    "is not the one that was collected, as the history says"
+                } else {
+                    "was changed on the disk"
+                };
+                format!(
+                    "{file} {what}; `monthend collect --force` replaces it with the server's report"
+                )
+            }
             Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
-                let why = in_the_way(&row.collected.file, InTheWay::Folder);
-                return self.not(row, &why, NotCollected::Refused).await;
+                in_the_way(file, InTheWay::Folder)
             }
-            Err(error) => {
-                let why = format!("{} cannot be read: {}", row.collected.file, system_says(&error));
-                return self.not(row, &why, NotCollected::Refused).await;
-            }
+            Err(error) => format!("{file} cannot be read: {}", system_says(&error)),
         };
-        let recorded = self.recorded.get(&row.id());
-        if !row.collected.is_file(&found.sha256, recorded) {
-            if self.options.overwrite == Overwrite::All {
-                return (None, Ok(()));
-            }
-            let file = &row.collected.file;
-            let what = if row.collected.is_file(&found.sha256, None) {
-                format!("{file} is not the one that was collected, as the history says")
-            } else {
-                format!("{file} was changed on the disk")
-            };
-            let why =
-                format!("{what}; `monthend collect --force` replaces it with the server's report");
-            return self.not(row, &why, NotCollected::Refused).await;
-        }
-        let collected = Collected {
-            error: String::new(),
-            rows: Some(found.content.rows),
-            ..Collected::clone(&row.collected)
-        };
-        let (row, durable) = self.conclude(row, collected).await;
-        let content = Some(found.content);
-        (Some(FetchResult::Collected { row: Box::new(row), content }), durable)
+        Some(self.not(row, &why, NotCollected::Refused).await)
     }
 
     /// Keeps a report status in memory; the final rewrite has it.
@@ -137,57 +129,59 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
     }
 
     /// Reads a row's report, and fetches its file where it is complete.
-    pub(super) async fn bring(&self, place: RowIndex) -> (FetchResult, Result<(), JournalError>) {
+    pub(super) async fn bring(&self, place: RowIndex) -> FetchResult {
         let mut row = self.shared.record.row(place);
-        let report = match self.ask(&row).await {
-            Ok(Some(report)) => report,
-            Ok(None) if self.is_young(&row) => return (FetchResult::InProgress(None), Ok(())),
-            Ok(None) => {
-                let why = format!(
-                    "{}; `monthend resolve LEDGER --request {} --resend --replace` recreates it",
-                    Obstacle::GONE,
-                    row.id()
-                );
-                return settled(self.not(row, &why, NotCollected::Refused).await);
+        match self.fetch_ready(&mut row).await {
+            Ok(file) if self.is_doubtful(&file).await => FetchResult::Odd(file),
+            Ok(file) => self.put(*file).await,
+            Err(reason) => self.failed(row, reason).await,
+        }
+    }
+
+    async fn fetch_ready(&self, row: &mut Row) -> Result<Box<ArrivedFile>, FetchFailure> {
+        let Some(report) = self.ask(row).await? else {
+            if self.is_young(row) {
+                return Err(FetchFailure::InProgress(None));
             }
-            Err(FetchFailure::Says(why)) => {
-                return settled(self.not(row, &why, NotCollected::Refused).await);
-            }
-            Err(reason) => return (reason.into(), Ok(())),
+            return Err(FetchFailure::Says(format!(
+                "{}; `monthend resolve LEDGER --request {} --resend --replace` recreates it",
+                Obstacle::GONE,
+                row.id()
+            )));
         };
         if !report.can_answer(row.request()) {
             let why = "the server's report has another type, period or sub-partner than this row";
-            return settled(self.not(row, why, NotCollected::Refused).await);
+            return Err(FetchFailure::Says(why.to_owned()));
         }
         row.collected_mut().status = one_line(report.status.as_deref().unwrap_or_default());
         let status = row.collected.status();
         if status == ReportStatus::Failed {
             let said = report.errors.as_deref().unwrap_or("it does not say why");
-            let why = format!(
+            return Err(FetchFailure::Server(format!(
                 "the server could not generate this report: {said}; \
                  `monthend retry --recreate-failed` recreates it"
-            );
-            return settled(self.not(row, &why, NotCollected::Failed).await);
+            )));
         }
         let age = self.age(&report);
-        let url = match report.download {
-            Some(url) if matches!(status, ReportStatus::Completed | ReportStatus::Unread) => url,
+        match report.download {
+            Some(url) if matches!(status, ReportStatus::Completed | ReportStatus::Unread) => {
+                self.fetch(row, url).await
+            }
             _ => {
-                self.shared.record.keep(&row);
-                return (FetchResult::InProgress(age), Ok(()));
+                self.shared.record.keep(row);
+                Err(FetchFailure::InProgress(age))
             }
-        };
-        let fetched = match self.fetch(row, url).await {
-            Ok(fetched) => fetched,
-            Err((row, FetchFailure::Says(why))) => {
-                return settled(self.not(*row, &why, NotCollected::Refused).await);
-            }
-            Err((_, reason)) => return (reason.into(), Ok(())),
-        };
-        if self.is_doubtful(&fetched).await {
-            (FetchResult::Odd(fetched), Ok(()))
-        } else {
-            self.put(*fetched).await
+        }
+    }
+
+    async fn failed(&self, row: Row, reason: FetchFailure) -> FetchResult {
+        match reason {
+            FetchFailure::Says(why) => self.not(row, &why, NotCollected::Refused).await,
+            FetchFailure::Server(why) => self.not(row, &why, NotCollected::Failed).await,
+            FetchFailure::InProgress(age) => FetchResult::InProgress(age),
+            FetchFailure::Halted(halt) => FetchResult::Halted(halt),
+            FetchFailure::Disk(trouble) => FetchResult::Disk(trouble),
+            FetchFailure::Left => FetchResult::Left,
         }
     }
 
@@ -196,10 +190,10 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
         let Some(name) = fetched.whole.content.only_cell() else {
             return false;
         };
-        if self.options.any_content {
+        if self.input.any_content {
             return false;
         }
-        let rule = self.options.rules.get(&fetched.row.request().report_type);
+        let rule = self.input.rules.get(&fetched.row.request().report_type);
         if rule.is_some_and(|rule| rule.has_column(name)) {
             return false;
         }
@@ -223,62 +217,44 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
     }
 
     /// Puts a file in its place, or next to it where it is no table, and records that in its row.
-    pub(super) async fn put(
-        &self,
-        fetched: ArrivedFile,
-    ) -> (FetchResult, Result<(), JournalError>) {
+    pub(super) async fn put(&self, fetched: ArrivedFile) -> FetchResult {
         let doubtful = self.is_doubtful(&fetched).await;
         let ArrivedFile { row, part, whole, place, name } = fetched;
         let only = whole.content.only_cell().filter(|_| doubtful);
         let only = only.map(|only| NotATable::OneCell(only.to_owned()));
-        if let Some(flaw) = whole.content.flaw.as_ref().or(only.as_ref())
-            && !self.options.any_content
+        let overwrite = self.input.overwrite;
+        let reason = if let Some(flaw) = whole.content.flaw.as_ref().or(only.as_ref())
+            && !self.input.any_content
         {
-            return match place::reject(&part, &place, self.options.overwrite).await {
-                Ok((kept, is_kept)) => {
-                    let kept = self.names.spelled(&kept);
-                    let kept = if is_kept {
-                        format!("kept as {kept}")
+            match place::reject(&part, &place, overwrite).await {
+                Ok((path, is_kept)) => {
+                    let kept = self.names.spelled(&path);
+                    FetchFailure::Says(if is_kept {
+                        format!("no report: {flaw}; kept as {kept}")
                     } else {
-                        format!("not kept, since {kept} is another file")
-                    };
-                    let why = format!("no report: {flaw}; {kept}");
-                    settled(self.not(row, &why, NotCollected::Refused).await)
+                        format!("no report: {flaw}; not kept, since {kept} is another file")
+                    })
                 }
-                Err(error) => self.unwritten(row, &name, &error).await,
-            };
-        }
-        let ours = row.collected.sha256.clone();
-        match place::put(&part, &whole, &place, ours, self.options.overwrite).await {
-            Ok(Put::There) => {}
-            Ok(Put::InTheWay(what)) => {
-                let why = in_the_way(&name, what);
-                return settled(self.not(row, &why, NotCollected::Refused).await);
+                Err(error) => unwritable(&name, &error),
             }
-            Err(error) => return self.unwritten(row, &name, &error).await,
-        }
-        let collected = Collected {
-            status: ReportStatus::COMPLETED.to_owned(),
-            file: name,
-            sha256: whole.sha256,
-            error: String::new(),
-            rows: Some(whole.content.rows),
+        } else {
+            let ours = row.collected.sha256.clone();
+            match place::put(&part, &whole, &place, ours, overwrite).await {
+                Ok(None) => {
+                    let collected = Collected {
+                        status: ReportStatus::COMPLETED.to_owned(),
+                        file: name,
+                        sha256: whole.sha256,
+                        error: String::new(),
+                        rows: Some(whole.content.rows),
+                    };
+                    return self.collected(row, collected, whole.content).await;
+                }
+                Ok(Some(what)) => FetchFailure::Says(in_the_way(&name, what)),
+                Err(error) => unwritable(&name, &error),
+            }
         };
-        let (row, recorded) = self.conclude(row, collected).await;
-        let (row, content) = (Box::new(row), Some(whole.content));
-        (FetchResult::Collected { row, content }, recorded)
-    }
-
-    async fn unwritten(
-        &self,
-        row: Row,
-        name: &str,
-        error: &io::Error,
-    ) -> (FetchResult, Result<(), JournalError>) {
-        match unwritable(name, error) {
-            FetchFailure::Says(why) => settled(self.not(row, &why, NotCollected::Refused).await),
-            reason => (reason.into(), Ok(())),
-        }
+        self.failed(row, reason).await
     }
 
     pub(super) fn age(&self, report: &Listed) -> Option<Duration> {
@@ -351,38 +327,20 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
         age.is_some_and(|age| age.to_std().is_ok_and(|age| age < settle))
     }
 
-    /// Returns the row where there is no file.
-    async fn fetch(
-        &self,
-        row: Row,
-        url: DownloadUrl,
-    ) -> Result<Box<ArrivedFile>, (Box<Row>, FetchFailure)> {
-        let place = self.names.place(&row);
+    async fn fetch(&self, row: &Row, url: DownloadUrl) -> Result<Box<ArrivedFile>, FetchFailure> {
+        let place = self.names.place(row);
         let name = self.names.spelled(&place);
-        match self.fetch_to(&row, &place, &name, url).await {
-            Ok((part, whole)) => Ok(Box::new(ArrivedFile { row, part, whole, place, name })),
-            Err(reason) => Err((Box::new(row), reason)),
-        }
-    }
-
-    async fn fetch_to(
-        &self,
-        row: &Row,
-        place: &Path,
-        name: &str,
-        url: DownloadUrl,
-    ) -> Result<(PartFile, CheckedFile), FetchFailure> {
-        let disk = |error: io::Error| unwritable(name, &error);
+        let disk = |error: io::Error| unwritable(&name, &error);
         let folder = place.parent().unwrap_or(Path::new(".")).to_owned();
         blocking(move || files::make_folder(&folder)).await.map_err(disk)?;
-        let mut part = PartFile::begin(place, row.id()).await.map_err(disk)?;
-        let patience = Patience {
+        let mut part = PartFile::begin(&place, row.id()).await.map_err(disk)?;
+        let downloads = Downloads {
+            session: self.shared.session,
+            host: self.input.host,
             largest: LARGEST,
-            silence: self.options.silence,
-            longest_wait: self.shared.session.policy().max_retry_after,
+            silence: self.input.silence,
             pauses: &self.pauses,
         };
-        let downloads = Downloads { session: self.shared.session, host: self.host, patience };
         let renew = async || {
             let fresh = self.ask(row).await?.and_then(|report| report.download);
             fresh.ok_or_else(|| {
@@ -397,21 +355,21 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
             NotFetched::Api(reason) => reason,
             NotFetched::Disk(error) => disk(error),
         })?;
-        Ok((part, whole))
+        Ok(Box::new(ArrivedFile { row: row.clone(), part, whole, place, name }))
     }
 
-    async fn not(
-        &self,
-        row: Row,
-        why: &str,
-        missing: NotCollected,
-    ) -> (Option<FetchResult>, Result<(), JournalError>) {
+    async fn collected(&self, row: Row, to: Collected, content: TableShape) -> FetchResult {
+        let (row, recorded) = self.conclude(row, to).await;
+        FetchResult::Collected { row, content, recorded }
+    }
+
+    async fn not(&self, row: Row, why: &str, missing: NotCollected) -> FetchResult {
         let collected = Collected { error: one_line(why), ..Collected::clone(&row.collected) };
         let (row, recorded) = self.conclude(row, collected).await;
-        (Some(FetchResult::Not(row.into(), missing)), recorded)
+        FetchResult::Not(row, missing, recorded)
     }
 
-    async fn conclude(&self, mut row: Row, to: Collected) -> (Row, Result<(), JournalError>) {
+    async fn conclude(&self, mut row: Row, to: Collected) -> (Box<Row>, Result<(), JournalError>) {
         row.collected = to.into();
         let is_known = {
             let ledger = self.shared.record.ledger();
@@ -423,12 +381,33 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
         } else {
             self.shared.record.conclude(&mut row, self.shared.session.now()).await
         };
-        (row, recorded)
+        (Box::new(row), recorded)
     }
 }
 
-fn settled(
-    (brought, recorded): (Option<FetchResult>, Result<(), JournalError>),
-) -> (FetchResult, Result<(), JournalError>) {
-    (brought.unwrap_or(FetchResult::Left), recorded)
+/// Why a file cannot take its place, and what helps.
+fn in_the_way(name: &str, what: InTheWay) -> String {
+    match what {
+        InTheWay::Folder => format!(
+            "{} {name}; move it away, then `monthend collect` downloads it",
+            Obstacle::FOLDER
+        ),
+        InTheWay::NoFile => {
+            format!("{name} is a link or no file at all; `monthend collect --force` replaces it")
+        }
+        InTheWay::File => format!(
+            "{name} is in the way: no row has this file; `monthend collect --force` overwrites it"
+        ),
+    }
+}
+
+/// Whether a write error is about this file or the whole disk.
+fn unwritable(name: &str, error: &io::Error) -> FetchFailure {
+    let why = format!("{name} cannot be written: {}", system_says(error));
+    if files::is_full(error) || error.kind() == io::ErrorKind::ReadOnlyFilesystem {
+        let remedy = files::remedy(error);
+        FetchFailure::Disk(DiskTrouble { why, remedy })
+    } else {
+        FetchFailure::Says(why)
+    }
 }

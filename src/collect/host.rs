@@ -29,10 +29,8 @@ const MOST_REDIRECTS: usize = 4;
 /// Bytes that are unpacked at a time, however well they were packed.
 const PIECE: usize = 128 * 1024;
 
-/// The head of an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Head {
-    /// The HTTP status.
     pub status: u16,
     /// Bytes to come, where known: not of a packed body.
     pub length: Option<u64>,
@@ -40,9 +38,7 @@ pub struct Head {
     pub ends_anywhere: bool,
     /// A strong `ETag`, where there is one. None of a packed body: its rest cannot be requested.
     pub version: Option<String>,
-    /// Of a partial answer.
     pub part: Option<ByteRange>,
-    /// How long to stay away.
     pub retry_after: Option<Duration>,
 }
 
@@ -86,7 +82,6 @@ impl ByteRange {
 /// Where to go on, and in which version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resume {
-    /// Bytes that are there.
     pub from: u64,
     /// The [`Head::version`] that they are of.
     pub version: String,
@@ -97,9 +92,7 @@ pub struct Resume {
 pub enum DownloadError {
     /// A retry would give the same.
     Final(String),
-    /// No connection.
     NotConnected(String),
-    /// The answer broke off.
     Broken(String),
 }
 
@@ -195,25 +188,15 @@ impl HttpHost {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Packing {
-    None,
-    Gzip,
-}
-
-impl Packing {
-    fn of(headers: &HeaderMap) -> Result<Self, DownloadError> {
-        let Some(name) = text(headers, CONTENT_ENCODING) else {
-            return Ok(Packing::None);
-        };
-        match name.to_ascii_lowercase().as_str() {
-            "" | "identity" => Ok(Packing::None),
-            "gzip" | "x-gzip" => Ok(Packing::Gzip), // RFC 9110, 8.4.1.3
-            other => Err(DownloadError::Final(format!(
-                "the download host sends the file packed as {}, which was not asked for",
-                foreign(other)
-            ))),
-        }
+/// Whether the body is packed; fails for what was not asked for.
+fn is_packed(headers: &HeaderMap) -> Result<bool, DownloadError> {
+    match text(headers, CONTENT_ENCODING).unwrap_or_default().to_ascii_lowercase().as_str() {
+        "" | "identity" => Ok(false),
+        "gzip" | "x-gzip" => Ok(true), // RFC 9110, 8.4.1.3
+        other => Err(DownloadError::Final(format!(
+            "the download host sends the file packed as {}, which was not asked for",
+            foreign(other)
+        ))),
     }
 }
 
@@ -222,16 +205,14 @@ impl Packing {
 pub struct DownloadBody(BoxStream<'static, io::Result<Bytes>>);
 
 impl DownloadBody {
-    fn new(response: Response, packing: Packing) -> Self {
+    fn new(response: Response, is_packed: bool) -> Self {
         let bytes = response.bytes_stream().map_err(io::Error::other);
-        DownloadBody(match packing {
-            Packing::None => bytes.boxed(),
-            Packing::Gzip => {
-                let mut unpacked = GzipDecoder::new(StreamReader::new(bytes));
-                unpacked.multiple_members(true);
-                ReaderStream::with_capacity(unpacked, PIECE).boxed()
-            }
-        })
+        if !is_packed {
+            return DownloadBody(bytes.boxed());
+        }
+        let mut unpacked = GzipDecoder::new(StreamReader::new(bytes));
+        unpacked.multiple_members(true);
+        DownloadBody(ReaderStream::with_capacity(unpacked, PIECE).boxed())
     }
 }
 
@@ -258,11 +239,11 @@ impl Host for HttpHost {
         for _ in 0..=MOST_REDIRECTS {
             let response = self.ask(&url, resume).await?;
             if !response.status().is_redirection() {
-                let packing = Packing::of(response.headers())?;
-                let mut head = head(&response, packing);
+                let is_packed = is_packed(response.headers())?;
+                let mut head = head(&response, is_packed);
                 // The next request may go to another place, which may have the same tag for another file.
                 head.version = head.version.filter(|_| !is_elsewhere);
-                return Ok((head, DownloadBody::new(response, packing)));
+                return Ok((head, DownloadBody::new(response, is_packed)));
             }
             let location = text(response.headers(), LOCATION);
             let Some(next) = location.and_then(|text| url.join(text).ok()) else {
@@ -323,11 +304,10 @@ fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     text(headers, name).filter(|_| is_one)
 }
 
-fn head(response: &Response, packing: Packing) -> Head {
+fn head(response: &Response, is_packed: bool) -> Head {
     let headers = response.headers();
-    let is_plain = packing == Packing::None;
-    let version = only(headers, ETAG).filter(|tag| is_plain && tag.starts_with('"'));
-    let length = text(headers, CONTENT_LENGTH).filter(|_| is_plain);
+    let version = only(headers, ETAG).filter(|tag| !is_packed && tag.starts_with('"'));
+    let length = text(headers, CONTENT_LENGTH).filter(|_| !is_packed);
     Head {
         status: response.status().as_u16(),
         length: length.and_then(|text| text.parse().ok()),

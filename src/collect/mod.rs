@@ -15,7 +15,6 @@ mod content;
 mod disk;
 mod download;
 mod fetch;
-mod fetch_failure;
 mod host;
 mod idle_guard;
 mod names;

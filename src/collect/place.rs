@@ -17,12 +17,6 @@ pub enum Overwrite {
     All,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Put {
-    There,
-    InTheWay(InTheWay),
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum InTheWay {
     /// Nothing replaces a folder.
@@ -32,20 +26,20 @@ pub(super) enum InTheWay {
     File,
 }
 
-/// A file at `place` is replaced if it has the same bytes, or the hash `ours`: it was put there for the same row.
+/// Returns what is in the way. A file at `place` is replaced if it has the same bytes, or the hash `ours`: it was put there for the same row.
 pub(super) async fn put(
     part: &PartFile,
     whole: &CheckedFile,
     place: &Path,
     ours: String,
     overwrite: Overwrite,
-) -> io::Result<Put> {
+) -> io::Result<Option<InTheWay>> {
     let (from, place, sha256) = (part.path().to_owned(), place.to_owned(), whole.sha256.clone());
     blocking(move || {
         let there = match fs::symlink_metadata(&place) {
             Ok(found) if found.is_file() => part_file::look(&place)?,
-            Ok(found) if found.is_dir() => return Ok(Put::InTheWay(InTheWay::Folder)),
-            Ok(_) if overwrite == Overwrite::Ours => return Ok(Put::InTheWay(InTheWay::NoFile)),
+            Ok(found) if found.is_dir() => return Ok(Some(InTheWay::Folder)),
+            Ok(_) if overwrite == Overwrite::Ours => return Ok(Some(InTheWay::NoFile)),
             _ => None,
         };
         match there {
@@ -54,7 +48,7 @@ pub(super) async fn put(
                     && !found.sha256.eq_ignore_ascii_case(&ours)
                     && overwrite == Overwrite::Ours =>
             {
-                return Ok(Put::InTheWay(InTheWay::File));
+                return Ok(Some(InTheWay::File));
             }
             // Equal bytes are replaced too: this makes them durable, and readable by their owner only.
             _ => {}
@@ -64,7 +58,7 @@ pub(super) async fn put(
         if is_as(&rejected, &place) {
             let _ = fs::remove_file(rejected);
         }
-        Ok(Put::There)
+        Ok(None)
     })
     .await
 }
@@ -117,11 +111,6 @@ pub fn hash_of(path: &Path) -> io::Result<Option<String>> {
         return Ok(None);
     }
     Ok(part_file::look(path)?.map(|found| found.sha256))
-}
-
-/// Whether the disk accepts no file at all any more.
-pub(super) fn takes_nothing(error: &io::Error) -> bool {
-    files::is_full(error) || error.kind() == io::ErrorKind::ReadOnlyFilesystem
 }
 
 /// Deletes what a killed run left of these requests: `output/PERIOD/TYPE/.<request_id>.part`.

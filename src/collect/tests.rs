@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{
     DownloadError, Head, Host, Resume,
-    download::{Downloads, HostPauses, NotFetched, Patience, fetch},
+    download::{Downloads, HostPauses, NotFetched, fetch},
     host::ByteRange,
     part_file::{CheckedFile, PartFile},
 };
@@ -169,10 +169,11 @@ async fn fetched_after(pauses: &HostPauses, does: &[Does], url: &str) -> Ended {
     };
     let id = Row::planned(request, "j".into(), None).id();
     let mut part = PartFile::begin(&folder.path().join("own.csv"), id).await.unwrap();
-    let patience = Patience {
+    let downloads = Downloads {
+        session: &session,
+        host: &host,
         largest: 4096,
         silence: Duration::from_secs(60),
-        longest_wait: Duration::from_secs(900),
         pauses,
     };
     let renewed = RefCell::new(0);
@@ -182,8 +183,7 @@ async fn fetched_after(pauses: &HostPauses, does: &[Does], url: &str) -> Ended {
     };
     let began = Instant::now();
     let url = url.parse().unwrap();
-    let result =
-        fetch(Downloads { session: &session, host: &host, patience }, url, renew, &mut part).await;
+    let result = fetch(downloads, url, renew, &mut part).await;
     let took = began.elapsed();
     let in_part = std::fs::read(part.path()).unwrap();
     let result = result.map_err(|error| match error {

@@ -58,15 +58,11 @@ pub async fn show_candidates<A: Api>(
 
 /// A single read, with what only the list shows.
 fn completed(read: Listed, in_list: Option<&Listed>) -> Listed {
-    let in_list = in_list.cloned();
-    let (created, created_by, status) = match in_list {
-        Some(listed) => (listed.created, listed.created_by, listed.status),
-        None => (None, None, None),
-    };
+    let Some(listed) = in_list.cloned() else { return read };
     Listed {
-        created: read.created.or(created),
-        created_by: read.created_by.or(created_by),
-        status: read.status.or(status),
+        created: read.created.or(listed.created),
+        created_by: read.created_by.or(listed.created_by),
+        status: read.status.or(listed.status),
         ..read
     }
 }

@@ -61,8 +61,14 @@ fn between(from: Instant, to: Instant) -> TimeDelta {
     TimeDelta::from_std(span).unwrap_or(TimeDelta::MAX)
 }
 
+impl Default for Clocks {
+    fn default() -> Self {
+        Clocks::new(Instant::now())
+    }
+}
+
 impl Clocks {
-    pub fn new(now: Instant) -> Self {
+    fn new(now: Instant) -> Self {
         Clocks { base: now, era: 0, drift: None, least: None, most: None, finest: None }
     }
 

@@ -4,14 +4,13 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use super::{
-    clocks::{Age, Clocks, Moment},
+    clocks::{Clocks, Moment},
     judge::Maker,
     matching::common_query,
-    send_times::{Departure, SendTimes},
 };
 use crate::{
     api::{Api, Listed},
@@ -25,6 +24,21 @@ const UNASKED: u32 = 3;
 /// A single read that did not show everything is repeated only after this long.
 const STALE: Duration = Duration::from_millis(300);
 
+/// How a create of this process left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Departure {
+    pub at: Moment,
+    /// `None` for several creates with more than one token.
+    pub token: Option<Generation>,
+}
+
+impl Departure {
+    /// Combines a create in doubt with a later one for the same request.
+    pub fn and(self, later: Departure) -> Departure {
+        Departure { token: self.token.filter(|_| self.token == later.token), ..self }
+    }
+}
+
 /// A report that this process surely made.
 #[derive(Debug, Clone)]
 struct Witness {
@@ -35,18 +49,19 @@ struct Witness {
 }
 
 /// What decides whose a report is, besides the report itself. One for each run.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Evidence {
-    clocks: RefCell<Clocks>,
+    pub(super) clocks: RefCell<Clocks>,
     /// In each form that the server shows; another token may belong to another person.
     us: RefCell<BTreeMap<Generation, BTreeSet<PersonId>>>,
     /// The token of the latest create.
     token: Cell<Generation>,
     /// Who made the reports that earlier processes left in the ledger.
     earlier: RefCell<BTreeSet<PersonId>>,
-    /// A report in progress was seen with a stamp: `created` says when it was asked for.
-    stamped_when_asked: Cell<bool>,
-    sent: RefCell<SendTimes>,
+    /// A report in progress was seen with a stamp: `created` says when it was asked for, and not when it was ready.
+    pub(super) stamped_when_asked: Cell<bool>,
+    /// How the creates of reports left that this process surely made.
+    sent: RefCell<HashMap<ReportId, Departure>>,
     /// The latest report that was made with each token.
     witnesses: RefCell<BTreeMap<Generation, Witness>>,
     asked: Cell<u32>,
@@ -59,26 +74,6 @@ pub struct Evidence {
     theirs: RefCell<HashSet<ReportId>>,
     /// What was last seen of reports that may be a row's own: for a person who decides.
     candidates: RefCell<HashMap<ReportId, Listed>>,
-}
-
-impl Default for Evidence {
-    fn default() -> Self {
-        Evidence {
-            clocks: RefCell::new(Clocks::new(Instant::now())),
-            us: RefCell::default(),
-            token: Cell::default(),
-            earlier: RefCell::default(),
-            stamped_when_asked: Cell::default(),
-            sent: RefCell::default(),
-            witnesses: RefCell::default(),
-            asked: Cell::default(),
-            in_vain: Cell::default(),
-            unread: RefCell::default(),
-            details: RefCell::default(),
-            theirs: RefCell::default(),
-            candidates: RefCell::default(),
-        }
-    }
 }
 
 impl Evidence {
@@ -238,7 +233,7 @@ impl Evidence {
 
     /// A report that is surely ours tells more than others.
     pub(super) fn saw(&self, report: &Listed, at: Moment) {
-        let sent = self.sent.borrow().get(&report.id);
+        let sent = self.sent.borrow().get(&report.id).copied();
         if let Some(token) = sent.and_then(|sent| sent.token)
             && let Some(by) = &report.created_by
         {
@@ -254,26 +249,6 @@ impl Evidence {
         if matches!(report.status(), ReportStatus::InProgress | ReportStatus::Unknown) {
             self.stamped_when_asked.set(true);
         }
-    }
-
-    /// Whether `created` is known to say when a report was asked for, and not when it was ready.
-    pub(super) fn is_stamped_when_asked(&self) -> bool {
-        self.stamped_when_asked.get()
-    }
-
-    /// For a create of this process that left at `sent`.
-    pub(super) fn age(&self, stamp: DateTime<Utc>, sent: Moment) -> Age {
-        self.clocks.borrow().age(stamp, sent)
-    }
-
-    /// For a create of an earlier process, by the server's `Date` then and now.
-    pub(super) fn age_by_date(
-        &self,
-        stamp: DateTime<Utc>,
-        intent: (DateTime<Utc>, TimeDelta),
-        date: (DateTime<Utc>, Moment),
-    ) -> Age {
-        self.clocks.borrow().age_by_date(stamp, intent, date)
     }
 
     /// For a create of this process that went with `token`: until a report made with it was seen, it may be anyone's.
@@ -375,7 +350,7 @@ mod tests {
             report.created = Some(DateTime::<Utc>::UNIX_EPOCH);
             report.status = word.map(str::to_owned);
             evidence.saw(&report, sent.at);
-            assert_eq!(evidence.is_stamped_when_asked(), proves, "{word:?}");
+            assert_eq!(evidence.stamped_when_asked.get(), proves, "{word:?}");
         }
     }
 

@@ -26,7 +26,8 @@
 //! | --- | --- | --- |
 //! | one is ours, of no other can it not be said | adopted | adopted |
 //! | we made one that is ours, others contradict their query | adopted | adopted |
-//! | several are ours, or of one nobody can say | look again | `in_doubt`, all named; first wait for what can still be learned |
+//! | several are ours | look again | `in_doubt`, all named: whatever is learned, they stay ours |
+//! | of one nobody can say | look again | `in_doubt`, all named; first wait for what can still be learned |
 //! | only theirs, perhaps | look again | the same: who we are can still be learned |
 //! | none | look again | not made: sent again; after a 2xx: `in_doubt`, it exists and cannot be found |
 //!
@@ -94,7 +95,6 @@ pub struct LookUpQuestion<'a> {
     pub origin: AttemptOrigin,
     /// What a list showed before the last create left; `None` where there was none.
     pub listed_before: Option<&'a HashSet<ReportId>>,
-    /// The request is the partner's own.
     pub is_own: bool,
     /// One of its twins is in doubt too.
     pub has_rival: bool,
@@ -430,6 +430,10 @@ mod tests {
         let theirs = LookUpQuestion { may_learn: true, ..question(E) };
         assert_eq!(judge(&theirs, &[other]), again(), "who we are can still be learned");
         assert_eq!(judge(&waits, &[]), LookUpResult::NotMade);
+        let both = [ours.clone(), ours2.clone()];
+        assert_eq!(judge(&waits, &both), all(&[&ours, &ours2]), "both stay ours");
+        let rival = LookUpQuestion { has_rival: true, ..waits };
+        assert_eq!(judge(&rival, &both[..1]), all(&[&ours]), "it may stay the twin's");
     }
 
     /// "Ours at the end" is adopted after `settle`, and only once nothing more can be learned.

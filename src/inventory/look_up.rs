@@ -199,13 +199,14 @@ fn seen_as<A: Api>(
 ) -> Candidate {
     evidence.saw_candidate(report);
     let date = (session.server_now(), now);
+    let clocks = evidence.clocks.borrow();
     let age = match (report.created, sought.origin, sought.sent, sought.intent) {
-        (Some(stamp), AttemptOrigin::ThisProcess, Some(sent), _) => evidence.age(stamp, sent.at),
+        (Some(stamp), AttemptOrigin::ThisProcess, Some(sent), _) => clocks.age(stamp, sent.at),
         (Some(stamp), AttemptOrigin::EarlierProcess, _, Some(intent)) => {
             // The difference of server time and local time, then and now: the same where one clock dated both.
             let then = sought.written.map_or(TimeDelta::days(1), |at| intent - at);
             let apart = (then - (date.0 - session.now())).abs();
-            evidence.age_by_date(stamp, (intent, apart), date)
+            clocks.age_by_date(stamp, (intent, apart), date)
         }
         _ => Age::Unknown,
     };
@@ -226,7 +227,7 @@ fn seen_as<A: Api>(
         Maker::Other | Maker::Stranger | Maker::Unknown => 0,
     };
     // Once the clocks were compared, the comparison counts.
-    let by_its_stamp = !evidence.is_calibrated()
+    let by_its_stamp = !clocks.are_calibrated()
         && matches!((report.created, sought.intent), (Some(stamp), Some(intent)) if stamp.timestamp() + tolerance >= intent.timestamp());
     Candidate {
         id: report.id.clone(),
@@ -236,6 +237,6 @@ fn seen_as<A: Api>(
         is_anothers: false,
         fit: Fit::Fits,
         since_by_its_stamp: by_its_stamp,
-        stamped_when_asked: evidence.is_stamped_when_asked(),
+        stamped_when_asked: evidence.stamped_when_asked.get(),
     }
 }

@@ -9,7 +9,6 @@ mod existing;
 mod judge;
 mod look_up;
 mod matching;
-mod send_times;
 mod server_reports;
 mod sub_partners;
 
@@ -17,14 +16,13 @@ use crate::{api::Api, sending::Session};
 
 pub use candidates::{ShownCandidate, show_candidates};
 pub use clocks::{Age, Moment};
-pub use evidence::Evidence;
+pub use evidence::{Departure, Evidence};
 pub use existing::Existing;
 pub use judge::{
     AttemptOrigin, Candidate, LookUpQuestion, LookUpResult, Maker, QuestionKind, judge,
 };
 pub use look_up::{LookUpTarget, Ownership};
 pub use matching::Fit;
-pub use send_times::Departure;
 pub use server_reports::{AuditedRow, Other, ServerReports};
 
 /// Reads the server's lists, and learns from them who made which report.

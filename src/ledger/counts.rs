@@ -23,7 +23,6 @@ pub struct StatusCounts {
 }
 
 impl StatusCounts {
-    /// Counts one more row.
     pub fn add(&mut self, row: &Row) {
         let StatusCounts { created, failed, pending, sending, .. } = self;
         *of_state(&row.state, [created, failed, pending, sending]) += 1;
@@ -59,7 +58,6 @@ pub struct Counts {
     pub failed: usize,
     /// Not sent, or known not to have been processed.
     pub pending: usize,
-    /// In doubt.
     pub sending: usize,
     /// Created rows with a file; 0 where nothing is collected.
     pub collected: usize,
@@ -76,7 +74,6 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// All selected rows.
     pub fn total(&self) -> usize {
         self.done() + self.pending + self.sending
     }

@@ -37,7 +37,6 @@ pub trait Disk {
     }
 }
 
-/// A real file.
 #[derive(Debug, Clone)]
 pub struct FileDisk(Arc<Mutex<OpenFile>>);
 

@@ -19,7 +19,6 @@ use crate::{
 /// A wait that a server announced, kept so that the next process observes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pause {
-    /// Its base URL.
     pub server: String,
     /// When it was announced, by the local clock.
     #[serde(default, deserialize_with = "read_moment")]

@@ -24,7 +24,6 @@ use request::{ReportId, RequestId};
 
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LedgerRead {
-    /// The rows, folded.
     pub ledger: Ledger,
     /// In the order of the file. Empty for a ledger that was closed properly.
     pub repairs: Vec<Repair>,

@@ -7,7 +7,6 @@ use request::RequestId;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repair {
-    /// The line, from 1.
     pub line: u64,
     pub kind: RepairKind,
 }

@@ -18,7 +18,6 @@ pub struct Row {
     pub job: Arc<str>,
     /// For people.
     pub label: Option<Arc<str>>,
-    /// What became of it.
     pub state: State,
     /// Reports that a person gave up for it: no longer candidates of any row.
     pub replaces: Vec<ReportId>,
@@ -83,7 +82,6 @@ impl Collected {
 }
 
 impl Row {
-    /// A request that is planned and not sent.
     pub fn planned(request: Request, job: Arc<str>, label: Option<Arc<str>>) -> Self {
         Row {
             id: request.id(),
@@ -100,12 +98,10 @@ impl Row {
         }
     }
 
-    /// What is asked for.
     pub fn request(&self) -> &Request {
         &self.request
     }
 
-    /// Whose report it is, for people.
     pub fn who(&self) -> &str {
         self.request.who(self.label.as_deref())
     }
@@ -152,12 +148,10 @@ impl Row {
         }
     }
 
-    /// The report exists.
     pub fn created(self, id: ReportId) -> Row {
         Row { state: State::Created(id), ..self }
     }
 
-    /// The request failed.
     pub fn failed(self, reason: Reason) -> Row {
         Row { state: State::Failed { reason, intent: None }, ..self }
     }
@@ -168,7 +162,6 @@ impl Row {
         Row { state: State::Pending { reason, intent }, ..self }
     }
 
-    /// The answer to its create was lost.
     pub fn lost(self, doubt: Doubt, reason: Reason) -> Row {
         Row { state: State::Sending { doubt, reason, intent: self.state.intent() }, ..self }
     }
@@ -207,7 +200,6 @@ impl Row {
         }
     }
 
-    /// A person has to decide.
     pub fn undecided(self, text: String, candidates: Vec<ReportId>) -> Row {
         Row { state: State::InDoubt { text, candidates, intent: self.state.intent() }, ..self }
     }

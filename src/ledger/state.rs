@@ -14,18 +14,14 @@ pub enum State {
     },
     /// In doubt: a create may have reached the server.
     Sending {
-        /// Why it is in doubt.
         doubt: Doubt,
         /// How the answer was lost; empty while the create is in flight.
         reason: Reason,
         /// When the earliest create in doubt left, by the server's clock. Only damage to the file takes it away.
         intent: Option<DateTime<Utc>>,
     },
-    /// The report exists.
     Created(ReportId),
-    /// It came to nothing.
     Failed {
-        /// What went wrong.
         reason: Reason,
         /// Set only by a merge: another ledger has a create whose report may still appear.
         intent: Option<DateTime<Utc>>,
@@ -66,7 +62,6 @@ const NO_CANDIDATES: &str = "; decide with `monthend resolve`";
 const REPLACES: &str = "replaces ";
 
 impl State {
-    /// The `status` column.
     pub fn word(&self) -> &'static str {
         match self {
             State::Created(_) => "created",
@@ -81,7 +76,6 @@ impl State {
         State::Pending { reason: Reason::default(), intent: None }
     }
 
-    /// The report that the row holds.
     pub fn report_id(&self) -> Option<&ReportId> {
         match self {
             State::Created(id) => Some(id),
@@ -109,7 +103,6 @@ impl State {
         }
     }
 
-    /// Whether a person has to decide.
     pub fn is_in_doubt(&self) -> bool {
         matches!(self, State::InDoubt { .. })
     }
@@ -123,7 +116,6 @@ impl State {
         }
     }
 
-    /// `error_code`
     pub fn error_code(&self) -> &str {
         if self.is_in_doubt() { IN_DOUBT } else { self.reason().map_or("", |reason| &reason.code) }
     }

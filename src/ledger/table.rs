@@ -65,23 +65,19 @@ impl Ledger {
         }
     }
 
-    /// All rows, in order.
     pub fn rows(&self) -> impl ExactSizeIterator<Item = &Row> + Clone {
         self.rows.iter()
     }
 
-    /// All rows with their places, in order.
     pub fn places(&self) -> impl ExactSizeIterator<Item = (RowIndex, &Row)> + Clone {
         let rows = self.rows.iter().enumerate();
         rows.map(|(n, row)| (RowIndex::at(n), row))
     }
 
-    /// How many rows there are.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -91,27 +87,22 @@ impl Ledger {
         &self.rows[place.index()]
     }
 
-    /// Where the row of this request stands.
     pub fn place(&self, id: RequestId) -> Option<RowIndex> {
         self.by_request.get(&id).copied()
     }
 
-    /// By either id of the row.
     pub(super) fn place_of(&self, row: &Row) -> Option<RowIndex> {
         self.place(row.id()).or_else(|| self.place(row.key()))
     }
 
-    /// The row of this request.
     pub fn get(&self, id: RequestId) -> Option<&Row> {
         self.place(id).map(|place| self.row(place))
     }
 
-    /// The ids of all reports that rows hold.
     pub fn report_ids(&self) -> impl Iterator<Item = &ReportId> {
         self.rows.iter().filter_map(|row| row.state.report_id())
     }
 
-    /// Where the row stands that holds this report.
     pub fn holder(&self, report: &ReportId) -> Option<RowIndex> {
         self.by_report.get(report).copied()
     }

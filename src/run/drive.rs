@@ -11,19 +11,14 @@ use crate::{
     sending::{Session, Stats},
 };
 
-/// The input of a run.
 pub struct RunInput<'a, A: Api, D> {
-    /// The session.
     pub session: &'a Session<'a, A>,
-    /// Where the ledger is kept.
     pub disk: &'a D,
     /// The rows to bring to their end, in order. None is created or waits for a decision.
     pub work: Vec<RowIndex>,
     /// Rows in doubt that were not selected and may be confused with a row of `work`: looked up, but not counted.
     pub doubts: Vec<RowIndex>,
-    /// Whether anything is sent.
     pub creates: Creates,
-    /// Whether other runs may send at the same time.
     pub other_runs: OtherRuns,
     /// The number of requests, selected or not.
     pub all: usize,
@@ -31,30 +26,21 @@ pub struct RunInput<'a, A: Api, D> {
     pub idle: Counts,
     /// Nothing new is sent once this many rows of the run have failed.
     pub max_failures: Option<usize>,
-    /// The most requests in flight.
     pub concurrency: usize,
-    /// Signals.
     pub interrupt: Interrupt,
-    /// Receives each event.
     pub on_event: Rc<dyn Fn(&Event) + 'a>,
 }
 
-/// How a run ended.
 #[derive(Debug)]
 pub struct Finished {
-    /// Why it stopped early, if it did.
     pub stop: Option<StopReason>,
     /// The selected rows by status.
     pub counts: Counts,
     /// Why look-ups failed, if any did.
     pub not_looked_up: Vec<Cause>,
-    /// The gate's counts.
     pub pace: Stats,
-    /// The duration.
     pub elapsed: Duration,
-    /// The ledger now, in memory.
     pub ledger: Ledger,
-    /// Set if the file could not be completed.
     pub unsaved: Option<Unsaved>,
 }
 
@@ -84,7 +70,6 @@ impl<'a, A: Api, D: Disk> Run<'a, A, D> {
         (Run { shared, input }, new_reports)
     }
 
-    /// What collects may work with.
     pub fn shared(&self) -> &Shared<'a, A> {
         &self.shared
     }

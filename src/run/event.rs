@@ -17,17 +17,13 @@ use request::{ReportId, RequestId};
 pub struct Event {
     /// When, by the local clock.
     pub at: DateTime<Utc>,
-    /// Time since the run began.
     pub elapsed: Duration,
     /// The rows by status, this event included.
     pub counts: Counts,
-    /// The gate's counts.
     pub pace: Stats,
-    /// What happened.
     pub kind: EventKind,
 }
 
-/// What happened.
 #[derive(Debug, Clone)]
 pub enum EventKind {
     /// Before the run: `--existing` found something for a row that was not sent.
@@ -36,17 +32,13 @@ pub enum EventKind {
     Candidates(RequestId, Vec<Listed>),
     /// Before the run: the row's report is discarded, since the server could not generate it.
     GivenUp(Row),
-    /// The run begins.
     Started,
     /// A create was answered, or its answer was lost. The result for the row comes in its own event.
     Attempted(Attempt),
     /// The row needs nothing more in this run; its line is durable.
     Settled(Row),
-    /// A create failed and will be sent again.
     Retrying {
-        /// The row, with the cause.
         row: Row,
-        /// The least time until then.
         after: Duration,
     },
     /// A create's answer was lost; the row is looked up before anything else happens to it.
@@ -63,16 +55,13 @@ pub enum EventKind {
     NotCollected(Row, NotCollected),
     /// A report is in progress for much longer than others were.
     Lagging {
-        /// Its row.
         row: Row,
-        /// Time since it was created.
         age: Duration,
     },
     /// Something about all requests. Also comes before [`EventKind::Started`], from the reads before a run.
     News(SessionEvent),
     /// Nothing more is sent; requests in flight are waited for.
     Stopping(StopReason),
-    /// The run is over.
     Finished,
 }
 

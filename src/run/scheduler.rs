@@ -28,10 +28,8 @@ use crate::{
 };
 use request::{OrgId, Request};
 
-/// Whether a run sends anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Creates {
-    /// Brings all rows to their end.
     All,
     /// Rows in doubt are looked up, and nothing is sent.
     None,
@@ -134,7 +132,6 @@ impl<'c, A: Api> Scheduler<'c, A> {
         }
     }
 
-    /// Brings `work` to its end.
     pub(super) async fn drive(mut self, work: &[RowIndex]) -> SchedulerResult {
         self.begin(work);
         self.emit(EventKind::Started);

@@ -15,7 +15,6 @@ use request::{OrgId, ReportId, Request};
 /// Whether other runs may send requests of the same plan at the same time, on other ledgers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OtherRuns {
-    /// No other run.
     None,
     /// Other partitions: a report that looks like the partner's own may be one that another run has just created.
     Shares,
@@ -23,13 +22,10 @@ pub enum OtherRuns {
 
 /// What everything that works on the rows of one run shares, on one thread.
 pub struct Shared<'a, A: Api> {
-    /// The session.
     pub session: &'a Session<'a, A>,
     /// The rows, and their lines on the disk.
     pub record: Record,
-    /// Whether the run stops, and why.
     pub stopping: Stopping,
-    /// Signals.
     pub interrupt: Interrupt,
     began: Instant,
     on_event: Rc<dyn Fn(&Event) + 'a>,
@@ -71,12 +67,10 @@ impl<'a, A: Api> Shared<'a, A> {
         (shared, new_reports)
     }
 
-    /// Since the run began.
     pub fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
 
-    /// Emits an event.
     pub fn emit(&self, kind: EventKind) {
         (self.on_event)(&Event {
             at: self.session.now(),

@@ -64,11 +64,8 @@ impl From<Halt> for StopReason {
 /// The signals that end a run cleanly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
-    /// SIGINT, Ctrl-C.
     Int,
-    /// SIGTERM.
     Term,
-    /// SIGHUP.
     Hup,
 }
 

@@ -8,7 +8,6 @@ pub const JUMP: TimeDelta = TimeDelta::seconds(1);
 
 /// The local wall clock. A trait, so that tests can set it.
 pub trait WallClock {
-    /// Now.
     fn now(&self) -> DateTime<Utc>;
 }
 

@@ -30,26 +30,19 @@ pub enum SessionEvent {
     Paused {
         /// The status that announced it.
         status: Option<u16>,
-        /// Its length.
         wait: Duration,
-        /// When it ends.
         until: DateTime<Utc>,
     },
-    /// An exchange failed and will be tried again.
     Retrying {
-        /// The cause.
         cause: Cause,
-        /// The least time until then.
         after: Duration,
     },
     /// Requests fail one after the other: the breaker slows down.
     Failing {
         /// The number in a row.
         failures: u32,
-        /// The cause of the last one.
         cause: Cause,
     },
-    /// The credentials were renewed.
     Renewed,
 }
 

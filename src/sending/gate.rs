@@ -37,7 +37,6 @@ pub struct Gate {
 /// This many ordinary requests may pass the first waiting read.
 const BETWEEN: u32 = 3;
 
-/// The order of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Priority {
     /// In the order of arrival. For creates.
@@ -72,40 +71,29 @@ pub enum Feedback {
     Page,
 }
 
-/// Why nothing leaves any more.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum StopCause {
     /// The server asks for a longer wait than `retry.max_retry_after`; it ends at `until`.
     WaitTooLong {
         /// The announced wait, or the rest of it.
         wait: Duration,
-        /// When it ends.
         until: Instant,
     },
     /// `retry.max_consecutive_failures` in a row.
-    ServerDown {
-        /// The number of failures.
-        failures: u32,
-    },
+    ServerDown { failures: u32 },
     /// Nothing was accepted for `retry.max_stall`.
-    Stalled {
-        /// The time since the last accepted request.
-        since: Duration,
-    },
+    Stalled { since: Duration },
 }
 
 /// A wait was announced after [`Gate::enter`]: the request must not leave now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MustWait;
 
-/// What the gate counted.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Stats {
-    /// Requests that left.
     pub sent: u64,
     /// Requests that the server let through its limits.
     pub accepted: u64,
-    /// Answers 429.
     pub rate_limited: u64,
     /// Waits that began with a 429. Those of requests that were in flight together count once.
     pub throttles: u64,
@@ -146,12 +134,10 @@ struct GateState {
 }
 
 impl Gate {
-    /// A gate with nothing in flight.
     pub fn new(limits: &Limits, policy: &RetryPolicy) -> Self {
         Gate::with_pace_policy(limits, policy, Box::new(RateController::new()))
     }
 
-    /// A gate with another pace policy.
     pub fn with_pace_policy(
         limits: &Limits,
         policy: &RetryPolicy,
@@ -242,22 +228,18 @@ impl Gate {
         self.changed.notify_waiters();
     }
 
-    /// Why nothing leaves any more, once that is so.
     pub fn stopped(&self) -> Option<StopCause> {
         self.state().stopped
     }
 
-    /// The breaker's stage.
     pub fn stage(&self) -> Stage {
         self.state().breaker.stage()
     }
 
-    /// The breaker's failures in a row.
     pub fn failures(&self) -> u32 {
         self.state().breaker.failures()
     }
 
-    /// What was counted so far.
     pub fn stats(&self) -> Stats {
         let state = self.state();
         let now = Instant::now();

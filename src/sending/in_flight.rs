@@ -65,7 +65,6 @@ pub(super) struct InFlight<'s> {
 }
 
 impl<'s> InFlight<'s> {
-    /// It leaves now.
     pub(super) fn new(
         shared: &'s SessionCore<'s>,
         slot: Slot<'s>,

@@ -16,7 +16,6 @@ pub trait PacePolicy: Debug + Send {
     /// The last measured rate that the server grants, in requests per second; guesses do not count.
     fn measured(&self) -> Option<f64>;
 
-    /// A request leaves.
     fn on_sent(&mut self, now: Instant);
 
     /// The server let a request through its limits, whatever else it answered.

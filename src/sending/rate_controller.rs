@@ -118,7 +118,6 @@ impl RateController {
     const SLOWEST: f64 = 1.0 / 600.0;
     const REMEMBERED: usize = 4096;
 
-    /// A controller without an estimate.
     pub fn new() -> Self {
         RateController {
             known: RateEstimate::Nothing,

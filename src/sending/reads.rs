@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     api::{Answer, Api, Cause, ListPage, ListQuery, Listed, Outcome, Page, Refusal},
-    manifest::Discover,
+    manifest::{Discover, Discovered},
     sending::Priority,
 };
 use request::{OrgId, ReportId};
@@ -83,7 +83,6 @@ impl<A: Api> Session<'_, A> {
         }
     }
 
-    /// All sub-partners of a kind.
     pub async fn sub_partners(&self, which: Discover) -> Result<Vec<OrgId>, ReadError> {
         let mut pages = Pages::new(self.policy().max_stall);
         loop {
@@ -277,7 +276,6 @@ impl Reading {
     }
 }
 
-/// The pages of a list that were read so far.
 struct Pages<T> {
     items: Vec<T>,
     number: usize,
@@ -325,4 +323,27 @@ impl<T> Pages<T> {
 
 fn unusable(text: String) -> ReadError {
     ReadError::Failed(Cause { code: "bad_response".to_owned(), text, ..Cause::default() })
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum DiscoveryError {
+    /// The API has none of that kind, so the manifest bills nobody. Exit code 2.
+    Nobody(Discover),
+    /// The API could not be read. Exit code 3.
+    Read(ReadError),
+}
+
+pub async fn discover<A: Api>(
+    session: &Session<'_, A>,
+    kinds: impl IntoIterator<Item = Discover>,
+) -> Result<Discovered, DiscoveryError> {
+    let mut found = Discovered::new();
+    for which in kinds {
+        let listed = session.sub_partners(which).await.map_err(DiscoveryError::Read)?;
+        if listed.is_empty() {
+            return Err(DiscoveryError::Nobody(which));
+        }
+        found.insert(which, listed);
+    }
+    Ok(found)
 }

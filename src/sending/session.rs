@@ -19,7 +19,6 @@ use crate::{
 };
 use request::{ReportId, Request};
 
-/// A session with one server.
 pub struct Session<'a, A: Api> {
     pub(super) api: &'a A,
     policy: RetryPolicy,
@@ -87,17 +86,14 @@ impl<'a, A: Api> Session<'a, A> {
         self
     }
 
-    /// The gate that all exchanges pass.
     pub fn gate(&self) -> &Gate {
         &self.shared.gate
     }
 
-    /// The retry policy.
     pub fn policy(&self) -> &RetryPolicy {
         &self.policy
     }
 
-    /// The waits between tries.
     pub fn backoff(&self) -> &Backoff {
         &self.backoff
     }
@@ -112,7 +108,6 @@ impl<'a, A: Api> Session<'a, A> {
         }
     }
 
-    /// The generation of the current token.
     pub fn token_in_use(&self) -> Generation {
         self.token.get().1
     }
@@ -138,7 +133,6 @@ impl<'a, A: Api> Session<'a, A> {
         clock.is_lost(Instant::now(), self.now())
     }
 
-    /// Why nothing leaves any more, if so.
     pub fn halted(&self) -> Option<Halt> {
         let halted = self.halted.borrow().clone();
         halted.or_else(|| self.shared.gate.stopped().map(|cause| self.stopped_by(cause)))

@@ -53,7 +53,7 @@ async fn wait_for_all(world: &World) -> Asked {
             watch.add(places[created], id(created), org, (now - made_at(created), now));
             created += 1;
         }
-        watch.set_apart((created < count).then_some(world.apart), now);
+        watch.set_apart((created < count).then_some(world.apart));
         for question in watch.round(now, false) {
             let org = question.query.sub_partner.as_ref();
             let org: Option<usize> = org.map(|org| org.as_str()[3..].parse().unwrap());
@@ -82,7 +82,7 @@ async fn wait_for_all(world: &World) -> Asked {
             }
         }
         let next = (created < count).then(|| made_at(created));
-        if watch.rows.next_ready().is_none()
+        if watch.ready.is_empty()
             && !watch.is_asking()
             && let Some(due) = watch.next_due().into_iter().chain(next).min()
         {

@@ -12,10 +12,8 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl(Url);
 
-/// Why a text is not a usable base URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BaseUrlError {
-    /// Not a URL at all.
     #[error("{0:?} is not a URL; write for instance https://webexapis.com/v1")]
     NotAUrl(String),
     /// The scheme is neither `https` nor `http`.
@@ -63,7 +61,6 @@ impl BaseUrl {
         self.is_loopback() && self.0.path().starts_with("/sandbox/")
     }
 
-    /// The URL itself.
     pub fn as_url(&self) -> &Url {
         &self.0
     }

@@ -6,30 +6,22 @@ use crate::manifest::yaml::{Form, Mistake, Quoted, text_or_number};
 /// `limits.rate`: the ceiling on requests that leave, as `5/s`, `300/min`, `1000/h` or `unlimited`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rate {
-    /// No ceiling.
     Unlimited,
     /// This many requests in each `per`.
     Limited {
-        /// The number of requests.
         count: NonZeroU32,
-        /// The unit of time.
         per: RateUnit,
     },
 }
 
-/// The unit of a rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RateUnit {
-    /// `/s`
     Second,
-    /// `/min`
     Minute,
-    /// `/h`
     Hour,
 }
 
 impl RateUnit {
-    /// Its length.
     pub fn duration(self) -> Duration {
         Duration::from_secs(match self {
             RateUnit::Second => 1,
@@ -94,7 +86,6 @@ impl std::fmt::Display for Rate {
     }
 }
 
-/// A text that is not a rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotARate;
 

@@ -83,13 +83,11 @@ impl Tree {
             Written::Otherwise(text) => text,
         };
         let mut builder = Builder {
-            source,
+            tree: Tree { source: Arc::clone(source), nodes: Vec::new(), root: NodeId(0) },
             written: &written,
             sink,
-            nodes: Vec::new(),
             open: Vec::new(),
             anchors: HashMap::new(),
-            root: None,
             documents: 0,
             cursor: (0, 0),
         };
@@ -117,13 +115,11 @@ impl Tree {
                 }
             }
         }
-        let Some(root) = builder.root else {
-            return sink.report(source.place(0..0), empty());
-        };
-        let tree = Tree { source: Arc::clone(source), nodes: builder.nodes, root };
-        match tree.content(root) {
-            NodeContent::Nothing => sink.report(tree.place(root), empty()),
-            _ => Some(tree),
+        let tree = builder.tree;
+        match tree.nodes.get(tree.root.0).map(|root| &root.content) {
+            None => sink.report(source.place(0..0), empty()),
+            Some(NodeContent::Nothing) => sink.report(tree.place(tree.root), empty()),
+            Some(_) => Some(tree),
         }
     }
 
@@ -159,14 +155,12 @@ fn too_deep() -> Mistake {
 struct Stop;
 
 struct Builder<'a> {
-    source: &'a Arc<Source>,
+    tree: Tree,
     written: &'a Written,
     sink: &'a Sink,
-    nodes: Vec<TreeNode>,
     open: Vec<Open>,
     /// `None` while the anchor's node is open.
     anchors: HashMap<usize, Option<NodeId>>,
-    root: Option<NodeId>,
     documents: usize,
     /// A character's number, and its byte.
     cursor: (usize, usize),
@@ -191,7 +185,7 @@ enum NodeKind {
 impl Builder<'_> {
     fn bytes(&mut self, character: usize) -> usize {
         let (from, byte) = self.cursor;
-        let text = self.source.text();
+        let text = self.tree.source.text();
         let byte = match character.checked_sub(from) {
             Some(further) => text[byte..]
                 .char_indices()
@@ -227,7 +221,7 @@ impl Builder<'_> {
                 let is_key = parts.is_some_and(|parts| parts.len() % 2 == 0);
                 let span = match parts.and_then(|parts| parts.last()) {
                     // An empty value is shown at its key.
-                    Some(key) if span.is_empty() && !is_key => self.nodes[key.0].span.clone(),
+                    Some(key) if span.is_empty() && !is_key => self.tree.nodes[key.0].span.clone(),
                     _ => span,
                 };
                 let text = self.written.restored(&text, style);
@@ -240,7 +234,7 @@ impl Builder<'_> {
                     let mistake = Mistake::new("this alias lies within its own anchor");
                     return Err(self.stop(span.start, mistake.help("a manifest needs six levels")));
                 };
-                self.weigh(span.start, self.nodes[target.0].weight)?;
+                self.weigh(span.start, self.tree.nodes[target.0].weight)?;
                 self.put(target);
             }
             Event::SequenceStart(anchor, tag) => {
@@ -301,8 +295,8 @@ impl Builder<'_> {
         weight: Weight,
     ) -> Result<NodeId, Stop> {
         self.weigh(span.start, weight)?;
-        let id = NodeId(self.nodes.len());
-        self.nodes.push(TreeNode { span, content, weight });
+        let id = NodeId(self.tree.nodes.len());
+        self.tree.nodes.push(TreeNode { span, content, weight });
         self.put(id);
         Ok(id)
     }
@@ -319,7 +313,7 @@ impl Builder<'_> {
             }
             None => weight.nodes,
         };
-        if total > MAX_NODES || self.nodes.len() as u64 >= MAX_NODES {
+        if total > MAX_NODES || self.tree.nodes.len() as u64 >= MAX_NODES {
             let mistake = Mistake::new(format!(
                 "the manifest has more than {MAX_NODES} values, aliases counted each time they are used"
             ));
@@ -331,7 +325,7 @@ impl Builder<'_> {
 
     fn put(&mut self, id: NodeId) {
         match self.open.last_mut() {
-            None => self.root = Some(id),
+            None => self.tree.root = id,
             Some(open) => open.parts.push(id),
         }
     }
@@ -344,12 +338,12 @@ impl Builder<'_> {
         for pair in parts.chunks(2) {
             // A last key has no value only if the text ends there, and then the entries are not used.
             let (key, value) = (pair[0], pair[pair.len() - 1]);
-            let content = self.content(key);
+            let content = self.tree.content(key);
             let name = match content {
                 NodeContent::Text(text) => text.as_str(),
                 NodeContent::Merge => "<<",
                 _ => {
-                    let place = self.place(key);
+                    let place = self.tree.place(key);
                     let message = format!("the key {} is not a text", Quoted(place.text()));
                     let help = "keys are plain words; put a name of another kind in quotes";
                     let mistake = Mistake::new(message).help(help);
@@ -361,10 +355,10 @@ impl Builder<'_> {
                 (Some(first), _) => {
                     let mistake = Mistake::new(format!("the key {} is given twice", Quoted(name)))
                         .help("keep one of the two");
-                    let (key, first) = (self.place(key), self.place(first));
+                    let (key, first) = (self.tree.place(key), self.tree.place(first));
                     self.sink.report_again(key, mistake, first);
                 }
-                (None, NodeContent::Merge) => match self.content(value) {
+                (None, NodeContent::Merge) => match self.tree.content(value) {
                     NodeContent::List(items) => merged.extend_from_slice(items),
                     _ => merged.push(value),
                 },
@@ -372,12 +366,12 @@ impl Builder<'_> {
             }
         }
         for node in merged {
-            if let NodeContent::Mapping(others) = self.content(node) {
+            if let NodeContent::Mapping(others) = self.tree.content(node) {
                 entries.extend_from_slice(others);
             } else {
                 let mistake = Mistake::new("`<<` takes a mapping or a list of mappings")
                     .help("write `<<: *anchor` or `<<: [*one, *other]`");
-                self.sink.report::<()>(self.place(node), mistake);
+                self.sink.report::<()>(self.tree.place(node), mistake);
             }
         }
         entries
@@ -390,16 +384,8 @@ impl Builder<'_> {
         }
     }
 
-    fn content(&self, id: NodeId) -> &NodeContent {
-        &self.nodes[id.0].content
-    }
-
-    fn place(&self, id: NodeId) -> SourcePlace {
-        self.source.place(self.nodes[id.0].span.clone())
-    }
-
     fn stop(&self, at: usize, mistake: Mistake) -> Stop {
-        self.sink.report::<()>(self.source.place(at..at), mistake);
+        self.sink.report::<()>(self.tree.source.place(at..at), mistake);
         Stop
     }
 }
