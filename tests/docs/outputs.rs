@@ -148,6 +148,7 @@ fn comparing_goes_as_the_page_on_it_shows() {
             "console" => {
                 let command = block.lines().next().unwrap().strip_prefix("$ monthend ").unwrap();
                 let stdout = String::from_utf8(monthend(command, desk.path()).stdout).unwrap();
+                let stdout = stdout.replace(env!("CARGO_BIN_EXE_monthend"), "monthend");
                 let shown: Vec<String> = lines.skip(1).map(|it| it.trim_end().to_owned()).collect();
                 let printed: Vec<String> =
                     stdout.lines().map(|it| it.trim_end().to_owned()).collect();
