@@ -2,7 +2,7 @@
 //! last one for an id counts.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -125,24 +125,33 @@ pub fn append(
     replace(&path, &bytes).map_err(|source| AcceptedError::Unreadable { path, source })
 }
 
-/// The lines of all files, each once; `None` where there is none. Lines of one file stay in their order; otherwise they
+/// The lines of all files, each as often as the file has it that has it most; `None` where there is none. Lines of one file stay in their order; otherwise they
 /// are in the order of their times.
 pub fn merge_accepted(paths: &[PathBuf]) -> Result<Option<Vec<u8>>, AcceptedError> {
     let mut all = Vec::new();
+    // How often the files so far have a line: who accepts, takes back and accepts again has lines that are alike.
+    let mut taken: HashMap<Vec<u8>, usize> = HashMap::new();
     for path in paths {
         let mut latest = DateTime::<Utc>::MIN_UTC;
+        let mut here: HashMap<Vec<u8>, usize> = HashMap::new();
         for (id, acceptance) in lines(path)? {
             // A clock that was set back changes no order.
             latest = latest.max(acceptance.accepted_at);
-            all.push((latest, line(id, &acceptance)));
+            let text = line(id, &acceptance);
+            let nth = here.entry(text.clone()).or_default();
+            *nth += 1;
+            if *nth > taken.get(&text).copied().unwrap_or_default() {
+                all.push((latest, text));
+            }
+        }
+        for (text, times) in here {
+            let most = taken.entry(text).or_default();
+            *most = times.max(*most);
         }
     }
     all.sort_by_key(|(at, _)| *at);
-    let mut known = HashSet::new();
     let lines: Vec<Vec<u8>> = all.into_iter().map(|(_, line)| line).collect();
-    let once: Vec<&[u8]> =
-        lines.iter().map(Vec::as_slice).filter(|line| known.insert(*line)).collect();
-    Ok((!once.is_empty()).then(|| [header(), once.concat()].concat()))
+    Ok((!lines.is_empty()).then(|| [header(), lines.concat()].concat()))
 }
 
 fn bytes_of(path: &Path) -> Result<Vec<u8>, AcceptedError> {
@@ -156,20 +165,17 @@ fn has_text(bytes: &[u8]) -> bool {
     !bytes.strip_prefix(BOM).unwrap_or(bytes).trim_ascii().is_empty()
 }
 
-/// In the order of the file.
+/// In the order of the file. Each line is read by itself, so that a stray quote takes no other line with it.
 fn lines(path: &Path) -> Result<Vec<(DifferenceId, Acceptance)>, AcceptedError> {
     let bytes = bytes_of(path)?;
     let text = bytes.strip_prefix(BOM).unwrap_or(&bytes);
-    let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
-    let (mut record, mut found, mut has_header) = (ByteRecord::new(), Vec::new(), false);
-    let unreadable =
-        |e: csv::Error| AcceptedError::Unreadable { path: path.to_owned(), source: e.into() };
-    while reader.read_byte_record(&mut record).map_err(unreadable)? {
+    let (mut found, mut has_header) = (Vec::new(), false);
+    for (line, text) in (1..).zip(text.split(|byte| *byte == b'\n')) {
+        let wrong = |why| AcceptedError::Line { path: path.to_owned(), line, why };
+        let record = record_of(text.strip_suffix(b"\r").unwrap_or(text)).map_err(wrong)?;
         if record.iter().all(|cell| cell.trim_ascii().is_empty()) {
             continue;
         }
-        let wrong =
-            |why| AcceptedError::Line { path: path.to_owned(), line: line_of(text, &record), why };
         let cells = cells_of(&record).map_err(wrong)?;
         if has_header {
             found.push(acceptance(&cells).map_err(wrong)?);
@@ -183,12 +189,21 @@ fn lines(path: &Path) -> Result<Vec<(DifferenceId, Acceptance)>, AcceptedError> 
     Ok(found)
 }
 
-/// From 1. The position of a record is where the one before it ends, and empty lines may come between.
-fn line_of(text: &[u8], record: &ByteRecord) -> u64 {
-    let at = record.position().map_or(0, |it| it.byte() as usize).min(text.len());
-    let is_end = |byte: &&u8| matches!(**byte, b'\r' | b'\n');
-    let empty = text[at..].iter().take_while(is_end).count();
-    1 + text[..at + empty].iter().filter(|byte| **byte == b'\n').count() as u64
+/// The cells of a line; none of an empty one.
+fn record_of(line: &[u8]) -> Result<ByteRecord, String> {
+    if line.iter().filter(|byte| **byte == b'"').count() % 2 == 1 {
+        return Err(
+            "it has a quote that is not closed; a quote in a cell is written twice, in quotes"
+                .to_owned(),
+        );
+    }
+    let reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(line);
+    let mut records = reader.into_byte_records();
+    let first = records.next().transpose().map_err(|e| e.to_string())?;
+    if records.next().is_some() {
+        return Err("it has a line break in it that no line ends with".to_owned());
+    }
+    Ok(first.unwrap_or_default())
 }
 
 fn cells_of(record: &ByteRecord) -> Result<[&str; 5], String> {
@@ -205,7 +220,11 @@ fn acceptance(cells: &[&str; 5]) -> Result<(DifferenceId, Acceptance), String> {
     let [_, reason, by, ..] = *cells;
     let [id, _, _, until, accepted_at] = cells.map(str::trim);
     let read = id.parse().map_err(|e| format!("{id:?} is no id of a difference: {e}"))?;
-    let day = |text: &str| text.parse::<NaiveDate>().ok().filter(|_| text.len() == 10);
+    let day = |text: &str| {
+        text.parse::<NaiveDate>()
+            .ok()
+            .filter(|_| text.len() == 10 && text.starts_with(|c: char| c.is_ascii_digit()))
+    };
     let last = (!until.is_empty()).then(|| {
         day(until)
             .ok_or_else(|| format!("until is {until:?}: write a day as YYYY-MM-DD, or nothing"))

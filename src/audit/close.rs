@@ -1,6 +1,7 @@
 //! A closed month: `NAME.close.json` next to the ledger names every file that proves it, with its hash.
 
 use std::{
+    collections::HashSet,
     io,
     path::{Path, PathBuf},
 };
@@ -257,11 +258,15 @@ fn hash(file: impl io::Read, most: u64) -> io::Result<(u64, String)> {
     Ok((bytes, hexadecimal(&input.sha256())))
 }
 
-fn value_of(path: &Path) -> Result<Value, CloseError> {
-    let bytes = read_regular(path, LONGEST).map_err(|e| match e.kind() {
+fn bytes_of(path: &Path) -> Result<Vec<u8>, CloseError> {
+    read_regular(path, LONGEST).map_err(|e| match e.kind() {
         io::ErrorKind::NotFound => CloseError::Missing(path.to_owned()),
         _ => CloseError::Unreadable(path.to_owned(), e),
-    })?;
+    })
+}
+
+fn value_of(path: &Path) -> Result<Value, CloseError> {
+    let bytes = bytes_of(path)?;
     let value = serde_json::from_slice(&bytes);
     value.map_err(|e| CloseError::Broken { path: path.to_owned(), why: e.to_string() })
 }
@@ -282,8 +287,17 @@ impl CloseFile {
             let version = one_line(&version.to_string());
             return Err(CloseError::OtherVersion { path: path.to_owned(), version });
         }
-        let close = CloseFile::deserialize(value).map_err(|e| broken(e.to_string()))?;
+        if !value.is_object() {
+            return Err(broken("it is no JSON object".to_owned()));
+        }
+        // From the text again: a key that stands twice is lost in the value.
+        let bytes = bytes_of(path)?;
+        let close: CloseFile = serde_json::from_slice(&bytes).map_err(|e| broken(e.to_string()))?;
         close.files.iter().try_for_each(ClosedFile::check).map_err(broken)?;
+        let mut known = HashSet::new();
+        if let Some(twice) = close.files.iter().find(|file| !known.insert(&file.path)) {
+            return Err(broken(format!("it lists {:?} twice", twice.path)));
+        }
         if close.files.is_empty() {
             return Err(CloseError::NoFiles(path.to_owned()));
         }

@@ -79,7 +79,7 @@ impl ListSummary for AuditedList {
         let other = one_line(&outcome.other_side());
         let counts = outcome.summary(acceptances);
         let what = format!("its {} files and {other}: {counts}", entry.report_type);
-        let found = difference(about, name.clone(), what);
+        let found = difference(about, name.clone(), what, acceptances);
         AuditedList { difference: Some(found), name, accepted, known }
     }
 
@@ -87,12 +87,13 @@ impl ListSummary for AuditedList {
         entry: &ReconcileEntry,
         period: Option<Period>,
         (reason, why): (&str, &str),
-        _: &Acceptances,
+        acceptances: &Acceptances,
     ) -> Self {
         let period = period.map_or_else(String::new, |period| format!(" {period}"));
         let name = format!("{}{period}", entry.name);
         let about = parts(entry).text(&period).text(reason);
-        let found = difference(about, name.clone(), format!("not compared: {why}"));
+        let what = format!("not compared: {why}");
+        let found = difference(about, name.clone(), what, acceptances);
         let remedy = Remedy::Look("then `monthend reconcile` compares it");
         let difference = Some(Difference { remedy, ..found });
         AuditedList { name, difference, accepted: Vec::new(), known: Vec::new() }
@@ -103,9 +104,15 @@ fn parts(entry: &ReconcileEntry) -> IdParts {
     IdParts::new(DifferenceKind::NotReconciled.word()).text(&entry.name)
 }
 
-fn difference(parts: IdParts, subject: String, what: String) -> Difference {
+fn difference(
+    parts: IdParts,
+    subject: String,
+    what: String,
+    acceptances: &Acceptances,
+) -> Difference {
+    let id = parts.finish();
     Difference {
-        id: parts.finish(),
+        id,
         kind: DifferenceKind::NotReconciled,
         request_id: None,
         report_id: None,
@@ -113,6 +120,6 @@ fn difference(parts: IdParts, subject: String, what: String) -> Difference {
         subject,
         what,
         remedy: Remedy::Reconcile,
-        acceptance: None,
+        acceptance: acceptances.get(id).cloned(),
     }
 }

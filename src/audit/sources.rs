@@ -35,21 +35,26 @@ pub enum ListError {
     #[error("{}: {}", .0.display(), .1)]
     Table(PathBuf, SideError),
     /// The message names the columns that there are.
-    #[error("{}: {}", .0.display(), .1)]
-    NoColumn(PathBuf, String),
+    #[error("{}: {why}", path.display())]
+    NoColumn { path: PathBuf, column: String, why: String },
     #[error("{}: {}", .0.display(), .1)]
     Translation(PathBuf, TranslationError),
+    /// Of the translation of a column.
+    #[error("{error}")]
+    OfTranslation { column: String, error: Box<ListError> },
 }
 
 impl ListError {
-    /// A word that stays the same, whatever the file is called.
-    pub fn reason(&self) -> &'static str {
+    /// Words that stay the same, whatever the file is called: an id is made of them.
+    pub fn reason(&self) -> String {
         match self {
-            ListError::Missing(_) => "missing",
-            ListError::Unreadable(..) => "unreadable",
-            ListError::Table(..) => "no table",
-            ListError::NoColumn(..) => "no column",
-            ListError::Translation(..) => "no translation",
+            ListError::Missing(_) => "missing".to_owned(),
+            ListError::Unreadable(..) => "unreadable".to_owned(),
+            ListError::Table(..) => "no table".to_owned(),
+            // It names the columns that there are.
+            ListError::NoColumn { column, why, .. } => format!("no column {column}: {why}"),
+            ListError::Translation(_, e) => format!("no translation: {e}"),
+            ListError::OfTranslation { column, error } => format!("{column}: {}", error.reason()),
         }
     }
 }
@@ -58,14 +63,18 @@ impl ListError {
 pub(super) type Translations = BTreeMap<String, Translation>;
 
 pub(super) fn translations(entry: &ReconcileEntry) -> Result<Translations, ListError> {
-    let read = |(column, path): (&String, &PathBuf)| {
-        let translation = Translation::read(open(path)?).map_err(|e| match e {
+    let read = |path: &PathBuf| {
+        Translation::read(open(path)?).map_err(|e| match e {
             TranslationError::Table(TableError::Io(e)) => ListError::Unreadable(path.clone(), e),
             e => ListError::Translation(path.clone(), e),
-        });
-        translation.map(|translation| (column.clone(), translation))
+        })
     };
-    entry.translate.iter().map(read).collect()
+    let of_column = |(column, path): (&String, &PathBuf)| {
+        let failed =
+            |error| ListError::OfTranslation { column: column.clone(), error: Box::new(error) };
+        Ok((column.clone(), read(path).map_err(failed)?))
+    };
+    entry.translate.iter().map(of_column).collect()
 }
 
 fn open(path: &Path) -> Result<impl Read, ListError> {
@@ -89,8 +98,11 @@ pub(super) fn add_list(
     let names = entry.key.iter().chain(&entry.compare).map(|pair| pair.list.as_str());
     let wanted: Vec<&str> = names.chain(list.filter.keys().map(String::as_str)).collect();
     let mut table = Table::open_list(open(path)?, &wanted).map_err(|e| failed(e.into()))?;
-    let place =
-        |name| only_place(&table, name).map_err(|why| ListError::NoColumn(path.to_owned(), why));
+    let place = |name: &str| {
+        let no_column =
+            |why| ListError::NoColumn { path: path.to_owned(), column: name.to_owned(), why };
+        only_place(&table, name).map_err(no_column)
+    };
     let key = entry.key.iter().map(|pair| {
         let place = place(&pair.list)?;
         Ok(key_part(place, &pair.list, translations))

@@ -30,6 +30,9 @@ use crate::{
 };
 use request::{RequestId, RequestIds};
 
+/// Ids in a message.
+const NAMED: usize = 10;
+
 /// Reads only, without the lock.
 pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> CliResult {
     let asked = AuditRequest {
@@ -260,7 +263,8 @@ impl AuditInput {
     pub(super) fn warn_of_unused(&self, audit: &Audit) {
         let unused = self.acceptances.unused(&audit.found_ids());
         if !unused.is_empty() {
-            let (ids, names) = (count(unused.len(), "accepted id"), named(&unused, unused.len()));
+            let names = named(unused.iter().take(NAMED), unused.len());
+            let ids = count(unused.len(), "accepted id");
             warn!("{ids} with no difference that was found: {names}");
         }
     }

@@ -10,16 +10,18 @@ use chrono::Utc;
 
 use super::{
     CheckArgs, CliError, CliResult, CommandLine, Context, Exit, Room, Signals, SummaryFormat,
-    find_trace, format_or, nearest_folder, print_json, print_table, refusal, size_text, trace_of,
+    closed_of, find_trace, format_or, nearest_folder, print_json, print_table, refusal, size_text,
+    trace_of,
 };
 use crate::{
+    audit::ClosedMonth,
     files::{folder_of, refuse_mounted, remedy, try_folder},
     ledger::{
         LedgerRead, Lock, read_file, real_ledger, refuse_mixing, refuse_second_name,
         refuse_unmerged,
     },
     manifest::Manifest,
-    output::{CheckItem, Checklist},
+    output::{Action, CheckItem, Checklist, moment_text},
     plan::{Plan, Planned},
     text::{count, system_says},
 };
@@ -38,6 +40,7 @@ pub(super) async fn check(args: &CheckArgs, command_line: &CommandLine) -> CliRe
         try_space(&context.ledger, reading.ledger.len().max(planned), &mut report);
         if let Some(plan) = &plan {
             try_known(&context, plan, &reading, command_line, &mut report);
+            try_open(&context, plan, &reading, &mut report);
         }
     }
     match format_or(args.format, SummaryFormat::Table) {
@@ -148,6 +151,23 @@ fn usable(context: &Context, path: &Path, rows: Option<usize>) -> Result<String,
             _ => (message, format!("{}, or name another ledger (--ledger)", remedy(&error))),
         }
     })
+}
+
+/// Whether the month is closed, and a run would have something to do all the same.
+fn try_open(context: &Context, plan: &Plan, reading: &LedgerRead, report: &mut Checklist) {
+    let is_own = |it: &&Planned| context.apart.share.is_none_or(|share| share.holds(&it.request));
+    let is_done = |it: &Planned| {
+        matches!(Action::for_row(reading.ledger.get(it.id)), Action::Skip | Action::Decide)
+    };
+    let closed = real_ledger(&context.ledger).ok().and_then(|path| closed_of(&path));
+    if let Some(ClosedMonth { at, by }) = closed
+        && !plan.requests().iter().filter(is_own).all(is_done)
+    {
+        let (name, at) = (context.ledger.display(), moment_text(at));
+        let message = format!("{name} was closed {at} by {by}, and requests are left to do");
+        let advice = "name another ledger (--ledger) for another month, or open it: `monthend close --reopen`";
+        report.not_ok(CheckItem::Ledger, message, advice);
+    }
 }
 
 /// Reports of the plan that the ledger lacks and that files next to it show.

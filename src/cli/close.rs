@@ -21,7 +21,7 @@ use crate::{
     },
     collect::{located, spelled},
     files::{create, folder_of},
-    ledger::{Ledger, LedgerError, StatusCounts, read_file},
+    ledger::{Ledger, LedgerError, Row, State, StatusCounts, read_file},
     manifest::OtherSide,
     output::{
         console,
@@ -69,7 +69,14 @@ pub(super) async fn close(args: &CloseArgs, command_line: &CommandLine) -> CliRe
             named(&unplanned, unplanned.len())
         ));
     }
-    if audited.exit() != Exit::Success || !unplanned.is_empty() {
+    let undecided = undecided_leftovers(&input, &audited);
+    if undecided > 0 {
+        let rows = count(undecided, "row");
+        notes.push(format!(
+            "in doubt, and not in the plan: {rows} of the ledger; `monthend resolve` lists them"
+        ));
+    }
+    if audited.exit() != Exit::Success || !unplanned.is_empty() || undecided > 0 {
         print_view(&audited.view(&input, &notes, command_line), Format::Table)?;
         error!("{} is not closed, and nothing was written", input.context.ledger.display());
         return Ok(Exit::Failures);
@@ -126,6 +133,15 @@ const RELATIVE: &str = "the manifest has periods that count from the day of the 
 
 fn failed<'p>(doing: &'static str, path: &'p Path) -> impl Fn(io::Error) -> CliError + use<'p> {
     move |source| LedgerError::Io { doing, path: path.to_owned(), source }.into()
+}
+
+/// Rows outside the plan, of which the audit says nothing, that may have a report which nobody knows.
+fn undecided_leftovers(input: &AuditInput, audited: &Audited) -> usize {
+    let planned: RequestIds = audited.plan.requests().iter().map(|it| it.id).collect();
+    let others = input.reading.ledger.rows().filter(|row| !planned.contains(&row.key()));
+    let is_open =
+        |row: &&Row| row.state.is_in_doubt() || matches!(row.state, State::Sending { .. });
+    others.filter(is_open).count()
 }
 
 /// What a closed month does not prove, and what changes it by accident.
@@ -263,7 +279,7 @@ impl Month {
             let folder = folder.map_err(failed("find the folder of", path))?;
             for row in of_path.rows().filter(|row| !row.collected.file.is_empty()) {
                 let file = located(&folder, &row.collected.file);
-                let name = spelled(&file, &self.folder);
+                let name = self.spell(&file)?;
                 let is_audited = std::ptr::eq(of_path, ledger)
                     && planned.contains(&row.key())
                     && !accepted.contains(&row.id());
@@ -283,10 +299,19 @@ impl Month {
     /// A link keeps its own name: it may be a file where the folder is copied to.
     fn hash(&self, place: &Path, kind: ClosedFileKind) -> CliResult<ClosedFile> {
         let name = place.file_name().unwrap_or_default();
-        let hashed = folder_of(place).canonicalize().and_then(|folder| {
-            ClosedFile::of(place, spelled(&folder.join(name), &self.folder), kind)
-        });
-        hashed.map_err(failed("read", place))
+        let folder = folder_of(place).canonicalize().map_err(failed("read", place))?;
+        let spelled = self.spell(&folder.join(name))?;
+        Ok(ClosedFile::of(place, spelled, kind).map_err(failed("read", place))?)
+    }
+
+    /// Relative to the close file. A name that is not UTF-8 could not be found by it.
+    fn spell(&self, place: &Path) -> CliResult<String> {
+        let name = spelled(place, &self.folder);
+        if name.contains(char::REPLACEMENT_CHARACTER) {
+            let why = "its name is not UTF-8, so a close file cannot name it; rename it";
+            return Err(CliError::Usage(format!("{}: {why}", place.display())));
+        }
+        Ok(name)
     }
 }
 
@@ -298,6 +323,7 @@ fn reopen(args: &CloseArgs, by: String, account: Account) -> CliResult {
     context.require_ledger()?;
     let locked = LockedLedger::take(&context.ledger)?;
     let (name, path) = (context.ledger.display(), &locked.file.path);
+    locked.file.refuse_mixing(context.is_rehearsal())?;
     if locked.closed.is_none() {
         return Err(CliError::BadLedger(format!("{name} is not closed; nothing was changed")));
     }

@@ -320,7 +320,7 @@ fn shares_in_all(ledger: &Path) -> Option<NonZeroU32> {
 }
 
 /// The ledgers in the folder of `path`, by name.
-fn ledgers_next_to(path: &Path) -> impl Iterator<Item = PathBuf> {
+pub(super) fn ledgers_next_to(path: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     let entries = fs::read_dir(folder_of(path)).into_iter().flatten();
     let names = entries.flatten().map(|entry| entry.file_name());
     let mut paths: Vec<PathBuf> = names.map(|name| path.with_file_name(name)).collect();

@@ -3,6 +3,7 @@
 //! Each option that writes goes through [`Guard`] before anything is sent.
 
 use std::{
+    collections::BTreeSet,
     ffi::OsStr,
     fs::{self, OpenOptions},
     io,
@@ -11,7 +12,7 @@ use std::{
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::{CliError, CliResult, sandbox_ledger, variable};
+use super::{CliError, CliResult, ledgers_next_to, sandbox_ledger, variable};
 use crate::{
     audit::{accepted_path, close_path, is_accepted_header, is_close_file, is_place_of_reopened},
     collect::is_collected_place,
@@ -210,14 +211,26 @@ impl Guard {
 
     /// No output may be a collected file of `ledger`, whose `report_file` is relative to `ledger_folder`.
     pub(super) fn spare_collected(&self, ledger: &Ledger, ledger_folder: &Path) -> CliResult<()> {
-        if self.may_be_collected() {
-            for path in &self.earlier {
-                if let Ok(Some(earlier)) = read_file(path) {
-                    self.spare(&earlier.ledger, folder_of(path))?;
-                }
+        self.spare_others(ledger_folder)?;
+        self.spare(ledger, ledger_folder)
+    }
+
+    /// Nor of another ledger: an earlier one, that of the rehearsals, a share, or whatever lies in `folder` or next to
+    /// the collected files.
+    pub(super) fn spare_others(&self, folder: &Path) -> CliResult<()> {
+        if !self.may_be_collected() {
+            return Ok(());
+        }
+        let next_to_files =
+            self.overwritten().filter_map(|(_, output)| output.path.ancestors().nth(4));
+        let folders: BTreeSet<&Path> = next_to_files.chain([folder]).collect();
+        let next_to = folders.into_iter().flat_map(|folder| ledgers_next_to(&folder.join("-")));
+        for path in self.earlier.iter().cloned().chain(next_to) {
+            if let Ok(Some(other)) = read_file(&path) {
+                self.spare(&other.ledger, folder_of(&path))?;
             }
         }
-        self.spare(ledger, ledger_folder)
+        Ok(())
     }
 
     fn spare(&self, ledger: &Ledger, ledger_folder: &Path) -> CliResult<()> {

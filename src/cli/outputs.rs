@@ -98,10 +98,12 @@ impl Outputs {
             }
         }
         let ledger = real_ledger(&context.ledger)?;
-        if guard.may_be_collected()
-            && let Some(reading) = read_file(&ledger)?
-        {
-            guard.spare_collected(&reading.ledger, folder_of(&ledger))?;
+        if guard.may_be_collected() {
+            let folder = folder_of(&ledger);
+            match read_file(&ledger)? {
+                Some(reading) => guard.spare_collected(&reading.ledger, folder)?,
+                None => guard.spare_others(folder)?,
+            }
         }
         if work.collects {
             let output = work.how.output.as_deref();

@@ -112,6 +112,7 @@ pub(super) async fn dry_run(
             context.tell_sandbox();
             context.refuse_as_for_real()?;
             let (path, reading) = read_ledger(&context.ledger)?;
+            warn_of_closed(&path);
             refuse_mixing(&path, Some(&reading.ledger), context.is_rehearsal())?;
             let mut would = Would { command: work.name(), collects: None };
             let (ledger, shown): (Ledger, Vec<RowIndex>) = if mode == Mode::Collect {

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     audit::{
-        Acceptances, ClosedMonth, CollectedFiles, Compared, EntrySides, ListOutcome, ListSummary,
-        Reconciliation,
+        Acceptances, ClosedMonth, CollectedFiles, Compared, EntrySides, ListError, ListOutcome,
+        ListSummary, Reconciliation,
     },
     files,
     manifest::{OtherSide, ReconcileEntry},
@@ -116,7 +116,7 @@ fn compare_all<'a>(
                     }
                 }
             }
-            Err(error) => errors.push(named_entry(entry, error)),
+            Err(not_compared) => errors.push(named_entry(entry, not_compared.error)),
         }
     }
     match errors.into_iter().min_by_key(|error| error.exit().code()) {
@@ -131,6 +131,25 @@ fn named_entry(entry: &ReconcileEntry, error: CliError) -> CliError {
             CliError::Usage(format!("the entry {} of `reconcile:`: {why}", entry.name))
         }
         other => other,
+    }
+}
+
+/// Why an entry is compared in no period.
+struct NotCompared {
+    /// Words that stay the same, whatever files are called: an id is made of them.
+    reason: String,
+    error: CliError,
+}
+
+impl From<ListError> for NotCompared {
+    fn from(error: ListError) -> Self {
+        NotCompared { reason: error.reason(), error: error.into() }
+    }
+}
+
+impl From<CliError> for NotCompared {
+    fn from(error: CliError) -> Self {
+        NotCompared { reason: "not comparable".to_owned(), error }
     }
 }
 
@@ -150,7 +169,7 @@ impl<'s, 'a> Comparer<'s, 'a> {
     }
 
     /// Compares an entry in each of its periods. Empty if none of its requests is selected.
-    fn compare<'e>(&self, entry: &'e ReconcileEntry) -> CliResult<Compared<'e>> {
+    fn compare<'e>(&self, entry: &'e ReconcileEntry) -> Result<Compared<'e>, NotCompared> {
         let sources = self.sources;
         let opened = open_earlier(entry, sources)?;
         let earlier = opened.as_ref().map(|it| sources.earlier_collection(&self.selection, it));
@@ -186,14 +205,13 @@ pub(super) fn summarised_lists<T: ListSummary>(
                     lists.extend(periods.iter().map(|(period, compared)| match compared {
                         Ok(outcome) => T::of(outcome, acceptances),
                         Err(e) => {
-                            let why = (e.reason(), &*chain(e));
+                            let why = (&*e.reason(), &*chain(e));
                             T::failed(entry, Some(*period), why, acceptances)
                         }
                     }))
                 }
-                Err(error) => {
-                    let why = ("not comparable", &*error.text());
-                    lists.push(T::failed(entry, None, why, acceptances));
+                Err(NotCompared { reason, error }) => {
+                    lists.push(T::failed(entry, None, (&reason, &error.text()), acceptances));
                 }
             }
         }

@@ -322,7 +322,6 @@ fn a_closed_ledger_survives_every_command() {
         (&["collect", "m.yaml", "--sub-partner=Acme"], 0),
         (&["collect", "m.yaml", "--sub-partner=Acme", "--force", &combine], 0),
         (&["plan", "more.yaml"], 0),
-        (&["check", "m.yaml"], 0),
         (&["audit", "m.yaml"], 0),
         (&["audit", "m.yaml", "--offline"], 0),
         (&["columns", "m.yaml"], 1),
@@ -540,4 +539,140 @@ fn a_close_file_can_be_signed() {
     desk.write("m.ledger.close.json", desk.read("m.ledger.close.json") + " ");
     desk.write("check.sh", blocks.last().unwrap().replace("october-2026.ledger", "m.ledger"));
     assert!(!run("check.sh").status.success());
+}
+
+/// The header, and lines for `id`: accepted, and taken back later.
+fn taken_back(id: &str) -> String {
+    let accepted = format!("{id},credit note,Jo,,2026-11-01T09:00:00Z\n");
+    let back = format!("{id},\"\"\"no\"\" longer\",Jo,2026-01-01,2026-11-01T09:00:00Z\n");
+    format!("id,reason,by,until,accepted_at\n{accepted}{back}")
+}
+
+#[test]
+fn a_stray_quote_takes_no_other_line_with_it() {
+    let server = refusing();
+    let desk = month(&server);
+    let lines = taken_back(&ids(&desk)[0]);
+    desk.write("m.ledger.accepted.csv", &lines);
+    desk.monthend(["audit", "m.yaml"]).expect(1).shows(["2 differences"]);
+    let stray = "d00000000000000aa,\"19 screens,Jo,,2026-11-01T09:00:00Z\n";
+    let (header, first) = lines.split_once('\n').unwrap();
+    desk.write("m.ledger.accepted.csv", format!("{header}\n{stray}{first}"));
+    desk.monthend(["audit", "m.yaml"]).expect(2).says(["accepted.csv:2: it has a quote"]);
+    desk.write("m.ledger.accepted.csv", format!("{lines}{}", stray.trim_end()));
+    for command in [desk.monthend(["audit", "m.yaml"]), desk.monthend(["close", "m.yaml"])] {
+        command.expect(2).says(["accepted.csv:4: it has a quote"]);
+    }
+}
+
+/// Taken back twice with the same words: what is said last counts, after merging too.
+#[test]
+fn merging_a_ledger_with_itself_changes_no_acceptance() {
+    let server = refusing();
+    let desk = month(&server);
+    let lines = taken_back(&ids(&desk)[0]);
+    let last = lines.lines().last().unwrap();
+    let (header, rest) = lines.split_once('\n').unwrap();
+    desk.write("m.ledger.accepted.csv", format!("{header}\n{last}\n{rest}"));
+    fs::create_dir(desk.path("a")).unwrap();
+    for name in ["m.ledger.csv", "m.ledger.accepted.csv"] {
+        desk.write(&format!("a/{name}"), desk.read(name));
+    }
+    desk.monthend(["merge", "m.ledger.csv", "a/m.ledger.csv", "-o", "all.csv"]).expect(0);
+    let merged = desk.read("all.accepted.csv").replace(".000Z", "Z");
+    assert_eq!(merged, desk.read("m.ledger.accepted.csv"));
+}
+
+/// Nor does a rehearsal open a real month: the kinds do not mix.
+#[test]
+fn a_real_run_opens_no_rehearsal() {
+    let server = refusing();
+    let desk = month(&server);
+    accept_all(&desk);
+    assert_eq!(close(&desk).code, Some(0));
+    let reopen = ["close", "m.yaml", "--reopen", "--reason=x", "--base-url=https://127.0.0.1:9/v1"];
+    desk.monthend(reopen).expect(4).says(["holds reports of the sandbox"]);
+    assert!(desk.has("m.ledger.close.json"));
+}
+
+/// An acceptance of one reason hides no other.
+#[test]
+fn a_list_that_is_not_compared_for_another_reason_is_another_difference() {
+    let server = Served::new("reports: { completes_after: 0s }");
+    let desk = desk(&server);
+    desk.converge().arg("--collect").expect(0);
+    let entry = "{ name: invoice, report: USER, with: i.csv, match: { SKU: Part }, translate: { Part: t.csv } }";
+    desk.write("m.yaml", format!("{}reconcile:\n  - {entry}\n", desk.read("m.yaml")));
+    let mut known = Vec::new();
+    for (list, translation) in [
+        ("Part\na\n", None),
+        ("Part\na\n", Some("from,to\na,A\na,B\n")),
+        ("Part\na\n", Some("from,into\na,A\n")),
+        ("Article\na\n", Some("from,to\na,A\n")),
+        ("<html>\n<body>\n", Some("from,to\na,A\n")),
+    ] {
+        desk.write("i.csv", list);
+        let _ = fs::remove_file(desk.path("t.csv"));
+        if let Some(translation) = translation {
+            desk.write("t.csv", translation);
+        }
+        let found = ids(&desk);
+        assert_eq!(found.len(), 1);
+        assert!(!known.contains(&found[0]), "{list} {translation:?}");
+        known.extend(found);
+    }
+    accept_one(&desk, known.last().unwrap());
+    desk.monthend(["audit", "m.yaml", "--junit=j.xml"]).expect(0);
+    let junit = desk.read("j.xml");
+    assert!(junit.contains("<skipped") && !junit.contains("<failure"), "{junit}");
+    desk.monthend(["report", "m.yaml", "-o", "p.html"]).expect(0);
+    assert!(desk.read("p.html").contains("unchanged; 1 difference is accepted."));
+}
+
+#[test]
+fn check_says_that_a_run_would_be_refused() {
+    let server = refusing();
+    let desk = month(&server);
+    accept_all(&desk);
+    assert_eq!(close(&desk).code, Some(0));
+    desk.monthend(["check", "m.yaml"]).expect(4).shows(["by Jo Doe, and requests are left to do"]);
+    desk.write("partners.csv", "org_id,label\naaa,Acme\n");
+    desk.monthend(["check", "m.yaml"]).expect(0);
+}
+
+/// What nobody decided may be a report that nobody knows.
+#[test]
+fn a_row_in_doubt_outside_the_plan_keeps_a_month_open() {
+    let server = Served::new("reports: { completes_after: 0s }");
+    let desk = desk(&server);
+    desk.converge().arg("--collect").expect(0);
+    desk.write("partners.csv", "org_id,label\naaa,Acme\n");
+    let mut ledger = desk.ledger();
+    let place = ledger.column("sub_partner").iter().position(|label| *label == "Bolt").unwrap();
+    ledger.set(place, &[("status", "sending"), ("report_id", ""), ("report_file", "")]);
+    desk.write("m.ledger.csv", ledger.to_csv());
+    let ended = close(&desk);
+    assert_eq!(ended.code, Some(1), "{ended}");
+    ended.shows(["in doubt, and not in the plan: 1 row"]);
+    assert!(!desk.has("m.ledger.close.json"));
+}
+
+#[test]
+fn a_close_file_that_says_something_twice_proves_nothing() {
+    let server = refusing();
+    let desk = month(&server);
+    accept_all(&desk);
+    assert_eq!(close(&desk).code, Some(0));
+    let close = close_file(&desk);
+    let files = close["files"].as_array().unwrap().clone();
+    let mut twice = close.clone();
+    twice["files"] = [files.clone(), files[..1].to_vec()].concat().into();
+    let values: Vec<Value> = close.as_object().unwrap().values().cloned().collect();
+    let text = close.to_string();
+    let other_list =
+        format!("{},\"files\":{}}}", text.strip_suffix('}').unwrap(), Value::from(&files[..1]));
+    for broken in [twice.to_string(), Value::from(values).to_string(), other_list] {
+        desk.write("m.ledger.close.json", broken);
+        desk.monthend(["verify", "m.ledger.close.json"]).expect(2);
+    }
 }

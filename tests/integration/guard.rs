@@ -10,7 +10,7 @@ use std::{
 use proptest::sample::{Index, select};
 use proptest::{prelude::*, test_runner::Config};
 
-use crate::support::{Desk, Ended, Monthend, Served, TOKEN};
+use crate::support::{Desk, Ended, Monthend, Served, TOKEN, own};
 
 /// What the files are compared with.
 const RECONCILE: &str = "units: { of: CONSUMPTION, report: USER }
@@ -432,4 +432,24 @@ fn a_device_stays_one() {
     desk.converge().args(["--collect", "--combine=/dev/null"]).expect(2);
     desk.monthend(["merge", "m.ledger.csv", "-o", "/dev/null"]).expect(4);
     assert!(null(), "/dev/null was replaced");
+}
+
+/// A rehearsal overwrites no real report, even in its first run, and no share one of another's.
+#[test]
+fn no_output_is_a_collected_file_of_another_ledger() {
+    let server = Served::new("reports: { completes_after: 0s }");
+    let desk = Desk::with(server.url(), &own("PARTNER", "2026-09"));
+    desk.converge().arg("--collect").expect(0);
+    let file = desk.ledger().lines[0]["report_file"].to_owned();
+    let before = desk.read(&file);
+    let rehearsal = |command: &str| desk.monthend([command, "m.yaml", "--sandbox"]);
+    let junit = format!("--junit={file}");
+    rehearsal("run").arg(&junit).expect(2).says(["the collected file of"]);
+    assert!(!desk.has("m.ledger.sandbox.csv"));
+    rehearsal("run").arg("--collect").expect(0);
+    for command in ["run", "audit"] {
+        rehearsal(command).arg(&junit).expect(2).says(["the collected file of"]);
+    }
+    desk.monthend(["run", "m.yaml", "--partition=1/2", &junit]).expect(2);
+    assert_eq!(desk.read(&file), before);
 }

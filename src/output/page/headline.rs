@@ -120,7 +120,8 @@ impl Figures {
                 ),
             };
             let files = if spoiled > 0 { "" } else { ", and every file is unchanged" };
-            let accepted = match accepted(sources).len() {
+            let of_lists: usize = sources.lists.iter().map(|list| list.accepted).sum();
+            let accepted = match accepted(sources).len() + of_lists {
                 0 => String::new(),
                 1 => "; 1 difference is accepted".to_owned(),
                 n => format!("; {} are accepted", count(n, "difference")),

@@ -26,6 +26,8 @@ pub struct ListPart {
     /// `CUSTOMER (2 files) and invoice-2026-10.csv`; why it is not compared, where that is so.
     pub(super) about: String,
     pub(super) agrees: bool,
+    /// How many differences are accepted: keys, and the list as a whole.
+    pub(super) accepted: usize,
     /// The classes that some key has.
     pub(super) counts: Vec<BarSegment>,
     pub(super) sums: Vec<SumLine>,
@@ -77,6 +79,7 @@ impl ListSummary for ListPart {
             }
         });
         let largest = largest(found.differences());
+        let audited = AuditedList::of(outcome, acceptances);
         let missing = missing_lines(&outcome.missing);
         let mut notes: Vec<String> = missing.lines().map(str::to_owned).collect();
         notes.extend(outcome.notes.iter().cloned());
@@ -85,8 +88,8 @@ impl ListSummary for ListPart {
         ListPart {
             name: format!("{} {}", entry.name, outcome.period),
             about: format!("{} ({files}) and {other}", entry.report_type),
-            agrees: outcome.is_agreement(acceptances)
-                || is_accepted(&AuditedList::of(outcome, acceptances), acceptances),
+            agrees: outcome.is_agreement(acceptances) || is_accepted(&audited),
+            accepted: audited.accepted.len() + usize::from(is_accepted(&audited)),
             counts: segments(outcome),
             sums: sums.collect(),
             key_columns: entry.key.iter().map(|pair| one_line(&pair.report)).collect(),
@@ -113,7 +116,8 @@ impl ListSummary for ListPart {
         ListPart {
             name: format!("{}{period}", entry.name),
             about: format!("not compared: {}", one_line(why.1)),
-            agrees: is_accepted(&audited, acceptances),
+            agrees: is_accepted(&audited),
+            accepted: usize::from(is_accepted(&audited)),
             counts: Vec::new(),
             sums: Vec::new(),
             key_columns: Vec::new(),
@@ -126,8 +130,8 @@ impl ListSummary for ListPart {
 }
 
 /// Whether the difference of the list as a whole does not count.
-fn is_accepted(list: &AuditedList, acceptances: &Acceptances) -> bool {
-    list.difference.as_ref().is_some_and(|it| acceptances.in_force(it.id).is_some())
+fn is_accepted(list: &AuditedList) -> bool {
+    list.difference.as_ref().is_some_and(|it| !it.counts())
 }
 
 impl KeyLine {
