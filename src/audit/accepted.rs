@@ -170,9 +170,9 @@ fn lines(path: &Path) -> Result<Vec<(DifferenceId, Acceptance)>, AcceptedError> 
     let bytes = bytes_of(path)?;
     let text = bytes.strip_prefix(BOM).unwrap_or(&bytes);
     let (mut found, mut has_header) = (Vec::new(), false);
-    for (line, text) in (1..).zip(text.split(|byte| *byte == b'\n')) {
+    for (line, written) in (1..).zip(text.split(|byte| *byte == b'\n')) {
         let wrong = |why| AcceptedError::Line { path: path.to_owned(), line, why };
-        let record = record_of(text.strip_suffix(b"\r").unwrap_or(text)).map_err(wrong)?;
+        let record = record_of(written.strip_suffix(b"\r").unwrap_or(written)).map_err(wrong)?;
         if record.iter().all(|cell| cell.trim_ascii().is_empty()) {
             continue;
         }

@@ -301,7 +301,8 @@ impl Month {
         let name = place.file_name().unwrap_or_default();
         let folder = folder_of(place).canonicalize().map_err(failed("read", place))?;
         let spelled = self.spell(&folder.join(name))?;
-        Ok(ClosedFile::of(place, spelled, kind).map_err(failed("read", place))?)
+        let hashed = ClosedFile::of(place, spelled, kind);
+        hashed.map_err(failed("read", place))
     }
 
     /// Relative to the close file. A name that is not UTF-8 could not be found by it.

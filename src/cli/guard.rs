@@ -224,7 +224,7 @@ impl Guard {
         let next_to_files =
             self.overwritten().filter_map(|(_, output)| output.path.ancestors().nth(4));
         let folders: BTreeSet<&Path> = next_to_files.chain([folder]).collect();
-        let next_to = folders.into_iter().flat_map(|folder| ledgers_next_to(&folder.join("-")));
+        let next_to = folders.into_iter().flat_map(|it| ledgers_next_to(&it.join("-")));
         for path in self.earlier.iter().cloned().chain(next_to) {
             if let Ok(Some(other)) = read_file(&path) {
                 self.spare(&other.ledger, folder_of(&path))?;

@@ -116,7 +116,7 @@ fn compare_all<'a>(
                     }
                 }
             }
-            Err(not_compared) => errors.push(named_entry(entry, not_compared.error)),
+            Err(not_compared) => errors.push(named_entry(entry, *not_compared.error)),
         }
     }
     match errors.into_iter().min_by_key(|error| error.exit().code()) {
@@ -138,18 +138,18 @@ fn named_entry(entry: &ReconcileEntry, error: CliError) -> CliError {
 struct NotCompared {
     /// Words that stay the same, whatever files are called: an id is made of them.
     reason: String,
-    error: CliError,
+    error: Box<CliError>,
 }
 
 impl From<ListError> for NotCompared {
     fn from(error: ListError) -> Self {
-        NotCompared { reason: error.reason(), error: error.into() }
+        NotCompared { reason: error.reason(), error: Box::new(error.into()) }
     }
 }
 
 impl From<CliError> for NotCompared {
     fn from(error: CliError) -> Self {
-        NotCompared { reason: "not comparable".to_owned(), error }
+        NotCompared { reason: "not comparable".to_owned(), error: Box::new(error) }
     }
 }
 

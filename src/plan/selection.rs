@@ -280,8 +280,7 @@ impl<'a> Matcher<'a> {
         manifest: Option<&'a Manifest>,
     ) -> Self {
         let labels = manifest.map(labels).unwrap_or_default();
-        let (jobs, selection) = (HashMap::new(), selection.clone());
-        let mut matcher = Matcher { selection, jobs, labels };
+        let matcher = Matcher { selection: selection.clone(), jobs: HashMap::new(), labels };
         let is_known = |is: &dyn Fn(&Selectable<'c>) -> bool| known.clone().any(|c| is(&c));
         let has_job = |name: &str| manifest.is_some_and(|manifest| manifest.has_job(name));
         let is_job = |name: &str| has_job(name) || is_known(&|c| c.job == name);
@@ -290,15 +289,15 @@ impl<'a> Matcher<'a> {
             let who = SubPartnerSelector::from(name);
             matcher.labels.contains_key(name) || is_known(&|c| matcher.who(&who, c))
         };
-        let Selection { jobs, sub_partners, causes, .. } = &matcher.selection;
-        let who: Vec<String> = sub_partners.iter().map(ToString::to_string).collect();
-        let sub_partners = separated(&who, is_who);
-        let (jobs, causes) = (separated(jobs, is_job), separated(causes, is_cause));
-        matcher.selection.jobs = jobs;
-        matcher.selection.causes = causes;
-        matcher.selection.sub_partners =
-            sub_partners.iter().map(|name| SubPartnerSelector::from(&**name)).collect();
-        matcher
+        let who: Vec<String> = selection.sub_partners.iter().map(ToString::to_string).collect();
+        let who = separated(&who, is_who).into_iter();
+        let one_each = Selection {
+            jobs: separated(&selection.jobs, is_job),
+            sub_partners: who.map(|name| SubPartnerSelector::from(&*name)).collect(),
+            causes: separated(&selection.causes, is_cause),
+            ..selection.clone()
+        };
+        Matcher { selection: one_each, ..matcher }
     }
 
     fn job(&self, name: &str, candidate: &Selectable<'_>) -> bool {
