@@ -243,5 +243,11 @@ fn on_a_phone_only_tables_scroll_sideways() {
         for shadow in shadows {
             assert_eq!(shadow, "local, local, scroll, scroll, scroll", "{file}");
         }
+        // On paper stands what matters: what does not agree.
+        browser.eval("document.querySelectorAll('details').forEach((it) => { it.open = false; })");
+        browser.eval("window.dispatchEvent(new Event('beforeprint'))");
+        let open = "Array.from(document.querySelectorAll('details'), (it) => it.open !== it.matches('.agrees'))";
+        let open = browser.eval(open);
+        assert!(open.as_array().unwrap().iter().all(|it| it == true), "{file}: {open}");
     }
 }
