@@ -85,6 +85,7 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
         page_folder: &page_folder,
         is_sandbox,
         manifest: manifest.map(name),
+        title: settings.as_ref().map(|read| read.name.clone()),
         closed: closed_of(&ledger.path),
         not_in_ledger: planned
             .as_ref()

@@ -17,7 +17,8 @@
     // Of long tables most lines wait in a template, which costs the browser no layout.
     const waiting = body.querySelector("template");
     const rows = waiting ? [...body.rows, ...waiting.content.children] : [...body.rows];
-    const lines = rows.map((row, place) => ({ row, place, text: row.cells[0].textContent.toLowerCase() }));
+    const id = (row) => row.querySelector("small.id")?.title ?? "";
+    const lines = rows.map((row, place) => ({ row, place, text: `${row.cells[0].textContent} ${id(row)}`.toLowerCase() }));
     const unit = output.dataset.count;
     let order = lines;
     let shown = lines;
@@ -132,10 +133,10 @@
 
   document.querySelectorAll(".browse").forEach(browse);
   document.querySelectorAll("button[data-copy]").forEach((button) => button.addEventListener("click", () => copy(button)));
-  // On paper nothing can be opened.
+  // On paper nothing can be opened; what agrees is in its line.
   let opened = [];
   window.addEventListener("beforeprint", () => {
-    opened = Array.from(document.querySelectorAll("details:not([open])"));
+    opened = Array.from(document.querySelectorAll("details:not([open], .agrees)"));
     opened.forEach((details) => { details.open = true; });
   });
   window.addEventListener("afterprint", () => opened.forEach((details) => { details.open = false; }));

@@ -1,5 +1,7 @@
 //! The page of `monthend report` in a browser. Where there is none, these tests say so and are skipped.
 
+use std::fs;
+
 use monthend::testing::{Ledger, Reason, Row, hexadecimal};
 use request::{OrgId, ReportType, Request};
 use serde_json::json;
@@ -197,4 +199,55 @@ fn a_hundred_thousand_rows_open() {
     browser.eval(&set("search", "partner 33333"));
     assert_eq!(browser.eval(FIRST), "Partner 33333");
     assert_eq!(browser.complaints(), [""; 0]);
+}
+
+/// However long texts are: only tables scroll sideways, with a shadow where they go on, and every tile is whole.
+#[test]
+fn on_a_phone_only_tables_scroll_sideways() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    let desk = Desk::new();
+    let long = "Donaudampfschifffahrtsgesellschaftskapitänspatent".repeat(4);
+    page(&desk, (0..20).map(|n| format!("{n} {long}")).chain([long.clone()]));
+    let earlier = format!("{}.csv", "earlier".repeat(20));
+    desk.write(&earlier, desk.read("m.csv"));
+    desk.monthend(["report", "m.csv", "-o", "page.html", "--compare", &earlier]).expect(0);
+    for file in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/reconcile")).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), desk.path(file.file_name().to_str().unwrap())).unwrap();
+    }
+    desk.monthend(["run", "october.yaml", "--sandbox", "--collect", "-q"]).expect(0);
+    desk.monthend(["report", "october.yaml", "--sandbox", "-o", "lists.html"]).expect(0);
+    let metrics = json!({ "width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": false });
+    browser.call("Emulation.setDeviceMetricsOverride", metrics);
+    for file in ["page.html", "lists.html"] {
+        browser.open(&desk.path(file));
+        browser.eval("document.querySelectorAll('details').forEach((it) => { it.open = true; })");
+        assert_eq!(
+            browser.eval("document.documentElement.scrollWidth <= innerWidth"),
+            true,
+            "{file}"
+        );
+        let beyond = "Array.from(document.querySelectorAll('main *')) \
+            .filter((it) => !it.closest('.scroll table') && !it.matches('.away') && it.getBoundingClientRect().right > 400) \
+            .map((it) => it.outerHTML.slice(0, 80))";
+        assert_eq!(browser.eval(beyond), json!([]), "{file}");
+        let cut = "Array.from(document.querySelectorAll('.tile')).filter((it) => it.scrollWidth > it.clientWidth).length";
+        assert_eq!(browser.eval(cut), 0, "{file}");
+        let shadows = "Array.from(document.querySelectorAll('.scroll')).filter((it) => it.scrollWidth > it.clientWidth) \
+            .map((it) => getComputedStyle(it).backgroundAttachment)";
+        let shadows = browser.eval(shadows);
+        let shadows = shadows.as_array().unwrap();
+        assert!(shadows.len() > 1, "{file}: {shadows:?}");
+        for shadow in shadows {
+            assert_eq!(shadow, "local, local, scroll, scroll, scroll", "{file}");
+        }
+        // On paper stands what matters: what does not agree.
+        browser.eval("document.querySelectorAll('details').forEach((it) => { it.open = false; })");
+        browser.eval("window.dispatchEvent(new Event('beforeprint'))");
+        let open = "Array.from(document.querySelectorAll('details'), (it) => it.open !== it.matches('.agrees'))";
+        let open = browser.eval(open);
+        assert!(open.as_array().unwrap().iter().all(|it| it == true), "{file}: {open}");
+    }
 }

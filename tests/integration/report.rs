@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::{
     previous::months,
-    support::{Desk, Served, own, partner, partners},
+    support::{Desk, LedgerFile, Served, own, partner, partners},
 };
 
 const READY: &str = "reports: { completes_after: 0s }";
@@ -371,7 +371,7 @@ fn lists_are_on_the_page() {
     let (lists, _) = lists.split_once("</section>").unwrap();
     for part in [
         "<details class=\"list \" open>\n<summary><b>invoice 2026-09</b> · CUSTOMER (1 file) and invoice-2026-09.csv</summary>",
-        "<details class=\"list agrees\">\n<summary><b>same 2026-09</b> · USER (1 file) and same.csv · all agree</summary>",
+        "<details class=\"list agrees\">\n<summary><b>same 2026-09</b> · USER (1 file) and same.csv · all agree · 1 matched</summary>",
         "<p class=\"list\"><b>gone 2026-09</b> · not compared: there is no gone.csv",
         "aria-label=\"1 unreadable, 1 only_in_report, 1 only_in_list, 1 differs, 1 matched\"",
         "<td class=\"number\">28</td><td class=\"number\">423</td><td class=\"number off\">-395</td>",
@@ -398,4 +398,93 @@ fn lists_are_on_the_page() {
     desk.write("m.ledger.csv", ledger.to_csv());
     said("bad", "Not in order: 1 file with other columns, 1 file with a repeated key.");
     assert!(!desk.read("v.html").contains("id=\"lists\""));
+}
+
+/// Everything between two texts, each time.
+fn between<'a>(page: &'a str, before: &str, after: &str) -> Vec<&'a str> {
+    page.split(before).skip(1).map(|rest| rest.split(after).next().unwrap()).collect()
+}
+
+/// First what finance looks for, then what failed, then the reports. The newest period comes first, what agrees is one
+/// line, and what differs is open.
+#[test]
+fn the_newest_comes_first_and_what_agrees_is_folded() {
+    const UUID: &str = "449f21c3-8095-5443-a387-1683814e7193";
+    let server = Served::new(READY);
+    let periods = "2026-08, 2026-10, 2026-09";
+    let jobs = partners(["Acme"], "CUSTOMER, USER", periods)
+        + &format!(
+            "  - {{ name: unlabelled, sub_partners: [{}], types: [CUSTOMER, USER], periods: [{periods}] }}\n",
+            partner(UUID)
+        )
+        + "audit:\n  totals: { column: Q }\nunits: { of: Q, report: USER }\n"
+        + "reconcile:\n  - { name: list, report: USER, with: list.csv, match: [SKU] }\n";
+    let desk = Desk::with(server.url(), &jobs);
+    desk.converge().expect(0);
+    desk.write("list.csv", "SKU\nA\n");
+    let mut ledger = desk.ledger();
+    let is = |place: usize, start: &str, kind: &str, whose: &str, ledger: &LedgerFile| {
+        let line = &ledger.lines[place];
+        let cells = [&line["billing_start_date"], &line["type"], &line["sub_partner_org_id"]];
+        cells == [start, kind, &partner(whose)]
+    };
+    for place in 0..12 {
+        let differs = is(place, "2026-10-01", "USER", "Acme", &ledger);
+        let figure = if differs { "2" } else { "1.25" };
+        desk.lay("", &mut ledger, place, &format!("SKU,Q\nA,{figure}\n"));
+        if is(place, "2026-08-01", "CUSTOMER", UUID, &ledger) {
+            let failed = [
+                ("status", "failed"),
+                ("report_id", ""),
+                ("error", "no"),
+                ("error_code", "http_403"),
+            ];
+            ledger.set(place, &failed);
+        }
+    }
+    desk.write("m.ledger.csv", ledger.to_csv());
+    desk.monthend(["report", "m.yaml", "-o", "p.html"]).expect(0);
+    let page = desk.read("p.html");
+    assert!(page.contains("<title>SANDBOX test · monthend</title>"), "the manifest's name");
+    assert_eq!(
+        between(&page, "<h2 id=\"", "\""),
+        ["sums", "units", "lists", "causes", "reports", "made"]
+    );
+    let newest = ["2026-10", "2026-09", "2026-08"];
+    let reports = page.split_once("<h2 id=\"reports\">").unwrap().1;
+    assert_eq!(between(reports, "<summary><b>", "</b>"), newest);
+    assert_eq!(
+        between(reports, "<details class=\"list browse", ">"),
+        [" agrees few\" open", " agrees few\"", " few\" open"],
+        "open: the newest, and what is not settled"
+    );
+    let numbers = between(reports, "</b> · ", "</summary>");
+    assert_eq!(numbers[1..], ["4 collected · 4 rows", "3 collected, 1 failed · 4 rows"]);
+    assert_eq!(between(&page, "<summary><b>list ", "</b>"), newest);
+
+    let sums = between(&page, "<h2 id=\"sums\">", "</section>")[0];
+    let row = |cells: [&str; 5]| {
+        let [period, customer, user, count, result] = cells;
+        format!(
+            "<tr><th scope=\"row\" class=\"period\">{period}</th><td class=\"number\">{customer}</td>\
+             <td class=\"number\">{user}</td><td class=\"number\">{count}</td><td class=\"{result}</td></tr>\n"
+        )
+    };
+    let lines = row(["2026-10", "2.50", "3.25", "2", "failed\">1 differ, 1 agree"])
+        + &row(["2026-09", "2.50", "2.50", "2", "ok\">2 agree"])
+        + &row(["2026-08", "1.25", "2.50", "2", "ok\">1 agree, 1 one only"]);
+    assert!(sums.contains(&lines), "no {lines} in {sums}");
+    let (open, folded) = sums.split_once("<details class=\"list agrees browse few\">").unwrap();
+    assert!(folded.contains("<summary><b>5 sums</b> that do not differ"), "{folded}");
+    assert_eq!(
+        (open.matches(">differ</td>").count(), folded.matches(">differ</td>").count()),
+        (1, 0)
+    );
+    assert_eq!(
+        (open.matches(">agree</td>").count(), folded.matches(">agree</td>").count()),
+        (0, 4)
+    );
+    let of_rows = between(folded, "<td class=\"period\">", "</td>");
+    assert!(of_rows.is_sorted_by(|a, b| a >= b) && of_rows.len() == 5, "{of_rows:?}");
+    assert!(folded.contains(&format!("<th scope=\"row\">{UUID}</th>")), "{folded}");
 }

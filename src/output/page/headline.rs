@@ -35,14 +35,14 @@ pub(super) struct Figures {
     /// In the order of [`CellStatus::ALL`].
     by_status: [usize; CellStatus::ALL.len()],
     pub(super) files_missing: usize,
+    /// With the lists that could not be compared.
+    pub(super) lists_differ: usize,
 }
 
 impl Figures {
     pub(super) fn of(sources: &Sources<'_>, matrix: &Matrix<'_>) -> Self {
         let rows = || sources.ledger.rows();
-        let cells: Vec<CellStatus> = (matrix.lines.iter().flat_map(|line| &line.cells).flatten())
-            .map(|cell| cell.status)
-            .collect();
+        let cells: Vec<CellStatus> = matrix.cells().map(|cell| cell.status).collect();
         let partners: BTreeSet<_> =
             rows().filter_map(|row| row.request().sub_partner.as_ref()).collect();
         let of_files: u64 = rows().filter_map(|row| row.collected.rows).sum();
@@ -52,6 +52,7 @@ impl Figures {
             rows: usize::try_from(of_files).unwrap_or(usize::MAX),
             by_status: CellStatus::ALL
                 .map(|(status, ..)| cells.iter().filter(|cell| **cell == status).count()),
+            lists_differ: sources.lists.iter().filter(|list| !list.agrees).count(),
             files_missing: found(sources, DifferenceKind::FileMissing),
         }
     }
@@ -84,7 +85,7 @@ impl Figures {
             (units.map_or(0, |units| units.groups_unread), "group", "without units"),
             (found(DifferenceKind::ColumnsChanged), "file", "with other columns"),
             (found(DifferenceKind::KeyRepeated), "file", "with a repeated key"),
-            (sources.lists.iter().filter(|list| !list.agrees).count(), "list", "with differences"),
+            (self.lists_differ, "list", "with differences"),
             (found(DifferenceKind::Vanished), "report", "vanished"),
             (found(DifferenceKind::Dropped), "figure", "dropped"),
         ]

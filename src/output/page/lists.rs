@@ -1,4 +1,4 @@
-use std::cmp::Reverse;
+use std::{cmp::Reverse, ffi::OsStr, path::Path};
 
 use super::BarSegment;
 use crate::{
@@ -23,6 +23,8 @@ const LEAST: f64 = 8.0;
 pub struct ListPart {
     /// `invoice 2026-10`
     pub(super) name: String,
+    /// `None`: it is compared in no period.
+    pub(super) period: Option<Period>,
     /// `CUSTOMER (2 files) and invoice-2026-10.csv`; why it is not compared, where that is so.
     pub(super) about: String,
     pub(super) agrees: bool,
@@ -68,16 +70,22 @@ impl ListSummary for ListPart {
         let entry = outcome.entry;
         let found = &outcome.outcome;
         let files = words::count(outcome.files_of(Side::Report), "file");
-        let other = one_line(&outcome.other_side());
+        let path = outcome.other_side();
+        // Nobody has to see where a home lies.
+        let other = Path::new(&path).file_name().filter(|_| Path::new(&path).is_absolute());
+        let other = other.map_or(path.clone().into(), OsStr::to_string_lossy);
         let numbers = entry.compare.iter().zip(found.sums());
-        let sums = numbers.map(|(pair, sums)| {
-            let difference = sums.difference();
-            SumLine {
-                column: one_line(&pair.report),
-                differs: !difference.is_zero(),
-                figures: [sums.report, sums.list, difference].map(|amount| amount.to_string()),
-            }
-        });
+        let mut sums: Vec<SumLine> = numbers
+            .map(|(pair, sums)| {
+                let difference = sums.difference();
+                SumLine {
+                    column: one_line(&pair.report),
+                    differs: !difference.is_zero(),
+                    figures: [sums.report, sums.list, difference].map(|amount| amount.to_string()),
+                }
+            })
+            .collect();
+        words::same_decimals(sums.iter_mut().flat_map(|line| &mut line.figures));
         let largest = largest(found.differences());
         let audited = AuditedList::of(outcome, acceptances);
         let missing = missing_lines(&outcome.missing);
@@ -85,13 +93,21 @@ impl ListSummary for ListPart {
         notes.extend(outcome.notes.iter().cloned());
         let unreadable = largest.iter().flat_map(|key| cell_texts(outcome, key));
         notes.extend(unreadable.map(|cell| format!("cannot be read: {cell}")));
+        notes.iter_mut().for_each(|note| *note = note.replace(&path, &other));
+        let mut keys: Vec<KeyLine> =
+            largest.iter().map(|key| KeyLine::of(outcome, key, acceptances)).collect();
+        for at in 0..entry.compare.len() {
+            let figures = keys.iter_mut().filter_map(|key| key.figures.get_mut(at));
+            words::same_decimals(figures.flatten());
+        }
         ListPart {
             name: format!("{} {}", entry.name, outcome.period),
-            about: format!("{} ({files}) and {other}", entry.report_type),
+            period: Some(outcome.period),
+            about: format!("{} ({files}) and {}", entry.report_type, one_line(&other)),
             agrees: outcome.is_agreement(acceptances) || is_accepted(&audited),
             accepted: audited.accepted.len() + usize::from(is_accepted(&audited)),
             counts: segments(outcome),
-            sums: sums.collect(),
+            sums,
             key_columns: entry.key.iter().map(|pair| one_line(&pair.report)).collect(),
             number_columns: (entry.compare.iter())
                 .map(|pair| {
@@ -100,7 +116,7 @@ impl ListSummary for ListPart {
                 })
                 .collect(),
             more: found.differences().len() - largest.len(),
-            keys: largest.iter().map(|key| KeyLine::of(outcome, key, acceptances)).collect(),
+            keys,
             notes,
         }
     }
@@ -112,9 +128,10 @@ impl ListSummary for ListPart {
         acceptances: &Acceptances,
     ) -> Self {
         let audited = AuditedList::failed(entry, period, why, acceptances);
-        let period = period.map_or_else(String::new, |period| format!(" {period}"));
+        let of_period = period.map_or_else(String::new, |period| format!(" {period}"));
         ListPart {
-            name: format!("{}{period}", entry.name),
+            name: format!("{}{of_period}", entry.name),
+            period,
             about: format!("not compared: {}", one_line(why.1)),
             agrees: is_accepted(&audited),
             accepted: usize::from(is_accepted(&audited)),

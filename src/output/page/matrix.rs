@@ -1,6 +1,9 @@
-//! The reports: a line for each sub-partner, a column for each period and type.
+//! The reports of each period: a line for each sub-partner, a column for each type.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap, HashSet},
+};
 
 use indexmap::IndexMap;
 
@@ -9,6 +12,7 @@ use crate::{
     audit::{Before, DifferenceKind},
     ledger::{Row, State},
     manifest::Totals,
+    output::words::{numbers, tally},
     text::{count, one_line},
 };
 use request::{OrgId, Period, ReportType};
@@ -61,8 +65,22 @@ impl CellStatus {
 }
 
 pub(super) struct Matrix<'a> {
-    pub(super) columns: BTreeSet<(Period, ReportType)>,
+    /// The newest first.
+    pub(super) periods: Vec<PeriodReports<'a>>,
+}
+
+/// The reports of one period, with the types and sub-partners that have any.
+pub(super) struct PeriodReports<'a> {
+    pub(super) period: Period,
+    /// Those of many sub-partners first.
+    pub(super) types: Vec<ReportType>,
     pub(super) lines: Vec<PartnerRow<'a>>,
+    /// `78 collected, 2 failed`
+    pub(super) numbers: String,
+    /// In all its files.
+    pub(super) rows: usize,
+    /// All are collected, and nothing dropped.
+    pub(super) is_settled: bool,
 }
 
 pub(super) struct PartnerRow<'a> {
@@ -87,14 +105,8 @@ impl<'a> Matrix<'a> {
             reviewed.differences.iter().map(|(place, found)| (*place, found.kind)).collect();
         let before: HashMap<usize, &Before> =
             reviewed.before.iter().map(|(place, before)| (*place, before)).collect();
-        let column = |row: &Row| (row.request().period, row.request().report_type);
-        let columns: BTreeSet<_> = sources.ledger.rows().map(column).collect();
-        let places: HashMap<_, usize> = columns.iter().enumerate().map(|(n, c)| (*c, n)).collect();
-        let mut lines: IndexMap<(Option<&OrgId>, bool), PartnerRow<'_>> = IndexMap::new();
+        let mut periods: BTreeMap<Reverse<Period>, Vec<(&Row, Cell)>> = BTreeMap::new();
         for (place, row) in sources.ledger.rows().enumerate() {
-            let key = (row.request().sub_partner.as_ref(), row.request().internal);
-            let cells = || columns.iter().map(|_| None).collect();
-            let line = lines.entry(key).or_insert_with(|| PartnerRow { row, cells: cells() });
             let is_found = |kind| found.contains(&(place, kind));
             let mut cell = Cell::of(sources, row, is_found);
             if let Some(before) = before.get(&place) {
@@ -102,9 +114,57 @@ impl<'a> Matrix<'a> {
                 let mark = if cell.fell { "dropped, " } else { "" };
                 cell.then = format!("{mark}{}", then(before, sources.totals));
             }
-            line.cells[places[&column(row)]] = Some(cell);
+            periods.entry(Reverse(row.request().period)).or_default().push((row, cell));
         }
-        Matrix { columns, lines: lines.into_values().collect() }
+        let periods = periods.into_iter();
+        Matrix {
+            periods: periods
+                .map(|(Reverse(period), cells)| PeriodReports::of(period, cells))
+                .collect(),
+        }
+    }
+
+    pub(super) fn cells(&self) -> impl Iterator<Item = &Cell> {
+        self.periods.iter().flat_map(PeriodReports::cells)
+    }
+}
+
+impl<'a> PeriodReports<'a> {
+    fn of(period: Period, cells: Vec<(&'a Row, Cell)>) -> Self {
+        let tally = tally(cells.iter().map(|(row, _)| row.request().report_type));
+        let mut types: Vec<ReportType> = tally.keys().copied().collect();
+        types.sort_by_key(|it| Reverse(tally[it]));
+        let rows: u64 = cells.iter().filter_map(|(row, _)| row.collected.rows).sum();
+        let is_settled = |cell: &Cell| {
+            matches!(cell.status, CellStatus::Collected | CellStatus::Empty) && !cell.fell
+        };
+        let counts = CellStatus::ALL.map(|(status, _, name)| {
+            (cells.iter().filter(|(_, cell)| cell.status == status).count(), name)
+        });
+        let mut it = PeriodReports {
+            period,
+            types,
+            lines: Vec::new(),
+            numbers: numbers(&counts).collect::<Vec<_>>().join(", "),
+            rows: usize::try_from(rows).unwrap_or(usize::MAX),
+            is_settled: cells.iter().all(|(_, cell)| is_settled(cell)),
+        };
+        let mut lines: IndexMap<(Option<&OrgId>, bool), PartnerRow<'_>> = IndexMap::new();
+        for (row, cell) in cells {
+            let request = row.request();
+            let line =
+                lines.entry((request.sub_partner.as_ref(), request.internal)).or_insert_with(
+                    || PartnerRow { row, cells: it.types.iter().map(|_| None).collect() },
+                );
+            let place = it.types.iter().position(|of| *of == request.report_type);
+            line.cells[place.expect("each row's type is one of them")] = Some(cell);
+        }
+        it.lines = lines.into_values().collect();
+        it
+    }
+
+    fn cells(&self) -> impl Iterator<Item = &Cell> {
+        self.lines.iter().flat_map(|line| &line.cells).flatten()
     }
 }
 

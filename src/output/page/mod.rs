@@ -9,7 +9,7 @@ mod matrix;
 mod sums;
 mod units;
 
-use std::path::Path;
+use std::{cmp::Reverse, path::Path};
 
 use askama::Template;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -28,6 +28,7 @@ use crate::{
 use headline::{BarSegment, Figures, Lead, periods};
 pub use lists::ListPart;
 use matrix::{CellStatus, Matrix};
+use request::OrgId;
 use sums::SumTable;
 use units::UnitsPart;
 
@@ -36,6 +37,7 @@ const SCRIPT: &str = include_str!("../../../templates/report/page.js");
 
 /// More lines make the page slow to open.
 const SHOWN: usize = 500;
+const FEW: usize = 12;
 
 #[derive(Debug)]
 pub struct Sources<'a> {
@@ -48,6 +50,8 @@ pub struct Sources<'a> {
     pub page_folder: &'a Path,
     pub is_sandbox: bool,
     pub manifest: Option<String>,
+    /// The manifest's `name`.
+    pub title: Option<String>,
     /// When the month was closed, and by whom.
     pub closed: Option<ClosedMonth>,
     /// Of the requests of its plan that the ledger does not have, where they are known.
@@ -85,9 +89,13 @@ struct ReportPage<'a> {
     sums: Option<SumTable<'a>>,
     units: Option<UnitsPart<'a>>,
     accepted: Vec<(&'a Difference, &'a Acceptance)>,
+    /// The newest period first, in each the manifest's order; before them what has none.
+    lists: Vec<&'a ListPart>,
     matrix: Matrix<'a>,
     /// What the matrix can be searched for. Spoiled files have the colour of failures.
     states: Vec<(CellStatus, &'static str, &'static str)>,
+    /// Tables of fewer lines need no search.
+    few: usize,
     /// Lines in a table; the others wait in a template for the script.
     shown: usize,
 }
@@ -99,10 +107,13 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
     let sums = SumTable::of(sources);
     let units = UnitsPart::of(sources);
     let figures = Figures::of(sources, &matrix);
+    let mut lists: Vec<&ListPart> = sources.lists.iter().collect();
+    lists.sort_by_key(|list| (list.period.is_some(), Reverse(list.period)));
     let all_causes = causes(sources.ledger.rows(), GroupBy::Message, failed_or_uncollected);
     ReportPage {
         sources,
-        title: sources.name.strip_suffix(".csv").unwrap_or(&sources.name),
+        title: (sources.title.as_deref())
+            .unwrap_or_else(|| sources.name.strip_suffix(".csv").unwrap_or(&sources.name)),
         periods: periods(sources),
         policy: format!(
             "default-src 'none'; style-src '{}'; script-src '{}'; base-uri 'none'; form-action 'none'",
@@ -118,10 +129,12 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
         sums,
         units,
         accepted: accepted(sources),
+        lists,
         matrix,
         states: (CellStatus::ALL.into_iter())
             .filter(|(status, ..)| *status != CellStatus::Spoiled)
             .collect(),
+        few: FEW,
         shown: SHOWN,
     }
     .render()
@@ -132,6 +145,17 @@ fn accepted<'a>(sources: &'a Sources<'_>) -> Vec<(&'a Difference, &'a Acceptance
     let found = sources.reviewed.all().chain(&sources.not_in_ledger);
     let accepted = found.filter(|it| !it.counts());
     accepted.filter_map(|it| Some((it, it.acceptance.as_deref()?))).collect()
+}
+
+/// The label, else the UUID, which other tools show.
+fn who(label: Option<&str>, org: Option<&OrgId>) -> String {
+    let uuid = org.filter(|_| label.is_none()).and_then(OrgId::uuid);
+    uuid.unwrap_or_else(|| request::who(label, org.map(OrgId::as_str)).to_string())
+}
+
+/// See [`who`].
+fn who_of(row: &Row) -> String {
+    who(row.label.as_deref(), row.request().sub_partner.as_ref())
 }
 
 /// The form in a Content-Security-Policy (CSP Level 3, 2.3.1).

@@ -1,15 +1,14 @@
+use std::{cmp::Reverse, collections::BTreeMap};
+
 use indexmap::IndexMap;
 
-use super::Sources;
+use super::{Sources, who};
 use crate::{
     audit::{Agreement, DifferenceKind, Total},
-    output::{
-        listed,
-        sum_texts::{GrandTotal, SumTexts},
-    },
+    output::{listed, sum_texts::SumTexts, words::numbers},
     text::one_line,
 };
-use request::{OrgId, ReportType, who};
+use request::{Period, ReportType, internal_mark};
 
 /// In characters: the names of the requests in one line.
 const NAMES: usize = 100;
@@ -18,19 +17,31 @@ pub(super) struct SumTable<'a> {
     pub(super) column: &'a str,
     /// Sentences about files without a sum.
     pub(super) unknown: Vec<String>,
-    pub(super) columns: Vec<String>,
-    /// Those that differ first.
-    pub(super) lines: Vec<SumRow<'a>>,
-    /// What the sums of each period come to, where there is more than one.
-    pub(super) grand: Vec<GrandTotal>,
-    /// How many of them differ.
-    pub(super) differ: usize,
-    /// Of these, how many are not accepted.
+    /// The columns of `by`.
+    pub(super) by: Vec<String>,
+    pub(super) types: Vec<ReportType>,
+    /// The newest first, as in the lines.
+    pub(super) periods: Vec<PeriodSums>,
+    pub(super) differing: Vec<SumRow<'a>>,
+    pub(super) others: Vec<SumRow<'a>>,
+    /// Of those that differ, how many are not accepted.
     pub(super) counting: usize,
 }
 
+/// What the sums of a period come to.
+pub(super) struct PeriodSums {
+    /// With its `internal`.
+    pub(super) name: String,
+    pub(super) count: usize,
+    /// `1 differ, 84 agree`
+    pub(super) result: String,
+    pub(super) differs: bool,
+    /// By type.
+    pub(super) sums: Vec<String>,
+}
+
 pub(super) struct SumRow<'a> {
-    pub(super) who: &'a str,
+    pub(super) who: String,
     pub(super) total: &'a Total,
     /// By type.
     pub(super) sums: Vec<String>,
@@ -40,12 +51,28 @@ impl<'a> SumTable<'a> {
     pub(super) fn of(sources: &Sources<'a>) -> Option<Self> {
         let totals = sources.totals?;
         let reviewed = sources.reviewed;
-        let SumTexts { types, lines: sums, mut grand } = SumTexts::of(&reviewed.totals);
-        grand.retain(|total| total.count > 1 && total.of.is_some());
-        let lines = reviewed.totals.iter().zip(sums);
-        let mut lines: Vec<SumRow<'_>> =
-            lines.map(|(total, texts)| SumRow::of(total, texts)).collect();
-        lines.sort_by_key(|line| line.total.agreement != Agreement::Differ);
+        let SumTexts { types, lines, mut grand } = SumTexts::of(&reviewed.totals);
+        let lines = reviewed.totals.iter().zip(lines).map(|(total, sums)| SumRow {
+            who: who(total.label.as_deref(), total.sub_partner.as_ref()),
+            total,
+            sums,
+        });
+        let mut lines: Vec<SumRow<'_>> = lines.collect();
+        lines.sort_by_key(|line| Reverse(line.total.period));
+        grand.sort_by_key(|grand| Reverse(grand.of.map(|(period, _)| period)));
+        let found = agreements(&reviewed.totals);
+        let periods = grand.into_iter().filter_map(|grand| {
+            let of @ (period, internal) = grand.of?;
+            let [differ, agree, alone] = found[&of];
+            let result = [(differ, "differ"), (agree, "agree"), (alone, "one only")];
+            Some(PeriodSums {
+                name: format!("{period}{}", internal_mark(internal)),
+                count: grand.count,
+                result: numbers(&result).collect::<Vec<_>>().join(", "),
+                differs: differ > 0,
+                sums: grand.sums,
+            })
+        });
         // The same problem of many files is written once.
         let mut of_cause: IndexMap<String, Vec<String>> = IndexMap::new();
         for (_, found) in &reviewed.differences {
@@ -55,29 +82,37 @@ impl<'a> SumTable<'a> {
         }
         let sentence =
             |(why, whose): (String, Vec<String>)| format!("{}: {why}", listed(&whose, NAMES));
-        let columns = totals.by.iter().map(|name| one_line(name));
         let accepted = reviewed.differences.iter().filter(|(_, it)| !it.counts());
         let accepted: Vec<&str> = accepted
             .filter(|(_, it)| it.kind == DifferenceKind::TotalsDiffer)
             .map(|(_, it)| it.subject.as_str())
             .collect();
-        let differing = lines.iter().filter(|line| line.total.agreement == Agreement::Differ);
-        let counting = differing.filter(|line| !accepted.contains(&&*line.total.subject()));
+        let (differing, others): (Vec<_>, Vec<_>) =
+            lines.into_iter().partition(|line| line.total.agreement == Agreement::Differ);
+        let counting = differing.iter().filter(|line| !accepted.contains(&&*line.total.subject()));
         Some(SumTable {
-            counting: counting.count(),
             column: &totals.column,
             unknown: of_cause.into_iter().map(sentence).collect(),
-            columns: columns.chain(types.iter().map(ReportType::to_string)).collect(),
-            grand,
-            differ: lines.partition_point(|line| line.total.agreement == Agreement::Differ),
-            lines,
+            by: totals.by.iter().map(|name| one_line(name)).collect(),
+            types,
+            periods: periods.collect(),
+            counting: counting.count(),
+            differing,
+            others,
         })
     }
 }
 
-impl<'a> SumRow<'a> {
-    fn of(total: &'a Total, sums: Vec<String>) -> Self {
-        let org = total.sub_partner.as_ref().map(OrgId::as_str);
-        SumRow { who: who(total.label.as_deref(), org), total, sums }
+/// Of each period, with its `internal`: how many sums differ, agree, and are one only.
+fn agreements(totals: &[Total]) -> BTreeMap<(Period, bool), [usize; 3]> {
+    let mut found = BTreeMap::new();
+    for total in totals {
+        let counts: &mut [usize; 3] = found.entry((total.period, total.internal)).or_default();
+        counts[match total.agreement {
+            Agreement::Differ => 0,
+            Agreement::Agree => 1,
+            Agreement::Alone => 2,
+        }] += 1;
     }
+    found
 }

@@ -115,6 +115,7 @@ proptest! {
             page_folder: folder,
             is_sandbox: false,
             manifest: None,
+            title: None,
             closed: None,
             not_in_ledger: Vec::new(),
             totals: totals.as_ref(),
