@@ -259,7 +259,7 @@ pub(super) struct StatusArgs {
     pub(super) rows: bool,
 
     /// Show the history of one row, and the row as it is now; --rows lists the ids
-    #[arg(long, value_name = "REQUEST_ID")]
+    #[arg(long, value_name = "REQUEST_ID", value_parser = listed_request)]
     pub(super) history: Option<RequestId>,
 
     #[command(flatten)]
@@ -267,6 +267,12 @@ pub(super) struct StatusArgs {
 
     #[command(flatten)]
     pub(super) selection: SelectionArgs,
+}
+
+fn listed_request(text: &str) -> Result<RequestId, String> {
+    text.parse().map_err(|why: request::RequestIdError| {
+        format!("{why}; `monthend status --rows` lists them")
+    })
 }
 
 #[derive(Debug, Args)]

@@ -61,7 +61,9 @@ fn history(
     let format = without_csv(args.format, why)?;
     let Some(row) = ledger.get(request_id) else {
         let path = path.display();
-        return Err(CliError::Usage(format!("{request_id}: no such request in {path}")));
+        return Err(CliError::Usage(format!(
+            "{request_id}: no such request in {path}; --rows lists those that it has"
+        )));
     };
     let known = history_of(real);
     if known.unreadable > 0 {

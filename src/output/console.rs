@@ -319,7 +319,7 @@ where
             text = github::harmless(&text).into_owned();
         }
         if IS_LOG.load(Ordering::Relaxed) {
-            write!(writer, "{} ", Utc::now().format("%H:%M:%S"))?;
+            write!(writer, "{} ", Utc::now().format("%H:%M:%SZ"))?;
         }
         let paint = Paint::for_stderr();
         let line = match message.level {

@@ -211,6 +211,11 @@ pub(super) fn shortened(who: &str) -> String {
     org.and_then(|org| org.uuid()).unwrap_or_else(|| without_middle(who))
 }
 
+/// As [`shortened`], each word of it: `Acme USER 2026-09`.
+pub(super) fn shortened_words(text: &str) -> String {
+    one_line(text).split(' ').map(shortened).collect::<Vec<_>>().join(" ")
+}
+
 fn without_middle(who: &str) -> String {
     const MOST: usize = 44;
     let who = one_line(who);
