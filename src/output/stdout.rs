@@ -61,17 +61,20 @@ pub(super) fn width() -> Option<usize> {
 /// is.
 pub fn print(text: impl Into<ForPeople>) -> io::Result<()> {
     let text = text.into().to_string();
-    print_whole(match width() {
-        Some(width) => words::results(&text, width),
-        None => text,
-    })
+    match width() {
+        Some(width) => write_text(&words::results(&text, width)),
+        None => write_text(&text),
+    }
 }
 
 /// As [`print()`], with lines as they are: for what another program reads.
-pub fn print_whole(text: impl Into<String>) -> io::Result<()> {
-    let text = shown(&text.into()).into_owned();
+pub fn print_whole(text: impl Into<ForPeople>) -> io::Result<()> {
+    write_text(&text.into().to_string())
+}
+
+fn write_text(text: &str) -> io::Result<()> {
     if github::is_on() {
-        write_out(github::harmless(&text).as_bytes())
+        write_out(github::harmless(text).as_bytes())
     } else {
         write_out(text.as_bytes())
     }

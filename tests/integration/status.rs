@@ -114,7 +114,7 @@ fn rows_are_listed_with_their_ids_and_files() {
         desk.monthend(["status", "m.yaml", "--history", id]).expect(0).shows([name]);
     }
     let selected = desk.status().args(["--rows", "--cause=http_404"]).expect(0);
-    selected.shows(["refused-404 USER", "\n1 row\n"]);
+    let selected = selected.shows(["refused-404 USER", "\n1 row\n"]);
     assert!(!selected.stdout.contains("good USER"), "{selected}");
     desk.status().args(["--rows", "--format=csv"]).expect(2).says(["the ledger itself is the CSV"]);
 }
