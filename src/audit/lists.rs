@@ -93,7 +93,7 @@ impl ListSummary for AuditedList {
         let name = format!("{}{period}", entry.name);
         let about = parts(entry).text(&period).text(reason);
         let found = difference(about, name.clone(), format!("not compared: {why}"));
-        let remedy = Remedy::Look("put the list in its place, or correct the entry");
+        let remedy = Remedy::Look("then `monthend reconcile` compares it");
         let difference = Some(Difference { remedy, ..found });
         AuditedList { name, difference, accepted: Vec::new(), known: Vec::new() }
     }

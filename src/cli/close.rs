@@ -60,6 +60,7 @@ pub(super) async fn close(args: &CloseArgs, command_line: &CommandLine) -> CliRe
     if input.manifest.is_relative {
         notes.push(RELATIVE.to_owned());
     }
+    notes.extend(list_notes(&input));
     let unplanned = unplanned_periods(&input, &audited);
     if !unplanned.is_empty() {
         notes.push(format!(
@@ -125,6 +126,27 @@ const RELATIVE: &str = "the manifest has periods that count from the day of the 
 
 fn failed<'p>(doing: &'static str, path: &'p Path) -> impl Fn(io::Error) -> CliError + use<'p> {
     move |source| LedgerError::Io { doing, path: path.to_owned(), source }.into()
+}
+
+/// What a closed month does not prove, and what changes it by accident.
+fn list_notes(input: &AuditInput) -> Vec<String> {
+    let manifest = &input.manifest;
+    if manifest.reconcile.is_empty() {
+        return vec![
+            "no invoice and no list was compared: the manifest has no `reconcile:`".to_owned(),
+        ];
+    }
+    let lists = manifest.reconcile.iter().filter_map(|entry| match &entry.with {
+        OtherSide::List(list) if !list.is_per_period() => Some(list.written.as_str()),
+        OtherSide::List(_) | OtherSide::Ledger(_) | OtherSide::Report(_) => None,
+    });
+    let for_all_months: BTreeSet<&str> = lists.collect();
+    let note = |list: &&str| {
+        format!(
+            "{list} is a part of the closed month: for the next one, save the list under another name ({{period}} in `with`)"
+        )
+    };
+    for_all_months.iter().map(note).collect()
 }
 
 /// Of rows of the ledger. The plan has no request of these periods, so the audit says nothing of them.

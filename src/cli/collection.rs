@@ -21,6 +21,7 @@ use crate::{
     output::history,
     plan::Plan,
     run::{Finished, NewReports, Shared},
+    tables::TableFormat,
     text::count,
 };
 use request::RequestIds;
@@ -110,6 +111,11 @@ impl<'a> Collection<'a> {
         let parts = if is_over { self.parts(&finished.ledger, requests) } else { Vec::new() };
         let numbers = manifest.map(Manifest::number_columns).unwrap_or_default();
         let combined = combine(place, &parts, &numbers)?;
+        if numbers.is_empty() && TableFormat::of(place) == Some(TableFormat::Workbook) {
+            info!(
+                "all cells are text: no `audit.totals`, `units` or `compare` of the manifest names a column of numbers"
+            );
+        }
         for file in &combined {
             file.notes().iter().for_each(|note| warn!("{note}"));
             info!("{file}");

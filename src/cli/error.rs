@@ -203,7 +203,7 @@ impl CliError {
             CliError::AsForReal(error) => error.next_step(command_line),
             CliError::Closed { ledger, .. } => match on_manifest(command_line, "close", ledger) {
                 Some(close) => format!(
-                    ". If the month has to change, this opens it again, with your reason in the place of WHY:\n  {close} --reopen --reason WHY"
+                    "; another month needs another ledger (--ledger, or a manifest of its own). If the month has to change, this opens it again, with your reason in the place of WHY:\n  {close} --reopen --reason WHY"
                 ),
                 None => {
                     "; `monthend close MANIFEST --reopen --reason TEXT` opens it again".to_owned()

@@ -81,7 +81,7 @@ use self::{
     offline::{FileSources, OfflineInput},
     opened_ledger::{
         OpenedLedger, RepairNote, closed_of, history_of, read_ledger, repair_notes, tell_repairs,
-        warn_all, warn_of_run, warn_where_refused,
+        warn_all, warn_of_closed, warn_of_lost_close, warn_of_run, warn_where_refused,
     },
     outputs::{Outputs, add_to_history, history_line, print_json, print_table, print_view},
     plan::{collecting, created_rows, dry_run, give_up_failed, selected_rows, tell_nothing_to_do},

@@ -7,14 +7,17 @@ use tracing::warn;
 
 use super::{CliError, CliResult, MaxDropArgs, chain};
 use crate::{
-    audit::{ClosedMonth, Files, MaxDrop},
-    files::folder_of,
+    audit::{ClosedMonth, Files, MaxDrop, close_path},
+    files::{companion, folder_of},
     ledger::{
         Ledger, LedgerError, LedgerRead, Lock, RecordedHashes, read_file, read_file_with_hash,
         real_ledger, real_path, refuse_second_name, refuse_unmerged,
     },
-    output::history::{self, Read},
-    text::system_says,
+    output::{
+        history::{self, Read},
+        moment_text,
+    },
+    text::{one_line, system_says},
 };
 use request::ReportId;
 
@@ -156,9 +159,35 @@ pub(super) fn history_of(ledger: &Path) -> Read {
 
 /// When the month was closed, and by whom. `ledger` is the real path. A close file that cannot be read is a warning.
 pub(super) fn closed_of(ledger: &Path) -> Option<ClosedMonth> {
-    let closed = ClosedMonth::of(ledger)?;
+    let Some(closed) = ClosedMonth::of(ledger) else {
+        warn_of_lost_close(ledger);
+        return None;
+    };
     let closed = closed.inspect_err(|e| warn!("{}, and so the month counts as closed", chain(e)));
     closed.ok()
+}
+
+/// For a ledger without a close file: whether it is one that was lost. Where an older one is kept, it may have been
+/// opened again with `--no-history`.
+pub(super) fn warn_of_lost_close(ledger: &Path) {
+    if companion(ledger, "close-1.json").exists() {
+        return;
+    }
+    if let Some((at, by)) = history::last_close(&history_of(ledger).lines) {
+        let (file, at, by) = (close_path(ledger), moment_text(at), one_line(by));
+        warn!(
+            "by the history, {by} closed this month {at}, but {} is not there: put it back, or close the month again",
+            file.display()
+        );
+    }
+}
+
+/// For what a run would do: a closed ledger takes nothing.
+pub(super) fn warn_of_closed(ledger: &Path) {
+    if let Some(ClosedMonth { at, by }) = closed_of(ledger) {
+        let (ledger, at) = (ledger.display(), moment_text(at));
+        warn!("{ledger} was closed {at} by {by}: a run that finds something to do is refused");
+    }
 }
 
 /// A run goes on: counts are of this moment, and a row in doubt may be in flight.

@@ -9,7 +9,7 @@ use super::{
     Asked, CalendarArgs, CliResult, Connection, Context, Exit, Format, Mode, PlanArgs, Planning,
     ReadSession, RepairNote, Signals, WorkCommand, credentials, discovered, find_trace, format_or,
     history_of, missing_folder, print_view, read_ledger, tell_leftovers, tell_repairs, trace_of,
-    warn_of_plan, warn_where_refused,
+    warn_of_closed, warn_of_plan, warn_where_refused,
 };
 use crate::{
     collect::hash_of,
@@ -69,6 +69,7 @@ async fn show_run(
     let ledger = &reading.ledger;
     let planning = Planning { manifest, calendar, selection, ledger, is_offline: false };
     let (plan, ids) = planning.plan(&discovered)?;
+    warn_of_closed(&path);
     let trace =
         trace_of(&context.ledger).or_else(|| find_trace(&context, &reading, (&plan, &ids), None));
     if let Some(trace) = trace {

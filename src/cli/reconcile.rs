@@ -13,7 +13,7 @@ use crate::{
     },
     files,
     manifest::{OtherSide, ReconcileEntry},
-    output::{ReconcileView, TestCase, checks_junit},
+    output::{ReconcileView, TestCase, checks_junit, write_missing},
     plan::{Planned, Selection},
     tables::TableFormat,
     text::{count, named},
@@ -81,10 +81,17 @@ pub(super) fn reconcile(args: &ReconcileArgs, command_line: &CommandLine) -> Cli
         }
     }
     for (file, of_file) in &outputs.tables {
-        file.write(|out| of_file.iter().try_for_each(|entry| view.write(entry, out)))?;
-        let keys = if args.all { "all keys" } else { "the keys that do not match" };
+        file.write(|out| {
+            of_file.iter().try_for_each(|entry| view.write(entry, out))?;
+            write_missing(outcomes.iter().flat_map(|it| &it.missing), out)
+        })?;
         let names = named(of_file.iter().map(|entry| &entry.name), of_file.len());
-        info!("{} has {keys} of {names}", file.place.display());
+        let keys = if args.all {
+            format!("all keys of {names}")
+        } else {
+            format!("the keys of {names} that do not match")
+        };
+        info!("{} has {keys}", file.place.display());
     }
     if let Some(place) = &outputs.junit {
         let cases = outcomes.iter().map(|it| TestCase::of_outcome(it, &acceptances));
@@ -225,7 +232,8 @@ fn chosen<'a>(
         |entries: &[&ReconcileEntry]| named(entries.iter().map(|entry| &entry.name), entries.len());
     let all: Vec<&ReconcileEntry> = sources.manifest.reconcile.iter().collect();
     if all.is_empty() {
-        let why = "the manifest has no `reconcile:`, so there is nothing to compare the files with";
+        let why = "the manifest has no `reconcile:`, so there is nothing to compare the files with (docs/reconciling.md \
+                   shows how to write it)";
         return Err(CliError::Usage(why.to_owned()));
     }
     let mut entries = all.clone();

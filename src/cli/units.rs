@@ -7,7 +7,8 @@ use crate::{audit, output::UnitsView};
 pub(super) fn units(args: &UnitsArgs) -> CliResult {
     let input = OfflineInput::open(&args.offline)?;
     let Some(rule) = &input.manifest.units else {
-        let why = "the manifest has no `units:`, which says what usage is divided by and how it is rounded";
+        let why = "the manifest has no `units:`, which says what usage is divided by and how it is rounded \
+                   (docs/reconciling.md, \"Billable units\")";
         return Err(CliError::Usage(why.to_owned()));
     };
     let sources = input.sources();

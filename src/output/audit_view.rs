@@ -114,7 +114,9 @@ impl View for AuditView<'_> {
         });
         out.push_str(&words::notes(self.notes));
         if let Some(command) = &self.accept {
-            let ids: Vec<_> = counting.iter().map(|difference| difference.id).collect();
+            // Of a list, `reconcile` shows the keys: who accepts it as a whole has not looked at them.
+            let of_rows = counting.iter().filter(|it| it.kind != DifferenceKind::NotReconciled);
+            let ids: Vec<_> = of_rows.map(|difference| difference.id).collect();
             out.push_str(&accept_lines(command, &ids, ids.len(), "--format csv has"));
         }
         if let Some((why, command)) = &self.next {

@@ -411,6 +411,16 @@ pub struct Read {
     pub unreadable: usize,
 }
 
+/// When and by whom the month was closed, unless it was opened again.
+pub fn last_close(lines: &[HistoryLine]) -> Option<(DateTime<Utc>, &str)> {
+    let turns = lines.iter().rev().find_map(|line| match &line.what {
+        HistoryEvent::Closed { by, .. } => Some(Some((line.at, by.as_str()))),
+        HistoryEvent::Reopened { .. } => Some(None),
+        _ => None,
+    });
+    turns.flatten()
+}
+
 /// A missing file is empty.
 pub fn read(path: &Path) -> io::Result<Read> {
     let mut history = Read::default();

@@ -1,11 +1,17 @@
 //! Collected files that were left out.
 
+use std::io;
+
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::words;
-use crate::{audit::MissingFile, text::one_line};
+use crate::{
+    audit::MissingFile,
+    tables::{TableColumn, TableWriter},
+    text::one_line,
+};
 use request::ReportType;
 
 /// Lines in a table; csv and json have all.
@@ -36,6 +42,23 @@ impl<'a> From<&'a MissingFile> for MissingFileJson<'a> {
             reason: &missing.why,
         }
     }
+}
+
+/// In a workbook a sheet of its own: whoever opens it has not seen the terminal.
+pub fn write_missing<'m>(
+    missing: impl IntoIterator<Item = &'m MissingFile>,
+    out: &mut TableWriter<'_>,
+) -> io::Result<()> {
+    let mut missing = missing.into_iter().peekable();
+    if !out.has_sheets() || missing.peek().is_none() {
+        return Ok(());
+    }
+    out.begin("left out", ["request", "type", "file", "reason"].map(TableColumn::text).to_vec())?;
+    for it in missing {
+        let file = it.file.as_deref().unwrap_or_default();
+        out.row([&it.subject, it.report_type.as_str(), file, &it.why])?;
+    }
+    Ok(())
 }
 
 /// A line for those that are left out for the same reason, and one for those that are too many.

@@ -46,6 +46,7 @@ pub use document::{Document, DocumentKind, SummaryJson};
 pub use ending::{About, Ending};
 pub use github::GithubActions;
 pub use junit::{TestCase, audit_cases, checks_junit};
+pub use missing_files::write_missing;
 pub use next::{Commands, Hint};
 pub use plan_view::{Action, PlanJson, PlanView, Workload, Would, first_line};
 pub use progress::Progress;

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::{
     View,
-    missing_files::{MissingFileJson, missing_lines},
+    missing_files::{MissingFileJson, missing_lines, write_missing},
     rows, words,
 };
 use crate::{
@@ -148,7 +148,10 @@ impl UnitsView<'_> {
             let figures = [usage, group.divisor.to_string(), exact, units];
             out.row(group.request_values().iter().chain(&group.cells).chain(&figures))?;
         }
-        if out.has_sheets() { self.write_totals(out) } else { Ok(()) }
+        if out.has_sheets() {
+            self.write_totals(out)?;
+        }
+        write_missing(&self.found.missing, out)
     }
 
     fn write_totals(&self, out: &mut TableWriter<'_>) -> io::Result<()> {

@@ -56,6 +56,9 @@ impl VerifyView<'_> {
         }
         let number = words::grouped(lines.len());
         out.push_str(&words::columns(&["FILE", "PATH", "HOW"], lines, &[]));
-        out + &format!("\n{all} checked: {number} not as they were when the month was closed\n")
+        out + &format!(
+            "\n{all} checked: {number} not as they were when the month was closed. Take them from a copy of the folder, such as the \
+             artifact of a pipeline, and verify again\n"
+        )
     }
 }

@@ -225,7 +225,10 @@ fn the_page_the_status_and_the_history_say_who_closed_it() {
     assert!(status().contains("\"closed\": null"));
     accept_all(&desk);
     assert!(page().contains("2 of 4 reports are created and collected, and every file is unchanged; 2 differences are accepted."));
-    assert_eq!(close(&desk).code, Some(0));
+    let closed = close(&desk);
+    assert_eq!(closed.code, Some(0));
+    closed.says(["no invoice and no list was compared"]);
+    desk.plan().expect(0).says(["by Jo Doe: a run that finds something to do is refused"]);
     let shown = page();
     assert!(shown.contains(" by Jo Doe</p>") && shown.contains("<td>leaves us</td>"), "{shown}");
     let json: Value = serde_json::from_str(&status()).unwrap();
@@ -245,6 +248,11 @@ fn the_page_the_status_and_the_history_say_who_closed_it() {
     let last: Value = serde_json::from_str(history.lines().last().unwrap()).unwrap();
     assert_eq!((&last["kind"], &last["by"]), (&"closed".into(), &"Jo Doe".into()));
     assert!(last["host"].is_string(), "{last}");
+    // A close file that is lost is missed.
+    fs::remove_file(desk.path("m.ledger.close.json")).unwrap();
+    for command in [desk.status(), desk.monthend(["run", "m.yaml", "--sub-partner=Acme"])] {
+        command.expect(0).says(["by the history, Jo Doe closed this month", "put it back"]);
+    }
 }
 
 /// Every file but the history, which may grow, and the lock.
@@ -465,6 +473,10 @@ fn lists_and_earlier_ledgers_belong_to_the_month() {
     desk.write("products.csv", "from,to\nflex,A-FLEX\nnone,A-NONE\n");
     desk.write("invoice-2026-09.csv", "SKU\nnone\n");
     desk.write("invoice-2026-08.csv", "SKU\n");
+    // The keys are for a person to look at, one by one.
+    let audited = desk.monthend(["audit", "m.yaml", "--offline"]).expect(1);
+    let audited = audited.shows(["not_reconciled", " reconcile m.yaml"]);
+    assert!(!audited.stdout.contains(" accept m.yaml"), "{audited}");
     let reconciled = desk.monthend(["reconcile", "m.yaml"]).expect(1);
     let accept = suggested(&reconciled, " accept m.yaml --id d");
     desk.monthend(accept.iter().map(String::as_str)).expect(0);

@@ -156,7 +156,12 @@ fn what_cannot_be_read_has_no_figures_and_is_in_no_total() {
     let json = units(&desk, &[], 1);
     assert_eq!(json["missing_files"].as_array().unwrap().len(), 3);
     assert_eq!(json["units"].as_array().unwrap().len(), 0);
-    desk.monthend(["units", "m.yaml"]).expect(1).shows(["no file was read"]);
+    desk.monthend(["units", "m.yaml", "-o", "u.xlsx"]).expect(1).shows(["no file was read"]);
+    let sheets = sheets(&desk, "u.xlsx");
+    let left_out: Vec<Vec<String>> = sheets["left out"].iter().map(|it| row(it)).collect();
+    assert_eq!(left_out.len(), 4);
+    assert_eq!(left_out[0], ["request", "type", "file", "reason"]);
+    assert_eq!(left_out[1][..3], ["Acme CUSTOMER 2026-02", "CUSTOMER", files[0]]);
 }
 
 #[test]
