@@ -122,11 +122,12 @@ fn rows_are_listed_with_their_ids_and_files() {
 /// Control Hub shows UUIDs. What programs read has the API's form.
 #[test]
 fn an_organisation_without_a_label_is_named_by_its_uuid() {
-    const UUID: &str = "96abc2aa-3dcc-11e5-a152-fe34819cdc9a";
-    const ID: &str =
-        "Y2lzY29zcGFyazovL3VzL09SR0FOSVpBVElPTi85NmFiYzJhYS0zZGNjLTExZTUtYTE1Mi1mZTM0ODE5Y2RjOWE";
+    const UUID: &str = "00000000-0000-4000-8000-000000000001";
+    const ID: &str = "Y2lzY29zcGFyazovL3NhbmRib3gvT1JHQU5JWkFUSU9OLzAwMDAwMDAwLTAwMDAtNDAwMC04MDAwLTAwMDAwMDAwMDAwMQ";
     let server = Served::new("reports: { completes_after: 0s }");
-    let desk = Desk::with(server.url(), &partners([ID], "USER", "2026-09"));
+    let job =
+        format!("  - {{ name: a, sub_partners: [{ID}], types: [USER], periods: [2026-09] }}\n");
+    let desk = Desk::with(server.url(), &job);
     let named = |command: crate::support::Monthend, code: i32| {
         let ended = command.expect(code);
         assert!(ended.stdout.contains(UUID), "{ended}");
