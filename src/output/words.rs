@@ -140,35 +140,32 @@ fn columns_within(
 
 /// Wraps cells between words until the columns fit: first where only the header is wide, then the widest. A longer word in
 /// the last column, such as a path, makes no other one narrow.
-fn fit(lines: &mut [Vec<String>], width: usize) {
+fn fit(lines: &mut [Vec<String>], room: usize) {
     const GAP: usize = 2;
     const LAST: usize = 24;
-    let Some((header, body)) = lines.split_first() else {
-        return;
+    let count = lines.first().map_or(0, Vec::len);
+    let widest = |lines: &[Vec<String>], of: fn(&str) -> usize| -> Vec<usize> {
+        let of_column = |at| lines.iter().filter_map(|line| Some(of(line.get(at)?.as_str()))).max();
+        (0..count).map(|at| of_column(at).unwrap_or(0)).collect()
     };
-    let longest_word = |cell: &String| cell.split(' ').map(self::width).max().unwrap_or(0);
-    let cell = |line: &Vec<String>, column: usize| line.get(column).cloned().unwrap_or_default();
-    let most = |lines: &[Vec<String>], column: usize, of: &dyn Fn(&String) -> usize| {
-        lines.iter().map(|line| of(&cell(line, column))).max().unwrap_or(0)
-    };
-    let text_width = |text: &String| self::width(text);
-    let columns = 0..header.len();
-    let bodies: Vec<usize> = columns.clone().map(|it| most(body, it, &text_width)).collect();
-    let mut least: Vec<usize> = columns.clone().map(|it| most(lines, it, &longest_word)).collect();
-    let mut widths: Vec<usize> = columns.clone().map(|it| most(lines, it, &text_width)).collect();
+    let longest_word = |cell: &str| cell.split(' ').map(self::width).max().unwrap_or(0);
+    let bodies = widest(lines.get(1..).unwrap_or_default(), self::width);
+    let mut least = widest(lines, longest_word);
     if let Some(last) = least.last_mut() {
         *last = LAST.min(*last);
     }
-    while widths.iter().sum::<usize>() + GAP * (widths.len() - 1) > width {
-        let can_shrink = columns.clone().filter(|it| widths[*it] > least[*it]);
-        let Some(widest) = can_shrink.max_by_key(|it| (widths[*it] > bodies[*it], widths[*it]))
-        else {
+    let mut widths = widest(lines, self::width);
+    while widths.iter().sum::<usize>() + GAP * count.saturating_sub(1) > room {
+        let can_shrink = (0..count).filter(|at| widths[*at] > least[*at]);
+        let Some(at) = can_shrink.max_by_key(|at| (widths[*at] > bodies[*at], widths[*at])) else {
             break;
         };
-        widths[widest] -= 1;
+        widths[at] -= 1;
     }
-    for (cell, width) in lines.iter_mut().flat_map(|line| line.iter_mut().zip(&widths)) {
-        *cell = wrapped_with(cell, *width, "", "");
+    for line in lines {
+        for (cell, width) in line.iter_mut().zip(&widths) {
+            *cell = wrapped_with(cell, *width, "", "");
+        }
     }
 }
 

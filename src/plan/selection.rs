@@ -290,14 +290,14 @@ impl<'a> Matcher<'a> {
             let who = SubPartnerSelector::from(name);
             matcher.labels.contains_key(name) || is_known(&|c| matcher.who(&who, c))
         };
-        let Selection { jobs, sub_partners, causes, .. } = &matcher.selection;
-        let who: Vec<String> = sub_partners.iter().map(ToString::to_string).collect();
-        let sub_partners = separated(&who, is_who);
-        let (jobs, causes) = (separated(jobs, is_job), separated(causes, is_cause));
-        matcher.selection.jobs = jobs;
+        let typed = &matcher.selection;
+        let who: Vec<String> = typed.sub_partners.iter().map(ToString::to_string).collect();
+        let whose = separated(&who, is_who);
+        let causes = separated(&typed.causes, is_cause);
+        matcher.selection.jobs = separated(&typed.jobs, is_job);
         matcher.selection.causes = causes;
         matcher.selection.sub_partners =
-            sub_partners.iter().map(|name| SubPartnerSelector::from(&**name)).collect();
+            whose.iter().map(|name| SubPartnerSelector::from(&**name)).collect();
         matcher
     }
 
