@@ -47,9 +47,9 @@ pub(super) struct Cli {
     #[arg(value_enum, default_value_t, value_name = "WHEN", hide_possible_values = true)]
     pub(super) color: Color,
 
-    /// How lines on stderr look
+    /// How lines on stderr look: `text` for people, `json` with an object in each line
     #[arg(long, global = true, help_heading = "Messages", env = "MONTHEND_LOG_FORMAT")]
-    #[arg(value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(value_enum, default_value_t, value_name = "FORMAT", hide_possible_values = true)]
     pub(super) log_format: LogFormat,
 }
 
@@ -148,10 +148,16 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     pub(super) calendar: CalendarArgs,
 
-    /// For a lost ledger: what to do about reports that the server already has for requests that this ledger has
-    /// not sent. Without it, none are looked for, and a ledger that is gone while its history or its files are still
-    /// there stops the run
-    #[arg(long, env = "MONTHEND_EXISTING", value_enum, value_name = "WHAT")]
+    /// For a lost ledger, reports that the server already has: `adopt` records the newest of each request instead of
+    /// creating another, `stop` lists them and ends with 1, `ignore` creates them again. Without it, none are looked
+    /// for, and a ledger that is gone while its history or its files are still there stops the run
+    #[arg(
+        long,
+        env = "MONTHEND_EXISTING",
+        value_enum,
+        value_name = "WHAT",
+        hide_possible_values = true
+    )]
     pub(super) existing: Option<OnExisting>,
 
     #[command(flatten)]
@@ -248,8 +254,12 @@ pub(super) struct StatusArgs {
     #[arg(long, value_enum)]
     pub(super) format: Option<Format>,
 
-    /// Show the history of one row, and the row as it is now
-    #[arg(long, value_name = "REQUEST_ID")]
+    /// List the rows: request id, name, state and file
+    #[arg(long, conflicts_with = "history")]
+    pub(super) rows: bool,
+
+    /// Show the history of one row, and the row as it is now; --rows lists the ids
+    #[arg(long, value_name = "REQUEST_ID", value_parser = listed_request)]
     pub(super) history: Option<RequestId>,
 
     #[command(flatten)]
@@ -257,6 +267,12 @@ pub(super) struct StatusArgs {
 
     #[command(flatten)]
     pub(super) selection: SelectionArgs,
+}
+
+fn listed_request(text: &str) -> Result<RequestId, String> {
+    text.parse().map_err(|why: request::RequestIdError| {
+        format!("{why}; `monthend status --rows` lists them")
+    })
 }
 
 #[derive(Debug, Args)]

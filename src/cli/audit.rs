@@ -6,9 +6,9 @@ use std::{
 use tracing::{info, warn};
 
 use super::{
-    AuditArgs, CalendarArgs, CliError, CliResult, CommandLine, Connection, Context, Exit,
+    AuditArgs, CALENDAR, CalendarArgs, CliError, CliResult, CommandLine, Connection, Context, Exit,
     FileSources, Format, LedgerTrace, LockedLedger, ManifestArgs, MaxDropArgs, OpenedLedger,
-    Planning, ReadSession, RepairNote, Signals, after_audit, credentials, discover_note,
+    Planning, ReadSession, RepairNote, Signals, WHERE, after_audit, credentials, discover_note,
     discovered, find_trace, forgotten_of_history, history_of, named_rows, on_manifest, print_view,
     relabelled, summarised_lists, tell_repairs, trace_of, warn_of_run, warn_where_refused,
 };
@@ -72,7 +72,12 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> CliRe
         notes.iter().for_each(|note| info!("{note}"));
     }
     let exit = audited.exit();
-    let view = AuditView { exit_code: exit.code(), ..audited.view(&input, &notes, command_line) };
+    let mut view = audited.view(&input, &notes, command_line);
+    let leaves = asked.selection.leftover(&input.reading.ledger, &audited.plan, &input.manifest);
+    if is_whole && exit == Exit::Success && view.accept.is_some() && leaves.is_empty() {
+        let close = command_line.next("close", &[&WHERE[..], &CALENDAR].concat());
+        view.next = Some(("to close the month, once nothing more is to come", close));
+    }
     if let Some(place) = &input.junit {
         checks_junit("audit", &input.manifest.name, audit_cases(&audited.audit, &audited.requests))
             .and_then(|xml| replace(place, xml.as_bytes()))

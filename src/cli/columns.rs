@@ -1,9 +1,12 @@
 use tracing::warn;
 
 use super::{
-    CliResult, ColumnsArgs, ColumnsFormat, Exit, Format, OfflineInput, print_table, print_view,
+    CliError, CliResult, ColumnsArgs, ColumnsFormat, Exit, Format, OfflineInput, print_view,
 };
-use crate::{audit, output::ColumnsView};
+use crate::{
+    audit,
+    output::{ColumnsView, console},
+};
 
 /// Only reads: takes no lock, and asks no server.
 pub(super) fn columns(args: &ColumnsArgs) -> CliResult {
@@ -29,7 +32,7 @@ pub(super) fn columns(args: &ColumnsArgs) -> CliResult {
         ColumnsFormat::Table => print_view(&view, Format::Table)?,
         ColumnsFormat::Csv => print_view(&view, Format::Csv)?,
         ColumnsFormat::Json => print_view(&view, Format::Json)?,
-        ColumnsFormat::Yaml => print_table(&view.yaml())?,
+        ColumnsFormat::Yaml => console::print_whole(view.yaml()).map_err(CliError::Stdout)?,
     }
     Ok(exit)
 }

@@ -18,7 +18,7 @@ use crate::{
 pub(super) fn completions(args: &CompletionsArgs) -> CliResult {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "monthend", &mut text);
-    console::print(&*String::from_utf8_lossy(&text)).map_err(CliError::Stdout)?;
+    console::print_whole(&*String::from_utf8_lossy(&text)).map_err(CliError::Stdout)?;
     Ok(Exit::Success)
 }
 

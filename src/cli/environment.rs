@@ -33,7 +33,8 @@ const RENAMED: [(&str, &str); 1] = [("MONTHEND_SANDBOX_MENDED", "MONTHEND_SANDBO
 /// Help is an error, as in clap.
 pub(super) fn read_arguments() -> Result<(Cli, ArgMatches), Error> {
     let command = adapted(Cli::command());
-    let matches = command.clone().try_get_matches()?;
+    let with_help = with_short_help(command.clone());
+    let matches = with_help.try_get_matches()?;
     check(&command, &matches)?;
     let mut cli = Cli::from_arg_matches(&matches)?;
     if cli.verbose > 0 {
@@ -45,6 +46,25 @@ pub(super) fn read_arguments() -> Result<(Cli, ArgMatches), Error> {
         cli.quiet = false; // what was typed counts before a variable
     }
     Ok((cli, matches))
+}
+
+/// In the help of a command, the options of all commands are one line; with `-h`, no variables are named.
+fn with_short_help(command: Command) -> Command {
+    const COMMON: &str = "Options of every command, see monthend --help: -q, --quiet; -v, --verbose; --color; --log-format";
+    let typed: Vec<_> = env::args_os().skip(1).take_while(|it| it != "--").collect();
+    let is_brief = typed.iter().any(|it| it == "-h");
+    let is_of_one = typed.iter().any(|it| command.find_subcommand(it).is_some());
+    let is_asked = is_brief || typed.iter().any(|it| it == "--help" || it == "help");
+    if !is_asked {
+        return command;
+    }
+    let without_variable = |it: Arg| it.hide_env(is_brief);
+    let common = |it: Arg| {
+        let is_common = it.get_help_heading() == Some("Messages");
+        without_variable(it).hide(is_of_one && is_common)
+    };
+    let each = |it: Command| it.mut_args(without_variable).after_help(COMMON);
+    command.mut_args(common).mut_subcommands(each)
 }
 
 /// From now on no text from outside shows the password of a proxy.

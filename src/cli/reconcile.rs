@@ -3,8 +3,8 @@ use std::path::{Path, PathBuf};
 use tracing::{info, warn};
 
 use super::{
-    CliError, CliResult, CommandLine, Exit, FileSources, Format, OfflineInput, OpenedLedger,
-    ReconcileArgs, TableFile, chain, on_manifest, print_view,
+    CALENDAR, CliError, CliResult, CommandLine, Exit, FileSources, Format, OfflineInput,
+    OpenedLedger, ReconcileArgs, TableFile, WHERE, chain, on_manifest, print_view,
 };
 use crate::{
     audit::{
@@ -53,12 +53,21 @@ pub(super) fn reconcile(args: &ReconcileArgs, command_line: &CommandLine) -> Cli
     let all: Vec<&ListOutcome<'_>> = outcomes.iter().collect();
     let accept = on_manifest(command_line, "accept", &input.context.ledger)
         .filter(|_| ClosedMonth::of(&input.path).is_none());
+    let audit = command_line.next("audit", &[&WHERE[..], &CALENDAR].concat());
+    let is_whole = *sources.selection == Selection::default() && args.name.is_none();
+    let next = if outcomes.iter().any(|it| !it.missing.is_empty()) {
+        Some(("to see what to do about the files that are left out", &*audit))
+    } else {
+        let why = "to compare plan, server and files, too";
+        (agrees && is_whole && accept.is_some()).then_some((why, &*audit))
+    };
     let view = ReconcileView {
         outcomes: &all,
         with_matched: args.all,
         notes: &notes,
         acceptances: &acceptances,
         accept: accept.as_deref(),
+        next,
         exit_code: exit.code(),
     };
     if args.format == Format::Csv || !outputs.tables.is_empty() {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     ledger::{Ledger, Row},
-    output::{LifeView, StatusView},
+    output::{LifeView, RowsView, StatusView},
 };
 use request::RequestId;
 
@@ -25,17 +25,28 @@ pub(super) fn status(args: &StatusArgs, command_line: &CommandLine) -> CliResult
         return history(args, (&path, &real), request_id, &reading.ledger);
     }
     let rows: Vec<&Row> = selection.rows_of(&reading.ledger)?;
+    let is_named = args.ledger.is_some() || variable("MONTHEND_MANIFEST").is_some();
+    let command = |name| {
+        if is_named {
+            command_line.next(name, LEDGER)
+        } else {
+            command_line.with(name, [path.display().to_string()])
+        }
+    };
+    if args.rows {
+        let why =
+            "--rows is for people: for programs the ledger itself is the CSV; --format is `table`";
+        if args.format.is_some_and(|format| format != Format::Table) {
+            return Err(CliError::Usage(why.to_owned()));
+        }
+        let history = format!("{} --history", command("status"));
+        print_table(&RowsView { ledger: &path, rows: &rows, history }.table())?;
+        return Ok(Exit::Success);
+    }
     let has_doubts = rows.iter().any(|row| row.state.is_in_doubt());
     let mut view = StatusView::new(path.display().to_string(), rows);
     view.closed = closed_of(&real);
-    view.resolve = has_doubts.then(|| {
-        let is_named = args.ledger.is_some() || variable("MONTHEND_MANIFEST").is_some();
-        if is_named {
-            command_line.next("resolve", LEDGER)
-        } else {
-            command_line.with("resolve", [path.display().to_string()])
-        }
-    });
+    view.resolve = has_doubts.then(|| command("resolve"));
     print_view(&view, format_or(args.format, Format::Table))?;
     Ok(Exit::Success)
 }
@@ -50,7 +61,9 @@ fn history(
     let format = without_csv(args.format, why)?;
     let Some(row) = ledger.get(request_id) else {
         let path = path.display();
-        return Err(CliError::Usage(format!("{request_id}: no such request in {path}")));
+        return Err(CliError::Usage(format!(
+            "{request_id}: no such request in {path}; --rows lists those that it has"
+        )));
     };
     let known = history_of(real);
     if known.unreadable > 0 {

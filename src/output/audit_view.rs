@@ -208,10 +208,8 @@ fn lines_of<'d>(first: &str, all: impl Iterator<Item = (&'d Difference, String)>
     let mut lines: IndexMap<(DifferenceKind, String), Vec<(DifferenceId, String)>> =
         IndexMap::new();
     for (difference, text) in all {
-        let subject = one_line(&difference.subject);
-        let words: Vec<String> = subject.split(' ').map(words::shortened).collect();
         let alike = lines.entry((difference.kind, text));
-        alike.or_default().push((difference.id, words.join(" ")));
+        alike.or_default().push((difference.id, words::shortened_words(&difference.subject)));
     }
     let mut shown: BTreeMap<DifferenceKind, usize> = BTreeMap::new();
     let mut left: BTreeMap<DifferenceKind, usize> = BTreeMap::new();
@@ -285,7 +283,15 @@ fn sums(totals: &[Total]) -> String {
     header.push("");
     let or_dash = |sum: String| if sum.is_empty() { "-".to_owned() } else { sum };
     let of_period = |period, internal| format!("{period}{}", internal_mark(internal));
-    let rows = totals.iter().zip(lines).map(|(total, sums)| {
+    let mut order: IndexMap<_, Vec<_>> = IndexMap::new();
+    for (total, sums) in totals.iter().zip(lines) {
+        order.entry((&total.label, &total.sub_partner)).or_default().push((total, sums));
+    }
+    let by_period = order.into_values().flat_map(|mut of_one| {
+        of_one.sort_by_key(|(total, _)| total.period);
+        of_one
+    });
+    let rows = by_period.map(|(total, sums)| {
         let who = who(total.label.as_deref(), total.sub_partner.as_ref().map(OrgId::as_str));
         let mut cells = vec![words::shortened(who), of_period(total.period, total.internal)];
         cells.extend(total.by.iter().map(|(_, value)| one_line(value)));

@@ -209,7 +209,7 @@ fn warning(whom: &[String], what: &str) -> String {
     if whom.is_empty() {
         return String::new();
     }
-    let named = named(whom.iter().take(NAMED).map(|name| one_line(name)), whom.len());
+    let named = named(whom.iter().take(NAMED).map(|name| words::shortened(name)), whom.len());
     let hint = if whom.len() > NAMED { " (--format json names all)" } else { "" };
     format!("warning: {} {what}: {named}{hint}\n", words::count(whom.len(), "sub-partner"))
 }
@@ -266,7 +266,10 @@ impl Checklist {
     }
 
     pub fn table(&self) -> String {
-        let rows = self.findings.iter().map(|finding| {
+        // In the ledger's inner workings: only where there is something to do.
+        let is_inner = |it: &&Finding| matches!(it.check, CheckItem::Lock | CheckItem::Rescued);
+        let is_shown = |it: &&Finding| !is_inner(it) || it.status != CheckStatus::Ok;
+        let rows = self.findings.iter().filter(is_shown).map(|finding| {
             let message = one_line(&finding.message);
             let status = match finding.status {
                 CheckStatus::Ok => "ok",
@@ -335,6 +338,22 @@ org4 and 2 more (--format json names all)
 warning: 1 sub-partner in the manifest and not listed for this token: have they left, or are they another account's?: Acme
 ";
         assert_eq!(report().table(), expected);
+    }
+
+    #[test]
+    fn the_ledgers_inner_workings_are_shown_where_there_is_something_to_do() {
+        let table = |is_free: bool| {
+            let mut report = Checklist::default();
+            report.ok(CheckItem::Rescued, "none to merge");
+            if is_free {
+                report.ok(CheckItem::Lock, "no run holds the ledger");
+            } else {
+                report.not_ok(CheckItem::Lock, "in use", "wait");
+            }
+            report.table()
+        };
+        assert_eq!(table(true).lines().count(), 1);
+        assert!(table(false).contains("\nlock  NOT OK  in use; wait\n"), "{}", table(false));
     }
 
     #[test]

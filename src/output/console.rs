@@ -22,7 +22,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-pub use super::stdout::{CsvError, print, print_csv, print_json, say};
+pub use super::stdout::{CsvError, print, print_csv, print_json, print_whole, say};
 use super::{
     color::{BAD, Color, Paint, WAITING},
     echo::Unechoed,
@@ -157,6 +157,10 @@ pub(super) fn width() -> usize {
 
 static IS_LOG: AtomicBool = AtomicBool::new(false);
 static STARTED: OnceLock<(LogFormat, Option<Verbosity>)> = OnceLock::new();
+
+pub(super) fn is_started() -> bool {
+    STARTED.get().is_some()
+}
 
 /// Where stderr is no terminal, each line begins with the time of day (UTC) from now on, unless there are only
 /// warnings.
@@ -315,7 +319,7 @@ where
             text = github::harmless(&text).into_owned();
         }
         if IS_LOG.load(Ordering::Relaxed) {
-            write!(writer, "{} ", Utc::now().format("%H:%M:%S"))?;
+            write!(writer, "{} ", Utc::now().format("%H:%M:%SZ"))?;
         }
         let paint = Paint::for_stderr();
         let line = match message.level {

@@ -208,7 +208,7 @@ fn summary(rows: &[Row], text: &str, paint: Paint) -> String {
         commands: &commands,
         is_at_rest: true,
     };
-    summary.painted(paint, 100).to_string()
+    summary.painted(paint).to_string()
 }
 
 proptest! {

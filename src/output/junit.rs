@@ -57,7 +57,7 @@ enum CaseResult {
 pub(super) fn junit(ending: &Ending<'_>) -> askama::Result<String> {
     let cases = ending.rows.iter().map(|row| TestCase {
         class: row.job.to_string(),
-        name: words::name(row),
+        name: words::lasting_name(row),
         result: CaseResult::of(ending, row),
         request_id: Some(row.id()),
         report_id: row.state.report_id().cloned(),

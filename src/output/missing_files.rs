@@ -68,7 +68,7 @@ pub(super) fn missing_lines(missing: &[MissingFile]) -> String {
         let file = it.file.as_ref().filter(|file| !it.why.contains(file.as_str()));
         let file = file.map_or(String::new(), |file| format!(" ({file})"));
         let names = of_reason.entry((it.report_type, &it.why)).or_default();
-        names.push(one_line(&format!("{}{file}", it.subject)));
+        names.push(one_line(&format!("{}{file}", words::shortened_words(&it.subject))));
     }
     let shown = of_reason.iter().take(SHOWN).map(|((report_type, why), names)| {
         let count = match names.len() {

@@ -54,7 +54,7 @@ pub use reconcile_view::{ReconcileJson, ReconcileView};
 pub use recorder::HistoryReporter;
 pub use reporters::{Reporter, Reporters};
 pub use rows::{View, schema_of};
-pub use status_view::{LifeView, StatusView};
+pub use status_view::{LifeView, RowsView, StatusView};
 pub use summary::Summary;
 pub use units_view::{UnitsJson, UnitsView};
 pub use verify_view::VerifyView;

@@ -32,6 +32,8 @@ pub struct ReconcileView<'a> {
     pub acceptances: &'a Acceptances,
     /// `monthend accept`, up to `--id`; `None`: nothing can be accepted any more.
     pub accept: Option<&'a str>,
+    /// What to do next, and the command.
+    pub next: Option<(&'a str, &'a str)>,
     pub exit_code: u8,
 }
 
@@ -171,6 +173,9 @@ impl View for ReconcileView<'_> {
         });
         if let Some(command) = self.accept {
             out.push_str(&accept_lines(command, &self.first_ids(), differ, "--format json has"));
+        }
+        if let Some((why, command)) = self.next {
+            out.push_str(&format!("\n{why}:\n  {command}\n"));
         }
         out
     }

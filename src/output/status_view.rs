@@ -3,6 +3,7 @@ use std::{
     collections::{BTreeMap, HashSet},
     fmt::Write as _,
     io,
+    path::Path,
 };
 
 use indexmap::IndexMap;
@@ -13,7 +14,7 @@ use serde_json::Value;
 use super::{
     View,
     causes::{CauseGroup, GroupBy, causes, failed, uncollected},
-    rows, words,
+    rows, stdout, words,
 };
 use crate::{
     audit::ClosedMonth,
@@ -80,6 +81,8 @@ struct StatusRow<'a> {
 const WIDTH: usize = 100;
 /// For whom a cause concerns.
 const ROOM: usize = WIDTH - 16;
+/// In columns: a narrower terminal shows no column that has only zeros, to have room for a UUID.
+const NARROW: usize = 90;
 const COLUMNS: [&str; 6] = ["CREATED", "COLLECTED", "EMPTY", "FAILED", "PENDING", "SENDING"];
 const SHOWN: usize = 10;
 
@@ -140,11 +143,20 @@ impl<'a> StatusView<'a> {
 
 impl View for StatusView<'_> {
     fn table(&self) -> String {
-        let header = |first| [&[first], &COLUMNS[..]].concat();
-        let row = |name: &str, statuses: &StatusCounts| {
-            [vec![name.to_owned()], cells(statuses).map(words::grouped).to_vec()].concat()
+        let all = cells(&self.by_status);
+        let is_narrow = stdout::width().is_some_and(|width| width < NARROW);
+        let is_shown = |column: &usize| !is_narrow || all[*column] > 0;
+        let shown: Vec<usize> = (0..COLUMNS.len()).filter(is_shown).collect();
+        let header = |first| {
+            let names = shown.iter().map(|column| COLUMNS[*column]);
+            [first].into_iter().chain(names).collect::<Vec<&str>>()
         };
-        let right: Vec<usize> = (1..=COLUMNS.len()).collect();
+        let row = |name: &str, statuses: &StatusCounts| {
+            let cells = cells(statuses);
+            let counts = shown.iter().map(|column| words::grouped(cells[*column]));
+            [name.to_owned()].into_iter().chain(counts).collect()
+        };
+        let right: Vec<usize> = (1..=shown.len()).collect();
         let block = |first, rows: Vec<Vec<String>>| words::columns(&header(first), rows, &right);
         let lines =
             |of: &BTreeMap<String, StatusCounts>| of.iter().map(|(name, s)| row(name, s)).collect();
@@ -207,9 +219,37 @@ impl View for StatusView<'_> {
 
 /// None is cut off: what to do stands at its end.
 fn indented(lines: &[String]) -> String {
-    let lines = lines.iter();
-    let lines = lines.map(|line| words::wrapped(&format!("  {line}"), WIDTH));
-    lines.collect::<Vec<_>>().join("\n")
+    lines.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}
+
+/// The rows of a ledger, one by one.
+pub struct RowsView<'a> {
+    pub ledger: &'a Path,
+    pub rows: &'a [&'a Row],
+    /// The command that shows the history of a row, up to its id.
+    pub history: String,
+}
+
+impl RowsView<'_> {
+    pub fn table(&self) -> String {
+        let folder = self.ledger.parent().unwrap_or(Path::new(""));
+        let rows = self.rows.iter().map(|row| {
+            let (word, code) = (row.state.word(), row.state.error_code());
+            let state = match code {
+                "" if row.is_collected() => "collected".to_owned(),
+                "" => word.to_owned(),
+                code => format!("{word} {code}"),
+            };
+            let file = Some(&row.collected.file).filter(|file| !file.is_empty());
+            let file = file.map_or_else(String::new, |it| folder.join(it).display().to_string());
+            vec![row.id().to_string(), words::name(row), state, file]
+        });
+        let table = words::columns(&["REQUEST ID", "NAME", "STATE", "FILE"], rows.collect(), &[]);
+        let count = words::count(self.rows.len(), "row");
+        let (ledger, history) = (self.ledger.display(), &self.history);
+        let why = "to see the history of a row, with its REQUEST ID";
+        format!("{table}\n{count}\nledger {ledger}\n\n{why}:\n  {history} REQUEST_ID\n")
+    }
 }
 
 /// The life of one row: the lines of the history about it, and its state now.

@@ -9,7 +9,7 @@ use std::{
 use clap::builder::styling::Style;
 use tracing::warn;
 
-use super::{color::Paint, github, words};
+use super::{color::Paint, console, github, words};
 use crate::text::{harmless_json, shown, system_says};
 
 /// Text for stdout. The only way into it is [`shown`], so text from outside cannot act on the terminal.
@@ -26,11 +26,6 @@ impl ForPeople {
 
     pub(super) fn painted(&mut self, style: Style, text: &str) {
         self.text.push_str(&self.paint.painted(style, &shown(text)));
-    }
-
-    pub(super) fn wrapped(self, width: usize) -> Self {
-        let lines = self.text.lines();
-        ForPeople { text: lines.map(|line| words::wrapped(line, width) + "\n").collect(), ..self }
     }
 }
 
@@ -53,17 +48,33 @@ impl Display for ForPeople {
     }
 }
 
-/// None where stdout is no terminal.
+/// None where stdout is no terminal: then lines stay whole.
 pub(super) fn width() -> Option<usize> {
+    if !console::is_started() {
+        return None;
+    }
     let size = ::console::Term::stdout().size_checked();
     size.map(|(_, columns)| usize::from(columns))
 }
 
-/// Writes to stdout. A reader that has gone away is no failure; a full disk behind a redirection is.
+/// Writes to stdout, wrapped for a terminal. A reader that has gone away is no failure; a full disk behind a redirection
+/// is.
 pub fn print(text: impl Into<ForPeople>) -> io::Result<()> {
     let text = text.into().to_string();
+    match width() {
+        Some(width) => write_text(&words::results(&text, width)),
+        None => write_text(&text),
+    }
+}
+
+/// As [`print()`], with lines as they are: for what another program reads.
+pub fn print_whole(text: impl Into<ForPeople>) -> io::Result<()> {
+    write_text(&text.into().to_string())
+}
+
+fn write_text(text: &str) -> io::Result<()> {
     if github::is_on() {
-        write_out(github::harmless(&text).as_bytes())
+        write_out(github::harmless(text).as_bytes())
     } else {
         write_out(text.as_bytes())
     }

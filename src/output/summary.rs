@@ -4,7 +4,7 @@ use super::{
     causes::{CauseGroup, GroupBy, causes, failed, failed_or_uncollected, others},
     color::{self, Paint},
     next::{Commands, Hint},
-    stdout::{self, ForPeople},
+    stdout::ForPeople,
     words,
 };
 use crate::{
@@ -33,26 +33,23 @@ pub struct Summary<'a> {
 
 /// Causes shown, each on two or three lines.
 const CAUSES: usize = 4;
-/// In columns; on no terminal exactly.
+/// For the names of those whom a cause concerns, in columns.
 const WIDTH: usize = 100;
 
 impl Summary<'_> {
     pub fn text(&self) -> ForPeople {
-        let width = stdout::width().map_or(WIDTH, |width| width.min(WIDTH));
-        self.painted(Paint::for_stdout(), width)
+        self.painted(Paint::for_stdout())
     }
 
-    pub(super) fn painted(&self, paint: Paint, width: usize) -> ForPeople {
+    pub(super) fn painted(&self, paint: Paint) -> ForPeople {
         let mut out = ForPeople::new(paint);
         self.lines(&mut out);
-        let mut out = out.wrapped(width);
         let mut hints = self.hints();
         if self.causes().len() > CAUSES {
             hints.push(Hint::new("to see all causes", &self.commands.status));
         }
         for hint in hints {
-            let why = words::wrapped(&format!("{}:", hint.why), width);
-            let _ = write!(out, "\n{why}\n  ");
+            let _ = write!(out, "\n{}:\n  ", hint.why);
             out.painted(color::STRONG, &hint.command);
             let _ = writeln!(out);
         }

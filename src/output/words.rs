@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use comfy_table::{Table, presets::NOTHING};
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 
+use super::stdout;
 use crate::{
     ledger::Row,
     manifest::{Limits, RateUnit},
@@ -11,6 +12,7 @@ use crate::{
     text::{self, one_line},
 };
 use reconcile::UnitTotals;
+use request::OrgId;
 
 pub(super) use crate::text::count;
 
@@ -105,11 +107,27 @@ pub(super) fn rate(per_second: f64) -> String {
 }
 
 /// Columns without lines; the numbered ones flush right. A cell is one line, whatever stands in it.
+/// On a terminal, cells that are too wide for it go on in the next line.
 pub(super) fn columns(header: &[&str], rows: Vec<Vec<String>>, right: &[usize]) -> String {
+    columns_within(stdout::width(), header, rows, right)
+}
+
+fn columns_within(
+    width: Option<usize>,
+    header: &[&str],
+    rows: Vec<Vec<String>>,
+    right: &[usize],
+) -> String {
+    let mut cells = vec![header.iter().map(ToString::to_string).collect::<Vec<_>>()];
+    let one_lines = |row: Vec<String>| row.iter().map(|cell| one_line(cell)).collect();
+    cells.extend(rows.into_iter().map(one_lines));
+    if let Some(width) = width {
+        fit(&mut cells, width);
+    }
     let mut table = Table::new();
-    table.load_style(NOTHING).set_header(header.to_vec());
-    let cells = |row: Vec<String>| row.into_iter().map(|cell| one_line(&cell)).collect::<Vec<_>>();
-    table.add_rows(rows.into_iter().map(cells));
+    let mut cells = cells.into_iter();
+    table.load_style(NOTHING).set_header(cells.next().unwrap_or_default());
+    table.add_rows(cells);
     for (place, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
         if right.contains(&place) {
@@ -118,6 +136,37 @@ pub(super) fn columns(header: &[&str], rows: Vec<Vec<String>>, right: &[usize]) 
     }
     let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     lines.join("\n") + "\n"
+}
+
+/// Wraps cells between words until the columns fit: first where only the header is wide, then the widest. A longer word in
+/// the last column, such as a path, makes no other one narrow.
+fn fit(lines: &mut [Vec<String>], room: usize) {
+    const GAP: usize = 2;
+    const LAST: usize = 24;
+    let count = lines.first().map_or(0, Vec::len);
+    let widest = |lines: &[Vec<String>], of: fn(&str) -> usize| -> Vec<usize> {
+        let of_column = |at| lines.iter().filter_map(|line| Some(of(line.get(at)?.as_str()))).max();
+        (0..count).map(|at| of_column(at).unwrap_or(0)).collect()
+    };
+    let longest_word = |cell: &str| cell.split(' ').map(self::width).max().unwrap_or(0);
+    let bodies = widest(lines.get(1..).unwrap_or_default(), self::width);
+    let mut least = widest(lines, longest_word);
+    if let Some(last) = least.last_mut() {
+        *last = LAST.min(*last);
+    }
+    let mut widths = widest(lines, self::width);
+    while widths.iter().sum::<usize>() + GAP * count.saturating_sub(1) > room {
+        let can_shrink = (0..count).filter(|at| widths[*at] > least[*at]);
+        let Some(at) = can_shrink.max_by_key(|at| (widths[*at] > bodies[*at], widths[*at])) else {
+            break;
+        };
+        widths[at] -= 1;
+    }
+    for line in lines {
+        for (cell, width) in line.iter_mut().zip(&widths) {
+            *cell = wrapped_with(cell, *width, "", "");
+        }
+    }
 }
 
 /// Usage, exact quotient, units and what rounding added.
@@ -153,7 +202,18 @@ pub(super) fn same_decimals<'t>(texts: impl Iterator<Item = &'t mut String>) {
     }
 }
 
+/// A name for people: of an organisation's id the UUID, as Control Hub shows it.
 pub(super) fn shortened(who: &str) -> String {
+    let org: Option<OrgId> = who.parse().ok();
+    org.and_then(|org| org.uuid()).unwrap_or_else(|| without_middle(who))
+}
+
+/// As [`shortened`], each word of it: `Acme USER 2026-09`.
+pub(super) fn shortened_words(text: &str) -> String {
+    one_line(text).split(' ').map(shortened).collect::<Vec<_>>().join(" ")
+}
+
+fn without_middle(who: &str) -> String {
     const MOST: usize = 44;
     let who = one_line(who);
     let chars: Vec<char> = who.chars().collect();
@@ -194,18 +254,49 @@ pub(crate) fn name(row: &Row) -> String {
     row.request().named(&who(row))
 }
 
+/// As [`name`], for programs that know a test case by its name: it never changes.
+pub(super) fn lasting_name(row: &Row) -> String {
+    row.request().named(&without_middle(row.who()))
+}
+
 /// Ends lines between words, where a terminal would break them anywhere. `width` in columns. A longer word, such as a path, stays whole: half of it cannot be copied.
 pub(super) fn wrapped(line: &str, width: usize) -> String {
     const HANG: usize = 2;
-    let indent = line.len() - line.trim_start_matches(' ').len();
-    let rest = " ".repeat(indent + HANG);
+    let text = line.trim_start_matches(' ');
+    let indent = " ".repeat(line.len() - text.len());
+    wrapped_with(text, width, &indent, &(indent.clone() + &" ".repeat(HANG)))
+}
+
+fn wrapped_with(text: &str, width: usize, first: &str, rest: &str) -> String {
     let options = Options::new(width)
-        .subsequent_indent(&rest)
+        .initial_indent(first)
+        .subsequent_indent(rest)
         .break_words(false)
         .word_separator(WordSeparator::AsciiSpace)
         .word_splitter(WordSplitter::NoHyphenation)
         .wrap_algorithm(WrapAlgorithm::FirstFit);
-    textwrap::fill(line, options)
+    textwrap::fill(text, options)
+}
+
+/// Wraps results. What stands below a line that ends in a colon, further in, are commands, to be copied as they stand.
+pub(super) fn results(text: &str, width: usize) -> String {
+    let mut above = None;
+    let lines = text.split('\n').map(|line| {
+        let indent = line.len() - line.trim_start_matches(' ').len();
+        let is_command = above.is_some_and(|above| indent > above);
+        if !is_command {
+            above = line.ends_with(':').then_some(indent);
+        }
+        let (text, last_word) = line.trim_start().rsplit_once(' ').unwrap_or_default();
+        let is_long_cell =
+            text.contains("  ") && self::width(line) - self::width(last_word) < width;
+        if is_command || is_long_cell || self::width(line) <= width {
+            line.to_owned()
+        } else {
+            wrapped(line, width)
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Wraps sentences. Indented lines are to be copied as they stand, or show a place in a file.
@@ -249,6 +340,60 @@ mod tests {
         {
             assert_eq!(rate(per_second), text);
         }
+    }
+
+    #[test]
+    fn an_organisation_is_named_by_its_uuid() {
+        let uuid = "96abc2aa-3dcc-11e5-a152-fe34819cdc9a";
+        let id = uuid.parse::<OrgId>().unwrap().canonical().to_owned();
+        assert_eq!([&*id, &format!("{id}=="), uuid].map(shortened), [uuid; 3]);
+        assert_eq!(shortened("Acme Voice"), "Acme Voice");
+        assert_eq!(shortened(&"x".repeat(50)), format!("{0}…{0}", "x".repeat(20)));
+    }
+
+    #[test]
+    fn tables_wrap_at_words_and_only_where_they_must() {
+        let row = |cells: [&str; 3]| cells.map(ToOwned::to_owned).to_vec();
+        let rows = || vec![row(["a", "the server has not said", "send"]), row(["b", "", "skip"])];
+        let table = |width| columns_within(width, &["WHO", "WHAT", "A RUN WOULD"], rows(), &[]);
+        let whole = "\
+WHO  WHAT                     A RUN WOULD
+a    the server has not said  send
+b                             skip
+";
+        assert_eq!(table(None), whole);
+        assert_eq!(table(Some(41)), whole);
+        let header = "\
+WHO  WHAT                     A RUN
+                              WOULD
+a    the server has not said  send
+b                             skip
+";
+        assert_eq!(table(Some(35)), header);
+        let path = "a/path/of/more/than/thirty/characters";
+        let rows = vec![row(["a", "the server has not said", path])];
+        let long = columns_within(Some(60), &["WHO", "WHAT", "FILE"], rows, &[]);
+        assert_eq!(long.lines().nth(1), Some(&*format!("a    the server has not said  {path}")));
+        assert_eq!(results(&long, 60), long);
+        let narrow = "\
+WHO  WHAT        A RUN
+                 WOULD
+a    the server  send
+     has not
+     said
+b                skip
+";
+        assert_eq!(table(Some(22)), narrow);
+    }
+
+    #[test]
+    fn results_wrap_and_their_commands_do_not() {
+        let text = "one two three\n\n  four five six\nto do it:\n  monthend run x\nseven eight\n";
+        assert_eq!(
+            results(text, 9),
+            "one two\n  three\n\n  four\n    five\n    six\nto do it:\n  monthend run x\nseven\n  eight\n"
+        );
+        assert_eq!(wrapped("    a-long-path said", 8), "    a-long-path\n      said");
     }
 
     #[test]

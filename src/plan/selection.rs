@@ -312,6 +312,8 @@ impl<'a> Matcher<'a> {
                 candidate.label == Some(name)
                     || self.labels.get(name.as_str()) == Some(&org)
                     || name.parse().is_ok_and(|named: OrgId| named == *org)
+                    // As it is shown: outside the US, a UUID alone is another organisation.
+                    || org.uuid().is_some_and(|uuid| uuid.eq_ignore_ascii_case(name))
             }
         }
     }

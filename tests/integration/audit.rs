@@ -55,7 +55,9 @@ fn what_agrees_has_no_difference_and_nothing_is_changed() {
     assert_eq!(found["checked"]["totals"], 2);
     assert_eq!(found["totals"][1]["sums"]["USER"], "30.6");
     let ended = desk.monthend(["audit", "m.yaml"]).expect(0);
-    assert!(ended.stdout.ends_with("no differences\n"), "{ended}");
+    let close = "\nno differences\n\nto close the month, once nothing more is to come:\n  ";
+    assert!(ended.stdout.contains(close), "{ended}");
+    assert!(ended.stdout.ends_with("monthend close m.yaml\n"), "{ended}");
     assert!(ended.stdout.contains("Acme"), "{ended}");
     assert_eq!((desk.read("m.ledger.csv"), desk.files()), (ledger, files));
     let reads = [Some(Endpoint::List), Some(Endpoint::Get), Some(Endpoint::SubPartners)];

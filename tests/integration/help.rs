@@ -51,6 +51,27 @@ fn every_command_explains_itself() {
     assert_eq!(named, COMMANDS, "a command without a snapshot of its help");
 }
 
+/// Two screens at most, and `-h` without the variables. What is typed may be a command's name or its option.
+#[test]
+fn help_is_short() {
+    let desk = Desk::new();
+    let of = |args: &[&str]| desk.monthend(args.to_vec()).env("COLUMNS", "100").expect(0).stdout;
+    let (all, brief) = (of(&["run", "--help"]), of(&["run", "-h"]));
+    assert_eq!(all, of(&["help", "run"]));
+    assert!(all.lines().count() <= 100, "{all}");
+    assert!(brief.lines().count() < all.lines().count(), "{brief}");
+    assert!(all.contains("[env: MONTHEND_JUNIT=]") && !brief.contains("MONTHEND_JUNIT"));
+    for text in [&all, &brief] {
+        assert!(
+            text.contains("--junit <FILE>") && !text.contains("--log-format <FORMAT>"),
+            "{text}"
+        );
+        assert!(text.contains("see monthend --help: -q, --quiet; -v"), "{text}");
+    }
+    assert!(of(&["-h"]).contains("--log-format <FORMAT>"));
+    assert!(of(&["--help"]).contains("MONTHEND_LOG_FORMAT"));
+}
+
 #[test]
 fn no_secret_of_the_environment_is_shown() {
     let desk = Desk::new();

@@ -30,6 +30,34 @@ fn doubtful(more: &str) -> Served {
     ))
 }
 
+/// From the comparison to the closed month, each by the command that was said before.
+#[test]
+fn what_agrees_leads_to_the_closed_month() {
+    let server = Served::new("reports: { completes_after: 0s }");
+    let desk = Desk::with(server.url(), &partners(["a"], "CUSTOMER, USER", SEPTEMBER));
+    let levels = "{ name: levels, report: CUSTOMER, with: { report: USER }, match: [sub_partner] }";
+    desk.write("m.yaml", format!("{}reconcile:\n  - {levels}\n", desk.read("m.yaml")));
+    desk.converge().arg("--collect").expect(0);
+    let reconcile = || desk.monthend(["reconcile", "m.yaml"]);
+
+    fs::remove_file(desk.path("m.ledger.reports/2026-09/USER/a.csv")).unwrap();
+    let left_out = reconcile().expect(1).hints().pop().unwrap();
+    is(&left_out, "to see what to do about the files that are left out", "audit m.yaml");
+    let collect = left_out.typed(&desk).expect(1).hints().pop().unwrap();
+    collect.typed(&desk).expect(0);
+
+    let agrees = ("to compare plan, server and files, too", "audit m.yaml");
+    let audit = &are(&reconcile().expect(0), &[agrees])[0];
+    let proven = ("to close the month, once nothing more is to come", "close m.yaml");
+    let close = &are(&audit.typed(&desk).expect(0), &[proven])[0];
+    // A part of a month proves no month.
+    are(&audit.typed(&desk).arg("--type=USER").expect(0), &[]);
+    are(&reconcile().arg("--name=levels").expect(0), &[]);
+    close.typed(&desk).expect(0);
+    are(&reconcile().expect(0), &[]);
+    are(&audit.typed(&desk).expect(0), &[]);
+}
+
 /// The table of all hints: a new one has to be typed in a test here, too.
 #[test]
 fn every_hint_is_typed_in_a_test() {

@@ -97,6 +97,10 @@ fn a_row_s_life_is_told_line_by_line() {
         follows("history", line);
     }
     desk.status().arg("--history=r0000000000000000").expect(2).says(["no such request"]);
+    desk.status()
+        .arg("--history=Gable")
+        .expect(2)
+        .says(["is not a request id", "--rows` lists them"]);
     fs::remove_file(desk.path(HISTORY)).unwrap();
     desk.status()
         .arg(format!("--history={created}"))

@@ -108,7 +108,9 @@ fn an_invoice_is_compared_sku_by_sku() {
     desk.write("invoice-2026-09.csv", "Part,Quantity\nA,11\nB,20\nC,7\n=1+1,1\n");
     assert_eq!(ids(&reconcile(&desk, &[], 0)), [""; 0]);
     let table = desk.monthend(["reconcile", "m.yaml"]).expect(0);
-    assert!(table.stdout.ends_with("1 comparison: all agree\n"), "{table}");
+    let next = "1 comparison: all agree\n\nto compare plan, server and files, too:\n  ";
+    assert!(table.stdout.contains(next), "{table}");
+    assert!(table.stdout.ends_with("monthend audit m.yaml\n"), "{table}");
 }
 
 /// Semicolons, a byte order mark, German numbers, other ids, other words.

@@ -87,6 +87,72 @@ fn a_selection_counts_its_rows_only() {
 }
 
 #[test]
+fn rows_are_listed_with_their_ids_and_files() {
+    let server = Served::new("reports: { completes_after: 0s }");
+    let jobs = own("PARTNER", "2026-08") + &partners(["good", "refused-404"], "USER", "2026-09");
+    let desk = Desk::with(server.url(), &jobs);
+    desk.converge().args(["--collect", "--type=USER"]).expect(1);
+    desk.converge().arg("--job=own").expect(0);
+    let listed = desk.monthend(["status", "m.yaml", "--rows"]).expect(0);
+    let ledger = desk.ledger();
+    let wanted = [
+        ("good USER 2026-09", "collected", "m.ledger.reports/2026-09/USER/good.csv"),
+        ("refused-404 USER 2026-09", "failed http_404", ""),
+        ("own PARTNER 2026-08", "created", ""),
+    ];
+    assert!(listed.stdout.starts_with("REQUEST ID "), "{listed}");
+    for (name, state, file) in wanted {
+        let cells = [name, state, file];
+        let line = listed.stdout.lines().find(|line| line.contains(name)).unwrap();
+        let id = line.split("  ").next().unwrap();
+        assert!(ledger.column("request_id").contains(&id), "{line}");
+        let cells_of_line = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty());
+        let expected = [id].into_iter().chain(cells.into_iter().filter(|cell| !cell.is_empty()));
+        assert!(cells_of_line.eq(expected), "{line}");
+        let history = listed.stdout.trim_end().rsplit("  ").next().unwrap();
+        assert!(history.ends_with("monthend status m.yaml --history REQUEST_ID"), "{listed}");
+        desk.monthend(["status", "m.yaml", "--history", id]).expect(0).shows([name]);
+    }
+    let selected = desk.status().args(["--rows", "--cause=http_404"]).expect(0);
+    let selected = selected.shows(["refused-404 USER", "\n1 row\n"]);
+    assert!(!selected.stdout.contains("good USER"), "{selected}");
+    desk.status().args(["--rows", "--format=csv"]).expect(2).says(["the ledger itself is the CSV"]);
+}
+
+/// Control Hub shows UUIDs. What programs read has the API's form.
+#[test]
+fn an_organisation_without_a_label_is_named_by_its_uuid() {
+    const UUID: &str = "00000000-0000-4000-8000-000000000001";
+    const ID: &str = "Y2lzY29zcGFyazovL3NhbmRib3gvT1JHQU5JWkFUSU9OLzAwMDAwMDAwLTAwMDAtNDAwMC04MDAwLTAwMDAwMDAwMDAwMQ";
+    let server = Served::new("reports: { completes_after: 0s }");
+    let job =
+        format!("  - {{ name: a, sub_partners: [{ID}], types: [USER], periods: [2026-09] }}\n");
+    let desk = Desk::with(server.url(), &job);
+    let named = |command: crate::support::Monthend, code: i32| {
+        let ended = command.expect(code);
+        assert!(ended.stdout.contains(UUID), "{ended}");
+        let without_files = ended.stdout.replace(&format!("{ID}.csv"), "");
+        assert!(!without_files.contains(&ID[..20]), "{ended}");
+    };
+    named(desk.monthend(["plan", "m.yaml"]), 0);
+    let audit = || desk.monthend(["audit", "m.yaml"]);
+    named(audit(), 1);
+    desk.converge().args(["--collect", "--junit=m.xml"]).expect(0);
+    named(desk.status(), 0);
+    named(desk.status().arg("--rows"), 0);
+    // As it is typed here, so it is selected.
+    named(desk.status().args(["--sub-partner", UUID]), 0);
+    let file = format!("m.ledger.reports/2026-09/USER/{ID}.csv");
+    std::fs::remove_file(desk.path(&file)).unwrap();
+    named(audit(), 1);
+    for format in ["--format=csv", "--format=json"] {
+        audit().arg(format).expect(1).shows([ID]);
+        desk.status().arg(format).expect(0).shows([ID]);
+    }
+    assert!(!desk.read("m.xml").contains(UUID));
+}
+
+#[test]
 fn it_needs_a_ledger_and_changes_nothing() {
     let (_server, desk) = mixed();
     desk.monthend(["status", "no.csv"]).expect(4).says(["there is no ledger at no.csv"]);

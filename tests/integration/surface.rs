@@ -86,6 +86,20 @@ fn list(desk: &Desk, folder: &str, files: &mut Vec<String>) {
     }
 }
 
+/// Replaces ids of differences: many are hashes of the sandbox's ids, which are others in every run.
+fn without_ids(line: &str) -> String {
+    let is_id = |word: &str| {
+        let hash = word.strip_prefix('d').unwrap_or_default();
+        hash.len() == 16 && hash.chars().all(|c| c.is_ascii_hexdigit())
+    };
+    let is_end = |c: char| !c.is_ascii_alphanumeric();
+    let words = line.split_inclusive(is_end).map(|word| {
+        let id = word.trim_end_matches(is_end);
+        if is_id(id) { word.replace(id, "[DIFFERENCE]") } else { word.to_owned() }
+    });
+    words.collect()
+}
+
 /// Replaces hashes, and what was measured: the numbers in these lines, and how many requests it took.
 fn unmeasured(text: &str) -> String {
     const MEASURED: [&str; 5] = ["seconds", "per_second", "sha256", "requests sent", "GiB"];
@@ -95,6 +109,7 @@ fn unmeasured(text: &str) -> String {
     let mut lines = Vec::new();
     for line in text.lines() {
         // The server counts its answers, and how many there are depends on when reports are ready.
+        let line = without_ids(line);
         let line = line.replace("SANDBOX_", "[TRACKING-ID]");
         // However large the disk is.
         let line = line.replace("MiB left", "GiB left").replace("TiB left", "GiB left");

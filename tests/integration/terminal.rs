@@ -112,6 +112,22 @@ fn no_word_is_broken_at_the_edge() {
     }
 }
 
+/// A table's cell goes on below itself. Elsewhere lines stay whole, for programs that look for a sentence.
+#[test]
+fn tables_end_their_lines_between_words() {
+    let server = Served::new("");
+    let desk = Desk::with(server.url(), &many(1, 0));
+    let (code, screen, _) = desk.monthend(["check", "m.yaml"]).on_a_terminal(80).end();
+    assert_eq!(code, Some(0));
+    let at = screen.iter().position(|line| line.starts_with("create reports")).unwrap();
+    let column = screen[at].find("cannot").unwrap();
+    assert_eq!(screen[at + 1].find("that the token has the scope"), Some(column), "{screen:#?}");
+    let scope = "spark-admin:wholesale_billing_reports_write";
+    assert_eq!(screen[at + 2].trim(), scope, "{screen:#?}");
+    let whole = format!("creating a report; make sure that the token has the scope {scope}\n");
+    desk.monthend(["check", "m.yaml"]).expect(0).shows([&*whole]);
+}
+
 #[test]
 fn ctrl_c_says_what_is_waited_for_and_leaves_no_bar() {
     let server = Served::new("latency: { fixed: 400ms }");

@@ -1,4 +1,7 @@
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use tracing::{debug, info, warn};
@@ -9,6 +12,7 @@ use crate::{
     run::{Event, EventKind, Signal, StopReason},
     sending::{SessionEvent, Stats},
 };
+use request::RequestId;
 
 /// A shorter pause is over before it is read.
 const WORTH_SAYING: Duration = Duration::from_secs(1);
@@ -18,6 +22,8 @@ const LONG: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct Announcer {
     repeats: RepeatLimiter,
+    /// Rows of which something was said.
+    told: HashSet<RequestId>,
     stopping: bool,
     grace: Duration,
     /// `retry.max_retry_after`: a longer pause ends the run.
@@ -50,7 +56,13 @@ impl RepeatLimiter {
 
 impl Announcer {
     pub(super) fn new(grace: Duration, longest: Duration) -> Self {
-        Announcer { repeats: RepeatLimiter::default(), stopping: false, grace, longest }
+        Announcer {
+            repeats: RepeatLimiter::default(),
+            told: HashSet::new(),
+            stopping: false,
+            grace,
+            longest,
+        }
     }
 
     pub(super) fn tell(&mut self, event: &Event) {
@@ -118,10 +130,19 @@ impl Announcer {
         }
     }
 
+    /// A row of which something was said is never silent: it must not look unsettled.
+    pub(super) fn repeat(&mut self, id: RequestId, many: &str) -> Repeat {
+        let repeat = self.repeats.another("row", many);
+        if repeat == Repeat::First {
+            self.told.insert(id);
+        }
+        if self.told.contains(&id) { Repeat::First } else { repeat }
+    }
+
     /// `what` is said of the first row, `many` is what several are called.
     fn about(&mut self, row: &Row, what: &str, many: &str) {
         let name = words::name(row);
-        match self.repeats.another("row", many) {
+        match self.repeat(row.id(), many) {
             Repeat::First => info!(request_id = %row.id(), "{name}: {what}"),
             Repeat::Count(all) => info!(count = all, "{all} {many} so far"),
             Repeat::Silent => debug!(request_id = %row.id(), "{name}: {what}"),

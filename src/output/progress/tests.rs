@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{
     LogInterval,
-    announcer::{Repeat, RepeatLimiter},
+    announcer::{Announcer, Repeat, RepeatLimiter},
     state::ProgressState,
 };
 use crate::{
@@ -160,4 +160,16 @@ fn never_dense_after_the_first_minute_and_never_silent() {
     let all = [&[0], &said[..], &[3600]].concat();
     assert!(all.windows(2).all(|pair| pair[1] - pair[0] < 300), "{all:?}");
     assert_eq!(lines(900, 10, |_| 0), [290, 580, 870]);
+}
+
+#[test]
+fn the_row_that_was_in_doubt_is_said_to_be_found() {
+    let mut announcer = Announcer::new(Duration::ZERO, Duration::ZERO);
+    let [first, second, third] = ["r0000000000000001", "r0000000000000002", "r0000000000000003"]
+        .map(|id| id.parse().unwrap());
+    assert_eq!(announcer.repeat(first, "in doubt"), Repeat::First);
+    assert_eq!(announcer.repeat(second, "in doubt"), Repeat::Silent);
+    assert_eq!(announcer.repeat(third, "found"), Repeat::First);
+    assert_eq!(announcer.repeat(second, "found"), Repeat::Silent);
+    assert_eq!(announcer.repeat(first, "found"), Repeat::First);
 }
