@@ -145,7 +145,8 @@ fn fit(lines: &mut [Vec<String>], room: usize) {
     const LAST: usize = 24;
     let count = lines.first().map_or(0, Vec::len);
     let widest = |lines: &[Vec<String>], of: fn(&str) -> usize| -> Vec<usize> {
-        let of_column = |at| lines.iter().filter_map(|line| Some(of(line.get(at)?.as_str()))).max();
+        let of_column =
+            |at: usize| lines.iter().filter_map(|line| line.get(at)).map(|it| of(it)).max();
         (0..count).map(|at| of_column(at).unwrap_or(0)).collect()
     };
     let longest_word = |cell: &str| cell.split(' ').map(self::width).max().unwrap_or(0);
