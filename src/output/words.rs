@@ -144,9 +144,9 @@ fn fit(lines: &mut [Vec<String>], room: usize) {
     const GAP: usize = 2;
     const LAST: usize = 24;
     let count = lines.first().map_or(0, Vec::len);
-    let widest = |lines: &[Vec<String>], of: fn(&str) -> usize| -> Vec<usize> {
+    let widest = |of_lines: &[Vec<String>], of: fn(&str) -> usize| -> Vec<usize> {
         let of_column =
-            |at: usize| lines.iter().filter_map(|line| line.get(at)).map(|it| of(it)).max();
+            |at: usize| of_lines.iter().filter_map(|line| Some(of(line.get(at)?))).max();
         (0..count).map(|at| of_column(at).unwrap_or(0)).collect()
     };
     let longest_word = |cell: &str| cell.split(' ').map(self::width).max().unwrap_or(0);
@@ -288,9 +288,9 @@ pub(super) fn results(text: &str, width: usize) -> String {
         if !is_command {
             above = line.ends_with(':').then_some(indent);
         }
-        let (text, last_word) = line.trim_start().rsplit_once(' ').unwrap_or_default();
+        let (cells, last_word) = line.trim_start().rsplit_once(' ').unwrap_or_default();
         let is_long_cell =
-            text.contains("  ") && self::width(line) - self::width(last_word) < width;
+            cells.contains("  ") && self::width(line) - self::width(last_word) < width;
         if is_command || is_long_cell || self::width(line) <= width {
             line.to_owned()
         } else {
