@@ -60,10 +60,10 @@ impl<'a> SumTable<'a> {
         let mut lines: Vec<SumRow<'_>> = lines.collect();
         lines.sort_by_key(|line| Reverse(line.total.period));
         grand.sort_by_key(|grand| Reverse(grand.of.map(|(period, _)| period)));
-        let found = agreements(&reviewed.totals);
+        let counts = agreements(&reviewed.totals);
         let periods = grand.into_iter().filter_map(|grand| {
             let of @ (period, internal) = grand.of?;
-            let [differ, agree, alone] = found[&of];
+            let [differ, agree, alone] = counts[&of];
             let result = [(differ, "differ"), (agree, "agree"), (alone, "one only")];
             Some(PeriodSums {
                 name: format!("{period}{}", internal_mark(internal)),
@@ -105,14 +105,14 @@ impl<'a> SumTable<'a> {
 
 /// Of each period, with its `internal`: how many sums differ, agree, and are one only.
 fn agreements(totals: &[Total]) -> BTreeMap<(Period, bool), [usize; 3]> {
-    let mut found = BTreeMap::new();
+    let mut all = BTreeMap::new();
     for total in totals {
-        let counts: &mut [usize; 3] = found.entry((total.period, total.internal)).or_default();
+        let counts: &mut [usize; 3] = all.entry((total.period, total.internal)).or_default();
         counts[match total.agreement {
             Agreement::Differ => 0,
             Agreement::Agree => 1,
             Agreement::Alone => 2,
         }] += 1;
     }
-    found
+    all
 }
