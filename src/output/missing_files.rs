@@ -65,10 +65,10 @@ pub fn write_missing<'m>(
 pub(super) fn missing_lines(missing: &[MissingFile]) -> String {
     let mut of_reason: IndexMap<(ReportType, &str), Vec<String>> = IndexMap::new();
     for it in missing {
-        let file = it.file.as_ref().filter(|file| !it.why.contains(file.as_str()));
-        let file = file.map_or(String::new(), |file| format!(" ({file})"));
+        let unsaid = it.file.as_ref().filter(|path| !it.why.contains(path.as_str()));
+        let path = unsaid.map_or(String::new(), |path| format!(" ({path})"));
         let names = of_reason.entry((it.report_type, &it.why)).or_default();
-        names.push(one_line(&format!("{}{file}", words::shortened_words(&it.subject))));
+        names.push(one_line(&format!("{}{path}", words::shortened_words(&it.subject))));
     }
     let shown = of_reason.iter().take(SHOWN).map(|((report_type, why), names)| {
         let count = match names.len() {
