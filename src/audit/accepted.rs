@@ -320,7 +320,10 @@ mod tests {
             ("d00000000000000aa,why,Jo,31.12.2026,2026-11-01T09:00:00Z", "until is"),
             ("d00000000000000aa,why,Jo,2026-2-1,2026-11-01T09:00:00Z", "until is"),
             ("d00000000000000aa,why,Jo,,", "accepted_at is"),
-            ("d00000000000000aa,\"why,Jo,,2026-11-01T09:00:00Z", "it has a quote that is not closed"),
+            (
+                "d00000000000000aa,\"why,Jo,,2026-11-01T09:00:00Z",
+                "it has a quote that is not closed",
+            ),
         ] {
             let error = read(format!("{header}{good}\n{line}\n{good}")).unwrap_err().to_string();
             assert!(error.contains(".csv:4: ") && error.contains(why), "{error}");

@@ -3,7 +3,7 @@ use std::{cell::RefCell, path::Path};
 use chrono::{DateTime, Utc};
 use tracing::{info, warn};
 
-use super::{CliError, CliResult, chain, warn_of_lost_close};
+use super::{CliError, CliResult, chain};
 use crate::{
     audit::{CloseError, ClosedMonth},
     ledger::{Ledger, LedgerError, LedgerFile, Lock, Pause, real_ledger},
@@ -39,9 +39,6 @@ impl LockedLedger {
 
     fn of((file, lock): (LedgerFile, Lock)) -> Self {
         let closed = ClosedMonth::of(&file.path);
-        if closed.is_none() {
-            warn_of_lost_close(&file.path);
-        }
         LockedLedger { file, closed, lock: RefCell::new(Some(lock)) }
     }
 

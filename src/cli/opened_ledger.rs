@@ -173,7 +173,9 @@ pub(super) fn warn_of_lost_close(ledger: &Path) {
     if companion(ledger, "close-1.json").exists() {
         return;
     }
-    if let Some((at, by)) = history::last_close(&history_of(ledger).lines) {
+    // That a history cannot be read is said where it is needed.
+    let lines = history::read(&history::path_of(ledger)).unwrap_or_default().lines;
+    if let Some((at, by)) = history::last_close(&lines) {
         let (file, at, by) = (close_path(ledger), moment_text(at), one_line(by));
         warn!(
             "by the history, {by} closed this month {at}, but {} is not there: put it back, or close the month again",
