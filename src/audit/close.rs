@@ -231,9 +231,11 @@ impl ClosedFile {
                 changed(format!("it has {bytes} bytes, and had {}", self.bytes))
             }
             Ok((bytes, _)) if bytes > self.bytes => {
-                changed(format!("it has more than the {} bytes that it had", self.bytes))
+                changed(format!("it is longer than the {} bytes that it had", self.bytes))
             }
-            Ok((_, sha256)) if sha256 != self.sha256 => changed("its bytes are others".to_owned()),
+            Ok((_, sha256)) if sha256 != self.sha256 => {
+                changed("it has another content, of the same size".to_owned())
+            }
             Ok(_) => FileVerdict::Unchanged,
         }
     }
@@ -249,6 +251,11 @@ impl ClosedFile {
         }
         Ok(())
     }
+}
+
+/// Of a whole file, such as a close file: what people keep elsewhere.
+pub fn sha256_of(path: &Path) -> io::Result<String> {
+    hash(open_regular(path)?, u64::MAX).map(|(_, sha256)| sha256)
 }
 
 /// At most `most` bytes: how many there are, and their SHA-256.

@@ -1,14 +1,26 @@
-use super::{CliResult, Exit, VerifyArgs, print_table};
+use super::{CliError, CliResult, Exit, VerifyArgs, print_table};
 use crate::{
-    audit::{CloseFile, FileVerdict},
-    output::VerifyView,
+    audit::{CloseError, CloseFile, ClosedFileKind, FileVerdict, sha256_of},
+    files::folder_of,
+    output::{VerifyView, history},
 };
 
 /// Reads the close file and the files that it names, and nothing else.
 pub(super) fn verify(args: &VerifyArgs) -> CliResult {
     let close = CloseFile::read(&args.file)?;
+    let unreadable = |why| CloseError::Unreadable(args.file.clone(), why);
+    let sha256 = sha256_of(&args.file).map_err(unreadable).map_err(CliError::from)?;
     let verdicts: Vec<FileVerdict> = close.verify(&args.file).map(|(_, verdict)| verdict).collect();
-    let view = VerifyView { close: &close, verdicts: &verdicts };
+    // What was added to the history since.
+    let history = close.files.iter().find(|file| file.kind == ClosedFileKind::History);
+    let history = history.map(|file| history::read(&folder_of(&args.file).join(&file.path)));
+    let lines = history.and_then(Result::ok).unwrap_or_default().lines;
+    let view = VerifyView {
+        close: &close,
+        verdicts: &verdicts,
+        sha256: &sha256,
+        reopened: history::reopening(&lines, close.closed_at),
+    };
     print_table(&view.text())?;
     let is_proven = verdicts.iter().all(|verdict| *verdict == FileVerdict::Unchanged);
     Ok(if is_proven { Exit::Success } else { Exit::Failures })

@@ -411,6 +411,18 @@ pub struct Read {
     pub unreadable: usize,
 }
 
+/// When the month was opened again after `closed_at`, by whom, and why.
+pub fn reopening(
+    lines: &[HistoryLine],
+    closed_at: DateTime<Utc>,
+) -> Option<(DateTime<Utc>, &str, &str)> {
+    let later = lines.iter().filter(|line| line.at > closed_at);
+    later.rev().find_map(|line| match &line.what {
+        HistoryEvent::Reopened { by, reason, .. } => Some((line.at, by.as_str(), reason.as_str())),
+        _ => None,
+    })
+}
+
 /// When and by whom the month was closed, unless it was opened again.
 pub fn last_close(lines: &[HistoryLine]) -> Option<(DateTime<Utc>, &str)> {
     let turns = lines.iter().rev().find_map(|line| match &line.what {

@@ -1,5 +1,7 @@
 //! What `monthend verify` shows: what was closed, and what has changed since.
 
+use chrono::{DateTime, Utc};
+
 use super::{acceptance::acceptance_text, words};
 use crate::{
     audit::{CloseFile, FileVerdict},
@@ -10,6 +12,10 @@ pub struct VerifyView<'a> {
     pub close: &'a CloseFile,
     /// Of each file, in their order.
     pub verdicts: &'a [FileVerdict],
+    /// Of the close file itself.
+    pub sha256: &'a str,
+    /// When the month was opened again, by whom, and why.
+    pub reopened: Option<(DateTime<Utc>, &'a str, &'a str)>,
 }
 
 impl VerifyView<'_> {
@@ -39,7 +45,13 @@ impl VerifyView<'_> {
                 (one_line(&accepted.message), acceptance_text(&accepted.acceptance));
             out.push_str(&format!("accepted: {kind} {id} {message}; {why}\n"));
         }
-        out.push('\n');
+        if let Some((at, who, why)) = self.reopened {
+            let (at, who, why) = (words::time(at), one_line(who), one_line(why));
+            out.push_str(&format!(
+                "opened again {at} by {who}: {why}. What counts is a later close file\n"
+            ));
+        }
+        out.push_str(&format!("SHA-256 of the close file: {}\n\n", self.sha256));
         let changed = close.files.iter().zip(self.verdicts);
         let changed = changed.filter(|(_, verdict)| **verdict != FileVerdict::Unchanged);
         let lines: Vec<Vec<String>> = changed

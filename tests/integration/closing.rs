@@ -369,6 +369,13 @@ fn the_command_that_a_refusal_names_opens_the_month_again() {
     let was = desk.read("m.ledger.close.json");
     desk.monthend(reopen.iter().map(String::as_str)).expect(0);
     assert_eq!(desk.read("m.ledger.close-1.json"), was);
+    // Whoever holds on to the old one is told.
+    let verified = desk.monthend(["verify", "m.ledger.close-1.json"]).expect(0);
+    verified.shows([
+        "opened again 20",
+        ": WHY. What counts is a later close file",
+        "SHA-256 of the close file: ",
+    ]);
     assert!(!desk.has("m.ledger.close.json"));
     assert!(desk.read("m.ledger.history.jsonl").lines().last().unwrap().contains("\"reopened\""));
     desk.monthend(["run", "m.yaml"]).expect(1);
