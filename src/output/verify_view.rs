@@ -45,10 +45,10 @@ impl VerifyView<'_> {
                 (one_line(&accepted.message), acceptance_text(&accepted.acceptance));
             out.push_str(&format!("accepted: {kind} {id} {message}; {why}\n"));
         }
-        if let Some((at, who, why)) = self.reopened {
-            let (at, who, why) = (words::time(at), one_line(who), one_line(why));
+        if let Some((then, who, why)) = self.reopened {
+            let (then, who, why) = (words::time(then), one_line(who), one_line(why));
             out.push_str(&format!(
-                "opened again {at} by {who}: {why}. What counts is a later close file\n"
+                "opened again {then} by {who}: {why}. What counts is a later close file\n"
             ));
         }
         out.push_str(&format!("SHA-256 of the close file: {}\n\n", self.sha256));
