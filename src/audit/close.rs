@@ -8,8 +8,9 @@ use std::{
 
 use chrono::{DateTime, NaiveDate, Utc};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::accepted::Acceptance;
 use crate::{
@@ -253,11 +254,6 @@ impl ClosedFile {
     }
 }
 
-/// Of a whole file, such as a close file: what people keep elsewhere.
-pub fn sha256_of(path: &Path) -> io::Result<String> {
-    hash(open_regular(path)?, u64::MAX).map(|(_, sha256)| sha256)
-}
-
 /// At most `most` bytes: how many there are, and their SHA-256.
 fn hash(file: impl io::Read, most: u64) -> io::Result<(u64, String)> {
     let mut input = HashingReader::new(file.take(most));
@@ -273,9 +269,12 @@ fn bytes_of(path: &Path) -> Result<Vec<u8>, CloseError> {
 }
 
 fn value_of(path: &Path) -> Result<Value, CloseError> {
-    let bytes = bytes_of(path)?;
-    let value = serde_json::from_slice(&bytes);
-    value.map_err(|e| CloseError::Broken { path: path.to_owned(), why: e.to_string() })
+    parse(path, &bytes_of(path)?)
+}
+
+fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, CloseError> {
+    let read = serde_json::from_slice(bytes);
+    read.map_err(|e| CloseError::Broken { path: path.to_owned(), why: e.to_string() })
 }
 
 impl CloseFile {
@@ -286,9 +285,11 @@ impl CloseFile {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 
-    pub fn read(path: &Path) -> Result<Self, CloseError> {
+    /// With the SHA-256 of its bytes, in hexadecimal digits: what people keep elsewhere.
+    pub fn read(path: &Path) -> Result<(Self, String), CloseError> {
         let broken = |why: String| CloseError::Broken { path: path.to_owned(), why };
-        let value = value_of(path)?;
+        let bytes = bytes_of(path)?;
+        let value: Value = parse(path, &bytes)?;
         let version = &value["version"];
         if !version.is_null() && *version != VERSION {
             let version = one_line(&version.to_string());
@@ -298,8 +299,7 @@ impl CloseFile {
             return Err(broken("it is no JSON object".to_owned()));
         }
         // From the text again: a key that stands twice is lost in the value.
-        let bytes = bytes_of(path)?;
-        let close: CloseFile = serde_json::from_slice(&bytes).map_err(|e| broken(e.to_string()))?;
+        let close: CloseFile = parse(path, &bytes)?;
         close.files.iter().try_for_each(ClosedFile::check).map_err(broken)?;
         let mut known = HashSet::new();
         if let Some(twice) = close.files.iter().find(|file| !known.insert(&file.path)) {
@@ -308,7 +308,7 @@ impl CloseFile {
         if close.files.is_empty() {
             return Err(CloseError::NoFiles(path.to_owned()));
         }
-        Ok(close)
+        Ok((close, hexadecimal(&Sha256::digest(&bytes))))
     }
 
     /// Each file, in their order. `path`: where the close file is. Only the files that it names are read, wherever they
@@ -367,7 +367,7 @@ mod tests {
     }
 
     fn unlike(place: &Path) -> Vec<(String, &'static str)> {
-        let close = CloseFile::read(place).unwrap();
+        let (close, _) = CloseFile::read(place).unwrap();
         let verified = close.verify(place).filter(|(_, it)| *it != FileVerdict::Unchanged);
         verified.map(|(file, verdict)| (file.path.clone(), verdict.word())).collect()
     }
@@ -405,7 +405,7 @@ mod tests {
                 _ => bytes.insert(at, byte),
             }
             fs::write(&place, bytes).unwrap();
-            if let Ok(close) = CloseFile::read(&place) {
+            if let Ok((close, _)) = CloseFile::read(&place) {
                 let _ = close.verify(&place).count();
             }
         }

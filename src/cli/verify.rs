@@ -1,15 +1,13 @@
-use super::{CliError, CliResult, Exit, VerifyArgs, print_table};
+use super::{CliResult, Exit, VerifyArgs, print_table};
 use crate::{
-    audit::{CloseError, CloseFile, ClosedFileKind, FileVerdict, sha256_of},
+    audit::{CloseFile, ClosedFileKind, FileVerdict},
     files::folder_of,
     output::{VerifyView, history},
 };
 
 /// Reads the close file and the files that it names, and nothing else.
 pub(super) fn verify(args: &VerifyArgs) -> CliResult {
-    let close = CloseFile::read(&args.file)?;
-    let unreadable = |why| CloseError::Unreadable(args.file.clone(), why);
-    let sha256 = sha256_of(&args.file).map_err(unreadable).map_err(CliError::from)?;
+    let (close, sha256) = CloseFile::read(&args.file)?;
     let verdicts: Vec<FileVerdict> = close.verify(&args.file).map(|(_, verdict)| verdict).collect();
     // What was added to the history since.
     let history = close.files.iter().find(|file| file.kind == ClosedFileKind::History);
