@@ -10,7 +10,7 @@ use std::{
 
 use tracing::warn;
 
-use super::{CliError, CliResult, CommandLine, Context, manifest_next_to, reports_of};
+use super::{CliError, CliResult, CommandLine, Context, lines_of, manifest_next_to, reports_of};
 use crate::{
     audit::close_path,
     collect::Names,
@@ -49,7 +49,7 @@ impl LedgerTrace {
 
     /// None where no ledger has the rows.
     pub(super) fn merge(&self, ledger: &Path, command_line: &CommandLine) -> Option<String> {
-        (!self.others.is_empty()).then(|| command_line.merge(&self.others, ledger))
+        self.can_merge().then(|| command_line.merge(&self.others, ledger))
     }
 
     /// Exit code 4, unless another ledger was named on purpose.
@@ -142,9 +142,17 @@ fn with_verb(paths: &[PathBuf], one: &str, several: &str) -> String {
 
 /// What the history shows and the ledger lacks, whatever is planned.
 pub(super) fn forgotten_of_history(path: &Path, reading: &LedgerRead) -> Option<LedgerTrace> {
-    let history = history::path_of(&real_ledger(path).ok()?);
-    let lines = history::read(&history).unwrap_or_default().lines;
-    of_history(&history, forgotten(reading, &lines))
+    let ledger = real_ledger(path).ok()?;
+    forgotten_of_lines(&ledger, reading, &lines_of(&ledger))
+}
+
+/// As [`forgotten_of_history`], for the lines of the history. `ledger` is the real path.
+pub(super) fn forgotten_of_lines(
+    ledger: &Path,
+    reading: &LedgerRead,
+    lines: &[HistoryLine],
+) -> Option<LedgerTrace> {
+    of_history(&history::path_of(ledger), forgotten(reading, lines))
 }
 
 fn of_history(history: &Path, requests: RequestIds) -> Option<LedgerTrace> {
@@ -277,7 +285,7 @@ fn of_files(
     if !absolute(output).is_dir() {
         return None;
     }
-    let is_own = |it: &&Planned| share.is_none_or(|share| share.holds(&it.request));
+    let is_own = |it: &&Planned| Partition::is_own(share, &it.request);
     let new = plan.requests().iter().filter(|it| is_new(reading, it.id)).filter(is_own);
     let new: Vec<Row> = new.map(Planned::row).collect();
     let rows = reading.ledger.rows().chain(&new);

@@ -14,7 +14,7 @@ use crate::{
         real_ledger, real_path, refuse_second_name, refuse_unmerged,
     },
     output::{
-        history::{self, Read},
+        history::{self, HistoryLine, Read},
         moment_text,
     },
     text::{one_line, system_says},
@@ -157,10 +157,20 @@ pub(super) fn history_of(ledger: &Path) -> Read {
     })
 }
 
+/// The lines of the history, for what does not depend on it: that it cannot be read is said elsewhere.
+pub(super) fn lines_of(ledger: &Path) -> Vec<HistoryLine> {
+    history::read(&history::path_of(ledger)).unwrap_or_default().lines
+}
+
 /// When the month was closed, and by whom. `ledger` is the real path. A close file that cannot be read is a warning.
 pub(super) fn closed_of(ledger: &Path) -> Option<ClosedMonth> {
+    closed_by(ledger, &lines_of(ledger))
+}
+
+/// As [`closed_of`], for the lines of the history.
+pub(super) fn closed_by(ledger: &Path, lines: &[HistoryLine]) -> Option<ClosedMonth> {
     let Some(closed) = ClosedMonth::of(ledger) else {
-        warn_of_lost_close(ledger);
+        warn_of_lost_close(ledger, lines);
         return None;
     };
     let closed = closed.inspect_err(|e| warn!("{}, and so the month counts as closed", chain(e)));
@@ -169,13 +179,11 @@ pub(super) fn closed_of(ledger: &Path) -> Option<ClosedMonth> {
 
 /// For a ledger without a close file: whether it is one that was lost. Where an older one is kept, it may have been
 /// opened again with `--no-history`.
-pub(super) fn warn_of_lost_close(ledger: &Path) {
+pub(super) fn warn_of_lost_close(ledger: &Path, lines: &[HistoryLine]) {
     if companion(ledger, "close-1.json").exists() {
         return;
     }
-    // That a history cannot be read is said where it is needed.
-    let lines = history::read(&history::path_of(ledger)).unwrap_or_default().lines;
-    if let Some((at, by)) = history::last_close(&lines) {
+    if let Some((at, by)) = history::last_close(lines) {
         let (file, at, by) = (close_path(ledger), moment_text(at), one_line(by));
         warn!(
             "by the history, {by} closed this month {at}, but {} is not there: put it back, or close the month again",

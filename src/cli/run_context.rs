@@ -8,7 +8,7 @@ use tracing::{error, info, warn};
 
 use super::{
     CliError, CliResult, Collection, Connection, Context, Exit, HttpSession, LockedLedger, Outputs,
-    Room, Signals, SummaryFormat, WorkCommand, collecting, commands_for, created_rows,
+    Room, Signals, SummaryFormat, WorkCommand, collecting, commands_for, created_rows, lines_of,
     selected_rows, stop_text, warn_all, warn_of_lost_close,
 };
 use crate::{
@@ -117,7 +117,7 @@ impl RunContext<'_> {
             let open = locked.refuse_closed();
             open.inspect_err(|_| outputs.waiting(&ledger, selected))?;
             if locked.closed.is_none() {
-                warn_of_lost_close(&locked.file.path);
+                warn_of_lost_close(&locked.file.path, &lines_of(&locked.file.path));
             }
             self.require_room(&ledger, selected)?;
         }

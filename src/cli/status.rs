@@ -3,9 +3,9 @@ use std::path::Path;
 use tracing::warn;
 
 use super::{
-    CliError, CliResult, CommandLine, Exit, Format, LEDGER, StatusArgs, SummaryFormat, closed_of,
-    forgotten_of_history, format_or, history_of, ledger_of, print_json, print_table, print_view,
-    read_ledger, variable, without_csv,
+    CliError, CliResult, CommandLine, Exit, Format, LEDGER, StatusArgs, SummaryFormat, closed_by,
+    forgotten_of_lines, format_or, history_of, ledger_of, lines_of, print_json, print_table,
+    print_view, read_ledger, variable, without_csv,
 };
 use crate::{
     ledger::{Ledger, Row},
@@ -18,7 +18,8 @@ pub(super) fn status(args: &StatusArgs, command_line: &CommandLine) -> CliResult
     let selection = args.selection.selection(&args.cause.cause)?;
     let path = ledger_of(args, selection.partition)?;
     let (real, reading) = read_ledger(&path)?;
-    if let Some(trace) = forgotten_of_history(&path, &reading) {
+    let lines = lines_of(&real);
+    if let Some(trace) = forgotten_of_lines(&real, &reading, &lines) {
         trace.warn(&path);
     }
     if let Some(request_id) = args.history {
@@ -45,7 +46,7 @@ pub(super) fn status(args: &StatusArgs, command_line: &CommandLine) -> CliResult
     }
     let has_doubts = rows.iter().any(|row| row.state.is_in_doubt());
     let mut view = StatusView::new(path.display().to_string(), rows);
-    view.closed = closed_of(&real);
+    view.closed = closed_by(&real, &lines);
     view.resolve = has_doubts.then(|| command("resolve"));
     print_view(&view, format_or(args.format, Format::Table))?;
     Ok(Exit::Success)

@@ -41,6 +41,11 @@ impl Partition {
         self.count
     }
 
+    /// Whether `share` has the request; without shares, there is one that has all.
+    pub fn is_own(share: Option<Partition>, request: &Request) -> bool {
+        share.is_none_or(|share| share.holds(request))
+    }
+
     pub fn holds(self, request: &Request) -> bool {
         request.share_key() % u64::from(self.count.get()) == u64::from(self.number.get() - 1)
     }

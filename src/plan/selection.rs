@@ -140,7 +140,7 @@ impl Selection {
     }
 
     fn is_in_share(&self, request: &Request) -> bool {
-        self.partition.is_none_or(|share| share.holds(request))
+        Partition::is_own(self.partition, request)
     }
 
     /// The selected planned requests; `ledger` serves suggestions. Fails if a selector matches nothing.
