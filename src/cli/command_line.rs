@@ -9,7 +9,10 @@ use std::{
 use chrono::NaiveDate;
 use clap::{ArgMatches, CommandFactory as _, parser::ValueSource};
 
-use super::args::{Cli, is_manifest, is_typed};
+use super::{
+    args::{Cli, PARTITION_COUNT, is_manifest, is_typed},
+    variable,
+};
 use crate::text::{shell_path, shell_word, typed_path};
 
 /// The command line, to be typed again whole or in part. What came from the environment is still there next time and is
@@ -109,14 +112,11 @@ impl CommandLine {
 
     /// Whether it is about one share of a plan, as typed or by the environment.
     pub(super) fn is_share(&self) -> bool {
-        const COUNTED: &str = "MONTHEND_PARTITION_COUNT";
-        let matches = self.matches.subcommand().map(|(_, matches)| matches);
+        let is_counted = || variable(PARTITION_COUNT).is_some();
         let is_partition = |it: &ArgMatches| {
-            it.try_contains_id("partition").is_ok_and(|has| has)
-                || (it.try_contains_id("partition").is_ok()
-                    && env::var_os(COUNTED).is_some_and(|count| !count.is_empty()))
+            it.try_contains_id("partition").is_ok_and(|is_named| is_named || is_counted())
         };
-        matches.is_some_and(is_partition)
+        self.matches.subcommand().is_some_and(|(_, matches)| is_partition(matches))
     }
 
     pub(super) fn is(&self, command: &str) -> bool {

@@ -159,7 +159,7 @@ fn report_type() -> impl TypedValueParser<Value = ReportType> {
 
 /// For engines that count from 0.
 const INDEX: &str = "MONTHEND_PARTITION_INDEX";
-const COUNT: &str = "MONTHEND_PARTITION_COUNT";
+pub(crate) const PARTITION_COUNT: &str = "MONTHEND_PARTITION_COUNT";
 
 /// Which share of the selection.
 #[derive(Debug, Args)]
@@ -175,7 +175,7 @@ impl PartitionArgs {
         let counted = counted(|name| env::var_os(name)).map_err(CliError::Usage)?;
         match (self.partition, counted) {
             (Some(given), Some(counted)) if given != counted => Err(CliError::Usage(format!(
-                "{INDEX} and {COUNT} say share {counted}, --partition (or MONTHEND_PARTITION) says {given}; which is it?"
+                "{INDEX} and {PARTITION_COUNT} say share {counted}, --partition (or MONTHEND_PARTITION) says {given}; which is it?"
             ))),
             (given, counted) => Ok(given.or(counted)),
         }
@@ -188,17 +188,19 @@ fn counted(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<Partiti
         let value = variable(name)?.to_string_lossy().trim().to_owned();
         Some(value).filter(|value| !value.is_empty())
     };
-    let (index, count) = match (named(INDEX), named(COUNT)) {
+    let (index, count) = match (named(INDEX), named(PARTITION_COUNT)) {
         (None, None) => return Ok(None),
         (Some(index), Some(count)) => (index, count),
         (index, _) => {
-            let only = if index.is_some() { INDEX } else { COUNT };
-            return Err(format!("{INDEX} and {COUNT} belong together, and only {only} is set"));
+            let only = if index.is_some() { INDEX } else { PARTITION_COUNT };
+            return Err(format!(
+                "{INDEX} and {PARTITION_COUNT} belong together, and only {only} is set"
+            ));
         }
     };
     let share = Partition::of_index(&index, &count);
     share.map(Some).ok_or_else(|| {
-        format!("{INDEX} is {index:?} and {COUNT} is {count:?}: write whole numbers, of N shares the first is 0 and the last N-1")
+        format!("{INDEX} is {index:?} and {PARTITION_COUNT} is {count:?}: write whole numbers, of N shares the first is 0 and the last N-1")
     })
 }
 
@@ -394,7 +396,7 @@ mod tests {
     fn read(index: Option<&str>, count: Option<&str>) -> Result<Option<String>, String> {
         let share = counted(|name| match name {
             INDEX => index.map(OsString::from),
-            COUNT => count.map(OsString::from),
+            PARTITION_COUNT => count.map(OsString::from),
             _ => None,
         });
         share.map(|share| share.map(|share| share.to_string()))

@@ -87,7 +87,10 @@ impl ListSummary for ListPart {
             .collect();
         words::same_decimals(sums.iter_mut().flat_map(|line| &mut line.figures));
         let largest = largest(found.differences());
-        let audited = AuditedList::of(outcome, acceptances);
+        // Where nothing is accepted, the ids of all keys need not be known.
+        let audited = (!acceptances.is_empty()).then(|| AuditedList::of(outcome, acceptances));
+        let is_accepted_whole = audited.as_ref().is_some_and(is_accepted);
+        let accepted_keys = audited.map_or(0, |list| list.accepted.len());
         let missing = missing_lines(&outcome.missing);
         let mut notes: Vec<String> = missing.lines().map(str::to_owned).collect();
         notes.extend(outcome.notes.iter().cloned());
@@ -104,8 +107,8 @@ impl ListSummary for ListPart {
             name: format!("{} {}", entry.name, outcome.period),
             period: Some(outcome.period),
             about: format!("{} ({files}) and {}", entry.report_type, one_line(&other)),
-            agrees: outcome.is_agreement(acceptances) || is_accepted(&audited),
-            accepted: audited.accepted.len() + usize::from(is_accepted(&audited)),
+            agrees: is_accepted_whole || outcome.is_agreement(acceptances),
+            accepted: accepted_keys + usize::from(is_accepted_whole),
             counts: segments(outcome),
             sums,
             key_columns: entry.key.iter().map(|pair| one_line(&pair.report)).collect(),

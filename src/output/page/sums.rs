@@ -1,4 +1,7 @@
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashSet},
+};
 
 use indexmap::IndexMap;
 
@@ -83,13 +86,13 @@ impl<'a> SumTable<'a> {
         let sentence =
             |(why, whose): (String, Vec<String>)| format!("{}: {why}", listed(&whose, NAMES));
         let accepted = reviewed.differences.iter().filter(|(_, it)| !it.counts());
-        let accepted: Vec<&str> = accepted
+        let accepted: HashSet<&str> = accepted
             .filter(|(_, it)| it.kind == DifferenceKind::TotalsDiffer)
             .map(|(_, it)| it.subject.as_str())
             .collect();
         let (differing, others): (Vec<_>, Vec<_>) =
             lines.into_iter().partition(|line| line.total.agreement == Agreement::Differ);
-        let counting = differing.iter().filter(|line| !accepted.contains(&&*line.total.subject()));
+        let counting = differing.iter().filter(|line| !accepted.contains(&*line.total.subject()));
         Some(SumTable {
             column: &totals.column,
             unknown: of_cause.into_iter().map(sentence).collect(),
