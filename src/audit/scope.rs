@@ -34,7 +34,7 @@ impl<'a> Scope<'a> {
             .map(|planned| AuditedRequest { planned, row: ledger.get(planned.id) });
         Scope {
             plan,
-            planned: plan.requests().iter().map(|planned| planned.id).collect(),
+            planned: plan.ids().collect(),
             ledger,
             subjects: subjects.collect(),
         }

@@ -8,7 +8,7 @@ use tracing::{info, warn};
 use super::{
     AuditArgs, CALENDAR, CalendarArgs, CliError, CliResult, CommandLine, Connection, Context, Exit,
     FileSources, Format, LedgerTrace, LockedLedger, ManifestArgs, MaxDropArgs, OpenedLedger,
-    Planning, ReadSession, RepairNote, Signals, WHERE, after_audit, credentials, discover_note,
+    Planning, RepairNote, Signals, WHERE, after_audit, credentials, discover_note,
     discovered, find_trace, forgotten_of_history, history_of, named_rows, on_manifest, print_view,
     relabelled, summarised_lists, tell_repairs, trace_of, warn_of_run, warn_where_refused,
 };
@@ -184,27 +184,26 @@ impl AuditInput {
             ledger,
             is_offline: asked.is_offline,
         };
-        let mut known_sub_partners = Discovered::new();
-        let (plan, selected, server_reports) = match self.credentials.take() {
-            None => {
-                let (plan, selected) = planning.plan(&Discovered::new())?;
-                (plan, selected, None)
-            }
-            Some(credentials) => {
-                let concurrency = self.context.settings.limits.concurrency.get();
-                let connection = Connection::open(&mut self.context, credentials).await?;
-                let settings = &self.context.settings;
-                let server = ReadSession::begin(&connection, settings, &self.path, signals);
-                let discovered = discovered(&server.session, &self.manifest, signals).await?;
-                let (plan, selected) = planning.plan(&discovered)?;
-                let scope = Scope::new(&plan, &selected, ledger);
-                let reports = signals.or(scope.ask(&server.session, concurrency)).await?;
-                let unread = |error| CliError::unread("the server for its reports", &error);
-                let server_reports = reports.map_err(unread)?;
-                known_sub_partners = discovered;
-                (plan, selected, Some(server_reports))
-            }
+        let connection = match self.credentials.take() {
+            Some(credentials) => Some(Connection::open(&mut self.context, credentials).await?),
+            None => None,
         };
+        let settings = &self.context.settings;
+        let session = connection.as_ref().map(|it| it.read_session(settings, &self.path, signals));
+        let discovered = match &session {
+            Some(session) => discovered(session, &self.manifest, signals).await?,
+            None => Discovered::new(),
+        };
+        let (plan, selected) = planning.plan(&discovered)?;
+        let scope = Scope::new(&plan, &selected, ledger);
+        let mut server_reports = None;
+        if let Some(session) = &session {
+            let asked = scope.ask(session, settings.limits.concurrency.get());
+            let unread = |error| CliError::unread("the server for its reports", &error);
+            server_reports = Some(signals.or(asked).await?.map_err(unread)?);
+        }
+        drop(session);
+        drop(connection);
 
         signals.end_at_once();
         let recorded = history::recorded_hashes(&history_of(&self.path).lines);
@@ -215,17 +214,16 @@ impl AuditInput {
             selected: earlier_rows(&asked.selection, earlier, &self.manifest, (&plan, &self.path)),
             files: files(earlier.files()),
             max_drop: &self.max_drop,
-            totals: self.context.settings.audit.totals.as_ref(),
+            totals: settings.audit.totals.as_ref(),
         });
-        let scope = Scope::new(&plan, &selected, ledger);
         let files = files(Files { folder, recorded: &recorded });
-        let checks = FileChecks::from(&self.context.settings);
+        let checks = FileChecks::from(settings);
         let mut audit = scope.compare(server_reports.as_deref(), files, checks, previous.as_ref());
         let list_note = files.and_then(|files| {
             let sources = FileSources {
                 context: &self.context,
                 manifest: &self.manifest,
-                discovered: &known_sub_partners,
+                discovered: &discovered,
                 selection: &asked.selection,
                 plan: &plan,
                 ledger,

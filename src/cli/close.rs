@@ -137,11 +137,9 @@ fn failed<'p>(doing: &'static str, path: &'p Path) -> impl Fn(io::Error) -> CliE
 
 /// Rows outside the plan, of which the audit says nothing, that may have a report which nobody knows.
 fn undecided_leftovers(input: &AuditInput, audited: &Audited) -> usize {
-    let planned: RequestIds = audited.plan.requests().iter().map(|it| it.id).collect();
-    let others = input.reading.ledger.rows().filter(|row| !planned.contains(&row.key()));
     let is_open =
         |row: &&Row| row.state.is_in_doubt() || matches!(row.state, State::Sending { .. });
-    others.filter(is_open).count()
+    audited.plan.leftover(&input.reading.ledger).filter(is_open).count()
 }
 
 /// What a closed month does not prove, and what changes it by accident.
@@ -268,7 +266,7 @@ impl Month {
         };
         let accepted = audited.audit.differences.iter().filter(of_file);
         let accepted: RequestIds = accepted.filter_map(|it| it.request_id).collect();
-        let planned: RequestIds = audited.plan.requests().iter().map(|it| it.id).collect();
+        let planned: RequestIds = audited.plan.ids().collect();
         let history = self.history.exists().then_some(&self.history);
         let history = history.map(|path| self.hash(path, ClosedFileKind::History)).transpose()?;
         let mut files: Vec<ClosedFile> = history.into_iter().collect();

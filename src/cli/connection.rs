@@ -1,6 +1,6 @@
 //! The way to the server, and the session of commands that only read.
 
-use std::{cell::RefCell, env, ffi::OsString, num::NonZeroU32, path::Path, rc::Rc, time::Duration};
+use std::{env, ffi::OsString, num::NonZeroU32, path::Path, time::Duration};
 
 use chrono::{DateTime, Utc};
 use tracing::info;
@@ -8,7 +8,7 @@ use tracing::info;
 use super::{CliResult, Context, Signals, announced_pause, remember_pause};
 use crate::{
     api::{Credentials, HttpApi, Token},
-    ledger::{Lock, Pause},
+    ledger::Lock,
     manifest::Settings,
     output::duration,
     sending::{Session, SystemClock},
@@ -84,6 +84,27 @@ impl Connection {
         }
         session
     }
+
+    /// A session for reads: the ledger at `ledger` (the real path) is not held, but pauses next to it are kept. A pause
+    /// that is announced meanwhile is noted for the next command; while a run holds the lock, the server tells that run
+    /// itself. From here on the first signal is for the caller to hear ([`Signals::caught`]).
+    pub(super) fn read_session<'a>(
+        &'a self,
+        settings: &Settings,
+        ledger: &'a Path,
+        signals: &Signals,
+    ) -> HttpSession<'a> {
+        signals.end_in_order();
+        let known = Lock::peek_pause(ledger, &self.server, Utc::now());
+        self.session(settings, known).telling(move |event| {
+            if let Some(pause) = announced_pause(&self.server, event)
+                && let Ok(mut lock) = Lock::take(ledger, Utc::now())
+            {
+                remember_pause(&mut lock, pause);
+                lock.release(Utc::now());
+            }
+        })
+    }
 }
 
 /// So that a rehearsal can renew a token too.
@@ -104,46 +125,4 @@ pub(super) fn limit_patience(settings: &mut Settings, longest_wait: Duration) {
     retry.max_attempts = const { NonZeroU32::new(2).unwrap() };
     retry.base_delay = retry.base_delay.min(Duration::from_millis(500));
     retry.max_retry_after = retry.max_retry_after.min(longest_wait);
-}
-
-/// A session for reads: the ledger is not held, but pauses next to it are kept. A pause that is announced meanwhile is noted for the next command when this is dropped.
-pub(super) struct ReadSession<'a> {
-    pub(super) session: HttpSession<'a>,
-    /// The latest.
-    pause: Rc<RefCell<Option<Pause>>>,
-    ledger: &'a Path,
-}
-
-impl<'a> ReadSession<'a> {
-    /// `ledger` is the real path. From here on the first signal is for the caller to hear ([`Signals::caught`]).
-    pub(super) fn begin(
-        connection: &'a Connection,
-        settings: &Settings,
-        ledger: &'a Path,
-        signals: &Signals,
-    ) -> Self {
-        let server = &connection.server;
-        let pause = Rc::new(RefCell::new(None));
-        let latest = Rc::clone(&pause);
-        let known = Lock::peek_pause(ledger, server, Utc::now());
-        let session = connection.session(settings, known).telling(move |event| {
-            if let Some(new) = announced_pause(server, event) {
-                latest.replace(Some(new));
-            }
-        });
-        signals.end_in_order();
-        ReadSession { session, pause, ledger }
-    }
-}
-
-impl Drop for ReadSession<'_> {
-    /// Nothing is noted while a run holds the lock: the server will tell that run itself.
-    fn drop(&mut self) {
-        if let Some(pause) = self.pause.take()
-            && let Ok(mut lock) = Lock::take(self.ledger, Utc::now())
-        {
-            remember_pause(&mut lock, pause);
-            lock.release(Utc::now());
-        }
-    }
 }

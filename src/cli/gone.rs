@@ -197,9 +197,8 @@ pub(super) fn find_trace(
     output: Option<&Path>,
 ) -> Option<LedgerTrace> {
     let path = real_ledger(&context.ledger).ok()?;
-    let planned = plan.requests().iter().map(|planned| planned.id);
     let is_to_send = |id: &RequestId| selected.contains(id) && is_sent(reading.ledger.get(*id));
-    let to_send: Vec<RequestId> = planned.filter(is_to_send).collect();
+    let to_send: Vec<RequestId> = plan.ids().filter(is_to_send).collect();
     if to_send.is_empty() {
         return None;
     }
@@ -285,8 +284,7 @@ fn of_files(
     if !absolute(output).is_dir() {
         return None;
     }
-    let is_own = |it: &&Planned| Partition::is_own(share, &it.request);
-    let new = plan.requests().iter().filter(|it| is_new(reading, it.id)).filter(is_own);
+    let new = plan.own(share).filter(|it| is_new(reading, it.id));
     let new: Vec<Row> = new.map(Planned::row).collect();
     let rows = reading.ledger.rows().chain(&new);
     let names = Names::new(absolute(output), absolute(folder_of(path)), rows);

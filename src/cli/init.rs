@@ -3,7 +3,7 @@ use std::io;
 use chrono::Utc;
 
 use super::{
-    CliError, CliResult, Connection, Context, Exit, HttpSession, InitArgs, ReadSession, Signals,
+    CliError, CliResult, Connection, Context, Exit, HttpSession, InitArgs, Signals,
     credentials, refusal,
 };
 use crate::{
@@ -45,8 +45,8 @@ async fn find(args: &InitArgs, signals: &Signals) -> CliResult<Found> {
     let ledger = context.ledger.clone();
     let is_rehearsal = context.is_rehearsal();
     let connection = Connection::open(&mut context, credentials).await?;
-    let server = ReadSession::begin(&connection, &context.settings, &ledger, signals);
-    let mut listed = signals.or(ask(&server.session)).await?.map_err(DiscoveryError::Read)?;
+    let session = connection.read_session(&context.settings, &ledger, signals);
+    let mut listed = signals.or(ask(&session)).await?.map_err(DiscoveryError::Read)?;
     listed.is_sandbox = is_rehearsal;
     if listed.active.is_empty() {
         return Err(DiscoveryError::Nobody(Discover::Active).into());

@@ -65,7 +65,7 @@ use self::{
     collection::{Collection, requests_to_combine},
     command_line::{CALENDAR, CommandLine, LEDGER, WHERE, quoted_word},
     connection::{
-        Connection, HttpSession, ReadSession, credentials, credentials_of_sandbox, limit_patience,
+        Connection, HttpSession, credentials, credentials_of_sandbox, limit_patience,
     },
     context::{Context, ledger_of, ledger_of_manifest, reports_of, sandbox_config, sandbox_ledger},
     environment::variable,

@@ -7,7 +7,7 @@ use tracing::{error, info, warn};
 
 use super::{
     Asked, CalendarArgs, CliResult, Connection, Context, Exit, Format, Mode, PlanArgs, Planning,
-    ReadSession, RepairNote, Signals, WorkCommand, credentials, discovered, find_trace, format_or,
+    RepairNote, Signals, WorkCommand, credentials, discovered, find_trace, format_or,
     history_of, missing_folder, print_view, read_ledger, tell_leftovers, tell_repairs, trace_of,
     warn_of_closed, warn_of_plan, warn_where_refused,
 };
@@ -59,8 +59,8 @@ async fn show_run(
     } else {
         let credentials = credentials(&context)?;
         let connection = Connection::open(&mut context, credentials).await?;
-        let server = ReadSession::begin(&connection, &context.settings, &path, signals);
-        discovered(&server.session, manifest, signals).await?
+        let session = connection.read_session(&context.settings, &path, signals);
+        discovered(&session, manifest, signals).await?
     };
     let ledger_exists = reading.is_some();
     warn_where_refused(&context.ledger, reading.as_ref().map(|reading| &reading.ledger));

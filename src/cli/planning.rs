@@ -96,9 +96,7 @@ pub(super) fn tell_leftovers(ledger: &Ledger, plan: &Plan) {
     if let Some(relabelled) = relabelled(ledger, plan) {
         warn!("{relabelled}");
     }
-    let planned: RequestIds = plan.requests().iter().map(|planned| planned.id).collect();
-    let leftovers: Vec<&Row> =
-        (ledger.rows()).filter(|row| !planned.contains(&row.key())).collect();
+    let leftovers: Vec<&Row> = plan.leftover(ledger).collect();
     if !leftovers.is_empty() {
         let (n, names) = (count(leftovers.len(), "row"), named_rows(&leftovers));
         info!("the ledger has {n} that the plan does not have, and they stay as they are: {names}");

@@ -248,12 +248,10 @@ async fn to_run(
     Ok(ControlFlow::Continue((work_list, rows)))
 }
 
-/// Unfinished rows that the plan does not have: planned rows stand before all others.
+/// Unfinished rows that the plan does not have.
 fn left_outside(ledger: &Ledger, plan: &Plan) -> RequestIds {
-    let planned = plan.requests().iter().map(|planned| planned.id);
-    let others = ledger.rows().skip(planned.filter(|id| ledger.place(*id).is_some()).count());
-    let unfinished = others.filter(|row| !matches!(row.state, State::Created(_)));
-    unfinished.map(Row::key).collect()
+    let others = plan.leftover(ledger);
+    others.filter(|row| !matches!(row.state, State::Created(_))).map(Row::key).collect()
 }
 
 /// The ledger's selected rows that are not created; the manifest's jobs are not looked at.
