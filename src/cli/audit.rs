@@ -6,11 +6,11 @@ use std::{
 use tracing::{info, warn};
 
 use super::{
-    AuditArgs, CALENDAR, CalendarArgs, CliError, CliResult, CommandLine, Connection, Context, Exit,
+    AuditArgs, CalendarArgs, CliError, CliResult, CommandLine, Connection, Context, Exit,
     FileSources, Format, LedgerTrace, LockedLedger, ManifestArgs, MaxDropArgs, OpenedLedger,
-    Planning, RepairNote, Signals, WHERE, after_audit, credentials, discover_note,
-    discovered, find_trace, forgotten_of_history, history_of, named_rows, on_manifest, print_view,
-    relabelled, summarised_lists, tell_repairs, trace_of, warn_of_run, warn_where_refused,
+    Planning, RepairNote, Signals, after_audit, credentials, discover_note, discovered, find_trace,
+    forgotten_of_history, lines_of, named_rows, on_manifest, print_view, recorded_of, relabelled,
+    summarised_lists, tell_repairs, trace_of, warn_of_run, warn_where_refused,
 };
 use crate::{
     api::Credentials,
@@ -24,7 +24,7 @@ use crate::{
         refuse_unmerged,
     },
     manifest::{Discovered, Manifest},
-    output::{AuditView, TotalsView, audit_cases, checks_junit, console, history},
+    output::{AuditView, TotalsView, audit_cases, checks_junit, console},
     plan::{Plan, Selection, take_known},
     text::{count, named},
 };
@@ -75,7 +75,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> CliRe
     let mut view = audited.view(&input, &notes, command_line);
     let leaves = asked.selection.leftover(&input.reading.ledger, &audited.plan, &input.manifest);
     if is_whole && exit == Exit::Success && view.accept.is_some() && leaves.is_empty() {
-        let close = command_line.next("close", &[&WHERE[..], &CALENDAR].concat());
+        let close = command_line.on_same("close");
         view.next = Some(("to close the month, once nothing more is to come", close));
     }
     if let Some(place) = &input.junit {
@@ -206,7 +206,7 @@ impl AuditInput {
         drop(connection);
 
         signals.end_at_once();
-        let recorded = history::recorded_hashes(&history_of(&self.path).lines);
+        let recorded = recorded_of(&self.path);
         let folder = self.path.parent().unwrap_or(Path::new(""));
         let files = |files| Some(files).filter(|_| !asked.without_files);
         let previous = self.earlier.as_ref().map(|earlier| Previous {
@@ -251,7 +251,7 @@ impl AuditInput {
 
         let mut notes = Vec::new();
         if asked.is_offline {
-            notes.extend(offline_notes(&self.context.ledger, &self.reading, &self.discovering));
+            notes.extend(self.offline_notes());
         }
         notes.extend(self.earlier.as_ref().and_then(|it| incomparable_note(it, &audit.checked)));
         notes.extend(list_note);
@@ -260,6 +260,23 @@ impl AuditInput {
         let requests = scope.requests();
         let is_offline = asked.is_offline;
         Ok(Audited { audit, plan, requests, notes, trace, is_offline })
+    }
+
+    /// What an audit without a server leaves out, and which sub-partners it takes for discovered ones.
+    fn offline_notes(&self) -> Vec<String> {
+        let mut notes = vec![
+            "offline: no server was asked; gone, server_failed, duplicate and unknown were not looked for".to_owned(),
+        ];
+        if !self.discovering.is_empty() {
+            notes.push(format!("offline: {}", discover_note(&self.discovering)));
+            // A lost row may have been that of a discovered sub-partner; only the server can say.
+            let lost = forgotten_of_history(&self.path, &self.reading, &lines_of(&self.path));
+            let name = self.context.ledger.display();
+            notes.extend(lost.map(|lost| {
+                format!("{name} lacks rows: {lost}; ask the server (without --offline)")
+            }));
+        }
+        notes
     }
 
     /// Names the accepted ids that no difference has.
@@ -351,21 +368,6 @@ fn to_merge_first(path: &Path, ledger: &Ledger, command_line: &CommandLine) -> O
         return None;
     };
     Some(command_line.merge(&[vec![path.clone()], rescued].concat(), &path))
-}
-
-/// What an audit without a server leaves out, and which sub-partners it takes for discovered ones.
-fn offline_notes(path: &Path, reading: &LedgerRead, discovering: &[Arc<str>]) -> Vec<String> {
-    let mut notes = vec![
-        "offline: no server was asked; gone, server_failed, duplicate and unknown were not looked for".to_owned(),
-    ];
-    if !discovering.is_empty() {
-        notes.push(format!("offline: {}", discover_note(discovering)));
-        // A lost row may have been that of a discovered sub-partner; only the server can say.
-        notes.extend(forgotten_of_history(path, reading).map(|lost| {
-            format!("{} lacks rows: {lost}; ask the server (without --offline)", path.display())
-        }));
-    }
-    notes
 }
 
 /// Rows of an earlier ledger that may have vanished. If it is the audited ledger itself, only rows that end before the

@@ -110,7 +110,7 @@ pub(super) async fn close(args: &CloseArgs, command_line: &CommandLine) -> CliRe
     let place = close_path(&input.path);
     let written = close.json().map_err(io::Error::from);
     let written = written.and_then(|json| create(&place, json.as_bytes()));
-    written.map_err(failed("write the close file", &place))?;
+    written.map_err(LedgerError::io("write the close file", &place))?;
     let what = HistoryEvent::Closed { by, reason: args.reason.clone(), account };
     if !args.history.no_history {
         add_to_history(&input.path, now, what);
@@ -130,10 +130,6 @@ pub(super) async fn close(args: &CloseArgs, command_line: &CommandLine) -> CliRe
 
 const RELATIVE: &str = "the manifest has periods that count from the day of the run: the next month needs another ledger, and who \
      edits the manifest after closing changes the month";
-
-fn failed<'p>(doing: &'static str, path: &'p Path) -> impl Fn(io::Error) -> CliError + use<'p> {
-    move |source| LedgerError::Io { doing, path: path.to_owned(), source }.into()
-}
 
 /// Rows outside the plan, of which the audit says nothing, that may have a report which nobody knows.
 fn undecided_leftovers(input: &AuditInput, audited: &Audited) -> usize {
@@ -238,7 +234,9 @@ impl Month {
         let partners = partners.into_iter().map(|it| (it, ClosedFileKind::Partners));
         let lists = lists.into_iter().map(|it| (it, ClosedFileKind::List));
         Ok(Month {
-            folder: folder_of(path).canonicalize().map_err(failed("find the folder of", path))?,
+            folder: folder_of(path)
+                .canonicalize()
+                .map_err(LedgerError::io("find the folder of", path))?,
             inputs: own.into_iter().chain(partners).chain(lists).chain(earlier_paths).collect(),
             history: history::path_of(path),
             earlier,
@@ -274,7 +272,7 @@ impl Month {
         let mut known = HashSet::new();
         for (path, of_path) in [(self.history.as_path(), ledger)].into_iter().chain(earlier) {
             let folder = folder_of(path).canonicalize();
-            let folder = folder.map_err(failed("find the folder of", path))?;
+            let folder = folder.map_err(LedgerError::io("find the folder of", path))?;
             for row in of_path.rows().filter(|row| !row.collected.file.is_empty()) {
                 let file = located(&folder, &row.collected.file);
                 let name = self.spell(&file)?;
@@ -297,10 +295,10 @@ impl Month {
     /// A link keeps its own name: it may be a file where the folder is copied to.
     fn hash(&self, place: &Path, kind: ClosedFileKind) -> CliResult<ClosedFile> {
         let name = place.file_name().unwrap_or_default();
-        let folder = folder_of(place).canonicalize().map_err(failed("read", place))?;
+        let folder = folder_of(place).canonicalize().map_err(LedgerError::io("read", place))?;
         let spelled = self.spell(&folder.join(name))?;
         let hashed = ClosedFile::of(place, spelled, kind);
-        hashed.map_err(failed("read", place))
+        Ok(hashed.map_err(LedgerError::io("read", place))?)
     }
 
     /// Relative to the close file. A name that is not UTF-8 could not be found by it.
@@ -331,9 +329,10 @@ fn reopen(args: &CloseArgs, by: String, account: Account) -> CliResult {
     if args.history.no_history {
         warn!("--no-history (or MONTHEND_NO_HISTORY) is given, so the reason is not recorded");
     } else {
-        history_line(path, Utc::now(), what).map_err(failed("write the history of", path))?;
+        history_line(path, Utc::now(), what)
+            .map_err(LedgerError::io("write the history of", path))?;
     }
-    let kept = set_reopened(path).map_err(failed("rename the close file of", path))?;
+    let kept = set_reopened(path).map_err(LedgerError::io("rename the close file of", path))?;
     console::say(format!("{name} is open again; {} shows what was closed\n", kept.display()));
     Ok(Exit::Success)
 }

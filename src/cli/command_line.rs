@@ -46,7 +46,7 @@ pub(super) const WHERE: [&str; 16] = [
     "no_content_check",
 ];
 
-pub(super) const CALENDAR: [&str; 2] = ["as_of", "no_date_check"];
+const CALENDAR: [&str; 2] = ["as_of", "no_date_check"];
 
 /// Those that mean the same in a run that is no rehearsal.
 const REAL: &[&str] = WHERE.split_at(4).1;
@@ -78,6 +78,11 @@ impl CommandLine {
             words.insert(end, options);
         }
         format!("{} {}", self.program, words.join(" "))
+    }
+
+    /// Another command on the same, with everything that says which requests.
+    pub(super) fn on_same(&self, command: &str) -> String {
+        self.next(command, &[&WHERE[..], &CALENDAR].concat())
     }
 
     pub(super) fn for_real(&self) -> String {

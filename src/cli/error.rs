@@ -47,6 +47,8 @@ pub(super) enum CliError {
     #[error("{source}")]
     NotPlanned { source: SelectionError, as_of: Option<NaiveDate> },
     #[error(transparent)]
+    List(#[from] ListError),
+    #[error(transparent)]
     Client(#[from] HttpApiError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -89,7 +91,6 @@ trait UsageError: Error {}
 impl UsageError for AcceptedError {}
 impl UsageError for CloseError {}
 impl UsageError for CredentialsError {}
-impl UsageError for ListError {}
 impl UsageError for LogFilterError {}
 impl UsageError for NobodyKnown {}
 impl UsageError for PlanError {}
@@ -162,6 +163,7 @@ impl CliError {
             | CliError::Manifest(_)
             | CliError::OfSandbox(_)
             | CliError::NotPlanned { .. }
+            | CliError::List(_)
             | CliError::Client(_)
             | CliError::Csv(CsvError::StartsCommand(_)) => Exit::Usage,
             CliError::Ledger(_)

@@ -5,10 +5,7 @@ use std::{collections::HashSet, future::ready, ops::ControlFlow};
 use chrono::Utc;
 use tracing::info;
 
-use super::{
-    CALENDAR, CliError, CliResult, Exit, OnExisting, Rows, RunContext, SummaryFormat, WHERE,
-    ticking,
-};
+use super::{CliError, CliResult, Exit, OnExisting, Rows, RunContext, SummaryFormat, ticking};
 use crate::{
     api::Listed,
     inventory::{Evidence, Existing, Inventory},
@@ -154,7 +151,7 @@ fn tell(run: &RunContext<'_>, work_list: &WorkList, found: &[FoundReports]) {
         let request = request_name(row);
         text.push_str(&format!("{} {request}: {ids}\n", row.id()));
     }
-    let again = run.outputs.command_line.next("run", &[&WHERE[..], &CALENDAR].concat());
+    let again = run.outputs.command_line.on_same("run");
     text.push_str(&format!(
         "\nto take them:\n  {again} --existing adopt\n\nto create others all the same:\n  {again} --existing ignore\n"
     ));

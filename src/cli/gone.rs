@@ -140,14 +140,8 @@ fn with_verb(paths: &[PathBuf], one: &str, several: &str) -> String {
     format!("{} {verb}", named(paths.first().map(|path| path.display()), paths.len()))
 }
 
-/// What the history shows and the ledger lacks, whatever is planned.
-pub(super) fn forgotten_of_history(path: &Path, reading: &LedgerRead) -> Option<LedgerTrace> {
-    let ledger = real_ledger(path).ok()?;
-    forgotten_of_lines(&ledger, reading, &lines_of(&ledger))
-}
-
-/// As [`forgotten_of_history`], for the lines of the history. `ledger` is the real path.
-pub(super) fn forgotten_of_lines(
+/// What the lines of the history show and the ledger lacks, whatever is planned. `ledger` is the real path.
+pub(super) fn forgotten_of_history(
     ledger: &Path,
     reading: &LedgerRead,
     lines: &[HistoryLine],
@@ -206,7 +200,7 @@ pub(super) fn find_trace(
     if of_others.as_ref().is_some_and(|trace| !trace.is_meant) {
         return of_others;
     }
-    let known = forgotten_of_history(&path, reading).unwrap_or_default().requests;
+    let known = forgotten(reading, &lines_of(&path));
     let requests = to_send.into_iter().filter(|id| known.contains(id)).collect();
     of_history(&history::path_of(&path), requests)
         .or_else(|| {

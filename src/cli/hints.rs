@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, fs, path::Path};
 use chrono::NaiveDate;
 
 use super::{
-    CALENDAR, CommandLine, Context, LEDGER, ManifestArgs, ResolveArgs, RunContext, WHERE,
-    is_manifest, quoted_word, variable,
+    CommandLine, Context, LEDGER, ManifestArgs, ResolveArgs, RunContext, WHERE, is_manifest,
+    quoted_word, variable,
 };
 use crate::{
     audit::{Audit, Difference, Remedy},
@@ -98,13 +98,10 @@ pub(super) fn after_audit(
     let differences = audit.counting().filter(is_for_a_command);
     let first = differences.min_by_key(|difference| difference.remedy)?;
     let commands = commands(context, command_line, None);
-    let run = || command_line.next("run", &[&WHERE[..], &CALENDAR].concat());
+    let run = || command_line.on_same("run");
     Some(match first.remedy {
         Remedy::Look(_) => return None,
-        Remedy::Reconcile => (
-            "to see what does not match",
-            command_line.next("reconcile", &[&WHERE[..], &CALENDAR].concat()),
-        ),
+        Remedy::Reconcile => ("to see what does not match", command_line.on_same("reconcile")),
         Remedy::Merge => ("to take over the rows of the other ledgers", merge?),
         Remedy::Adopt => {
             ("to record the reports that the server already has", run() + " --existing adopt")

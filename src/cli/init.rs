@@ -3,8 +3,8 @@ use std::io;
 use chrono::Utc;
 
 use super::{
-    CliError, CliResult, Connection, Context, Exit, HttpSession, InitArgs, Signals,
-    credentials, refusal,
+    CliError, CliResult, Connection, Context, Exit, HttpSession, InitArgs, Signals, credentials,
+    refusal,
 };
 use crate::{
     files,

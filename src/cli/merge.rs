@@ -30,25 +30,25 @@ pub(super) async fn merge(args: &MergeArgs) -> CliResult {
     let output = real_path(&args.output)?;
     let parts = parts(args, &output)?;
     let mut guard = Guard::new();
-    for ledger in parts.iter().map(|part| &part.real).chain([&output]) {
+    let all_places: BTreeSet<&PathBuf> =
+        parts.iter().map(|part| &part.real).chain([&output]).collect();
+    for ledger in &all_places {
         guard.around_ledger(ledger);
     }
     guard.refuse("--output", &args.output)?;
-    let mut prefer = None;
-    if let Some(preferred) = &args.prefer {
+    let prefer = args.prefer.as_ref().map(|preferred| {
         let real = real_path(preferred)?;
-        prefer = parts.iter().position(|part| part.real == real);
-        if prefer.is_none() {
+        parts.iter().position(|part| part.real == real).ok_or_else(|| {
             let name = preferred.display();
-            let why = format!("--prefer {name}: it is none of the ledgers to merge");
-            return Err(CliError::Usage(why));
-        }
-    }
+            CliError::Usage(format!("--prefer {name}: it is none of the ledgers to merge"))
+        })
+    });
+    let prefer = prefer.transpose()?;
 
     for missing in missing_shares(parts.iter().map(|part| part.name.as_path())) {
         warn!("{missing}");
     }
-    let mut locked = lock_all(parts.iter().map(|part| &part.real).chain([&output]))?;
+    let mut locked = lock_all(&all_places)?;
     let accepted = parts.iter().map(|part| &part.real).chain([&output]).map(|it| accepted_path(it));
     let accepted = merge_accepted(&accepted.collect::<Vec<_>>())?;
     find(&mut locked, &output)?.refuse_closed()?;
@@ -154,8 +154,7 @@ fn move_files(ledger: &mut Ledger, from: &Path, to: &Path) {
 }
 
 /// Locks every ledger once, in the order of their paths: of two commands that want the same ones, one gets all.
-fn lock_all<'p>(paths: impl Iterator<Item = &'p PathBuf>) -> CliResult<Vec<LockedLedger>> {
-    let paths: BTreeSet<&PathBuf> = paths.collect();
+fn lock_all(paths: &BTreeSet<&PathBuf>) -> CliResult<Vec<LockedLedger>> {
     let mut locked = Vec::new();
     for path in paths {
         match LockedLedger::to_merge(path) {

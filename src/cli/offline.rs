@@ -4,14 +4,13 @@ use std::{path::PathBuf, sync::LazyLock};
 
 use super::{
     CliError, CliResult, Context, Guard, OfflineArgs, OpenedLedger, Planning, discover_note,
-    history_of, read_ledger,
+    read_ledger, recorded_of,
 };
 use crate::{
     audit::{CollectedFiles, Files},
     files::folder_of,
     ledger::{Ledger, RecordedHashes, refuse_mixing},
     manifest::{Discovered, Manifest},
-    output::history,
     plan::{Plan, Planned, Selection, take_known},
     text::count,
 };
@@ -70,7 +69,7 @@ impl OfflineInput {
             }
             Err(error) => return Err(error),
         };
-        let recorded = history::recorded_hashes(&history_of(&path).lines);
+        let recorded = recorded_of(&path);
         Ok(OfflineInput { context, manifest, selection, ledger, plan, path, recorded, notes })
     }
 

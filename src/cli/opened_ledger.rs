@@ -51,11 +51,8 @@ impl OpenedLedger {
         let (reading, sha256) = read_file_with_hash(&real)?.ok_or_else(missing)?;
         tell_repairs(path, &reading, RepairNote::Past);
         warn_where_refused(path, Some(&reading.ledger));
-        let folder = folder_of(&real).canonicalize().map_err(|source| LedgerError::Io {
-            doing: "find the folder of",
-            path: path.to_owned(),
-            source,
-        })?;
+        let folder = folder_of(&real).canonicalize();
+        let folder = folder.map_err(LedgerError::io("find the folder of", path))?;
         Ok(OpenedLedger {
             ledger: reading.ledger,
             path: folder.join(real.file_name().unwrap_or_default()),
@@ -66,7 +63,7 @@ impl OpenedLedger {
     }
 
     pub(super) fn with_history(mut self) -> Self {
-        self.recorded = history::recorded_hashes(&history_of(&self.path).lines);
+        self.recorded = recorded_of(&self.path);
         self
     }
 
@@ -155,6 +152,11 @@ pub(super) fn history_of(ledger: &Path) -> Read {
         warn!("the history {} cannot be read ({})", path.display(), system_says(&e));
         Read::default()
     })
+}
+
+/// The hashes of files by the history.
+pub(super) fn recorded_of(ledger: &Path) -> RecordedHashes {
+    history::recorded_hashes(&history_of(ledger).lines)
 }
 
 /// The lines of the history, for what does not depend on it: that it cannot be read is said elsewhere.

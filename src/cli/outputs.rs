@@ -12,7 +12,7 @@ use tracing::warn;
 
 use super::{
     Asked, CliError, CliResult, CommandLine, Context, Format, LockedLedger, SummaryFormat,
-    WorkCommand, selected_rows, stop_text, without_csv,
+    WorkCommand, selected_rows, stop_text, variable, without_csv,
 };
 use crate::{
     collect::combined_files,
@@ -99,11 +99,8 @@ impl Outputs {
         }
         let ledger = real_ledger(&context.ledger)?;
         if guard.may_be_collected() {
-            let folder = folder_of(&ledger);
-            match read_file(&ledger)? {
-                Some(reading) => guard.spare_collected(&reading.ledger, folder)?,
-                None => guard.spare_others(folder)?,
-            }
+            let reading = read_file(&ledger)?.unwrap_or_default();
+            guard.spare_collected(&reading.ledger, folder_of(&ledger))?;
         }
         if work.collects {
             let output = work.how.output.as_deref();
@@ -114,7 +111,9 @@ impl Outputs {
             readers.push(Box::new(Document { kind: DocumentKind::Summary, place: None }));
         }
         if let Some(actions) = GithubActions::if_on() {
-            guard.step_summary()?;
+            // That it cannot be written is no reason to stop.
+            const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
+            variable(STEP_SUMMARY).map_or(Ok(()), |path| guard.keep(STEP_SUMMARY, &path))?;
             readers.push(Box::new(actions));
         }
         Ok(Outputs {

@@ -8,7 +8,7 @@ use tracing::{error, info, warn};
 use super::{
     Asked, CalendarArgs, CliResult, Connection, Context, Exit, Format, Mode, PlanArgs, Planning,
     RepairNote, Signals, WorkCommand, credentials, discovered, find_trace, format_or,
-    history_of, missing_folder, print_view, read_ledger, tell_leftovers, tell_repairs, trace_of,
+    missing_folder, print_view, read_ledger, recorded_of, tell_leftovers, tell_repairs, trace_of,
     warn_of_closed, warn_of_plan, warn_where_refused,
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     files::folder_of,
     ledger::{Ledger, Row, RowIndex, State, read_file, real_ledger, refuse_mixing},
     manifest::{Discovered, Manifest},
-    output::{Action, PlanView, Reporters, Would, history},
+    output::{Action, PlanView, Reporters, Would},
     plan::{Plan, Planned, Selection, WorkList},
     run::EventKind,
     text::count,
@@ -168,7 +168,7 @@ pub(super) fn collecting(
     path: &Path,
     is_forced: bool,
 ) -> HashMap<RequestId, Action> {
-    let recorded = history::recorded_hashes(&history_of(path).lines);
+    let recorded = recorded_of(path);
     let action = |row: &Row| {
         let recorded = recorded.get(&row.id());
         let collected = &row.collected;

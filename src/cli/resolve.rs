@@ -8,9 +8,9 @@ use tracing::{info, warn};
 
 use super::{
     CliError, CliResult, CommandLine, Connection, Context, Exit, LEDGER, LockedLedger,
-    ManifestArgs, RehearsalArgs, RepairNote, ResolveArgs, Signals, account,
-    add_to_history, credentials, credentials_of_sandbox, history_of, is_manifest, limit_patience,
-    of_manifest, print_table, read_error_text, read_ledger, tell_repairs, variable, warn_of_run,
+    ManifestArgs, RehearsalArgs, RepairNote, ResolveArgs, Signals, account, add_to_history,
+    credentials, credentials_of_sandbox, history_of, is_manifest, limit_patience, of_manifest,
+    print_table, read_error_text, read_ledger, tell_repairs, variable, warn_of_run,
 };
 use crate::{
     api::Listed,

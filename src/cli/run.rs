@@ -168,7 +168,6 @@ async fn execute(
         outputs,
         session,
         signals,
-        interrupt: signals.interrupt(work.common.grace),
     };
     let (work_list, creates, rows) = match work.mode {
         Mode::Run { existing } => {

@@ -17,7 +17,7 @@ use crate::{
     manifest::Manifest,
     output::{Action, Reporters, Summary, Workload, console},
     plan::{Selection, UnknownRequest, WorkList},
-    run::{Creates, Finished, Interrupt, NewReports, OtherRuns, Run, RunInput, Unsaved},
+    run::{Creates, Finished, NewReports, OtherRuns, Run, RunInput, Unsaved},
     sending::SessionEvent,
     text::{count, system_says},
 };
@@ -33,7 +33,6 @@ pub(super) struct RunContext<'a> {
     pub(super) outputs: &'a Outputs,
     pub(super) session: HttpSession<'a>,
     pub(super) signals: &'a Signals,
-    pub(super) interrupt: Interrupt,
 }
 
 /// Which rows a command is about.
@@ -139,7 +138,7 @@ impl RunContext<'_> {
             idle,
             max_failures: outputs.max_failures.map(|most| most.rows(selected.len())),
             concurrency: settings.limits.concurrency.get(),
-            interrupt: self.interrupt.clone(),
+            interrupt: self.signals.interrupt(self.work.common.grace),
             on_event: Rc::new(|event| outputs.readers.on_event(event)),
         };
         Ok(Run::begin(ledger, input))

@@ -7,8 +7,8 @@ use hyper_util::client::proxy::matcher::Matcher;
 use crate::{
     api::{Cause, ListQuery},
     cli::{
-        CliError, CliResult, Connection, Context, HttpSession, Signals, chain,
-        credentials, error::read_error_text as text, is_proxy, limit_patience, nobody,
+        CliError, CliResult, Connection, Context, HttpSession, Signals, chain, credentials,
+        error::read_error_text as text, is_proxy, limit_patience, nobody,
     },
     ledger::real_ledger,
     manifest::{BaseUrl, Discover, Discovered, Manifest},
