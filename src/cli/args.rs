@@ -151,13 +151,8 @@ pub(super) struct RunArgs {
     /// For a lost ledger, reports that the server already has: `adopt` records the newest of each request instead of
     /// creating another, `stop` lists them and ends with 1, `ignore` creates them again. Without it, none are looked
     /// for, and a ledger that is gone while its history or its files are still there stops the run
-    #[arg(
-        long,
-        env = "MONTHEND_EXISTING",
-        value_enum,
-        value_name = "WHAT",
-        hide_possible_values = true
-    )]
+    #[arg(long, env = "MONTHEND_EXISTING", value_enum)]
+    #[arg(value_name = "WHAT", hide_possible_values = true)]
     pub(super) existing: Option<OnExisting>,
 
     #[command(flatten)]

@@ -7,8 +7,8 @@ use tracing::{info, warn};
 
 use super::{
     AuditArgs, CalendarArgs, CliError, CliResult, CommandLine, Connection, Context, Exit,
-    FileSources, Format, LedgerTrace, LockedLedger, ManifestArgs, MaxDropArgs, OpenedLedger,
-    Planning, RepairNote, Signals, after_audit, credentials, discover_note, discovered, find_trace,
+    FileSources, Format, LedgerTrace, LockedLedger, ManifestArgs, OpenedLedger, Planning,
+    RepairNote, Signals, after_audit, credentials, discover_note, discovered, find_trace,
     forgotten_of_history, lines_of, named_rows, on_manifest, print_view, recorded_of, relabelled,
     summarised_lists, tell_repairs, trace_of, warn_of_run, warn_where_refused,
 };
@@ -41,13 +41,16 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> CliRe
         selection: args.selection.selection(&[])?,
         is_offline: args.offline,
         without_files: args.no_files,
-        previous: args.previous.as_deref(),
-        max_drop: &args.max_drop,
-        junit: args.junit.as_deref(),
         locks: false,
     };
     let signals = Signals::listen();
     let mut input = AuditInput::open(&asked)?;
+    // What is wrong with the earlier ledger is said before the server is asked.
+    let is_rehearsal = input.context.is_rehearsal();
+    input.earlier = OpenedLedger::earlier(args.previous.as_deref(), &args.max_drop, is_rehearsal)?;
+    let mut guard = input.context.guard()?;
+    let junit = args.junit.as_deref().map(|file| guard.document("--junit", file)).transpose()?;
+    guard.spare_collected(&input.reading.ledger, folder_of(&input.path))?;
     if args.totals && (args.no_files || input.context.settings.audit.totals.is_none()) {
         let lacks = if args.no_files {
             "--no-files reads none"
@@ -78,7 +81,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> CliRe
         let close = command_line.on_same("close");
         view.next = Some(("to close the month, once nothing more is to come", close));
     }
-    if let Some(place) = &input.junit {
+    if let Some(place) = &junit {
         checks_junit("audit", &input.manifest.name, audit_cases(&audited.audit, &audited.requests))
             .and_then(|xml| replace(place, xml.as_bytes()))
             .map_err(|why| CliError::unwritable(place, &why))?;
@@ -101,9 +104,6 @@ pub(super) struct AuditRequest<'a> {
     pub(super) selection: Selection,
     pub(super) is_offline: bool,
     pub(super) without_files: bool,
-    pub(super) previous: Option<&'a Path>,
-    pub(super) max_drop: &'a MaxDropArgs,
-    pub(super) junit: Option<&'a Path>,
     /// Whether the ledger is locked, so that nobody changes it meanwhile. Then it has to be there, and open.
     pub(super) locks: bool,
 }
@@ -115,11 +115,10 @@ pub(super) struct AuditInput {
     pub(super) reading: LedgerRead,
     /// The real path of the ledger.
     pub(super) path: PathBuf,
-    pub(super) earlier: Option<OpenedLedger>,
-    pub(super) acceptances: Acceptances,
+    /// The ledger to compare with, and by how much a figure may fall.
+    earlier: Option<(OpenedLedger, MaxDrop)>,
+    acceptances: Acceptances,
     credentials: Option<Credentials>,
-    max_drop: MaxDrop,
-    junit: Option<PathBuf>,
     /// What shows that a ledger was there.
     gone: Option<LedgerTrace>,
     /// Jobs whose sub-partners are those of the ledger.
@@ -135,8 +134,6 @@ impl AuditInput {
         context.refuse_as_for_real()?;
         let credentials = if asked.is_offline { None } else { Some(credentials(&context)?) };
         let path = real_ledger(&context.ledger)?;
-        let mut guard = context.guard()?;
-        let junit = asked.junit.map(|file| guard.document("--junit", file)).transpose()?;
         let acceptances = Acceptances::read(&path, asked.calendar.as_of())?;
         let (reading, gone, lock) = if asked.locks {
             let (reading, lock) = read_locked(&context)?;
@@ -145,25 +142,19 @@ impl AuditInput {
             let (reading, gone) = read(&context, &path)?;
             (reading, gone, None)
         };
-        guard.spare_collected(&reading.ledger, folder_of(&path))?;
         let discovering = if asked.is_offline {
             take_known(&mut manifest, &reading.ledger, &asked.selection.jobs)?
         } else {
             Vec::new()
         };
-        // What is wrong with the earlier ledger is said before the server is asked.
-        let (earlier, max_drop) =
-            OpenedLedger::earlier(asked.previous, asked.max_drop, context.is_rehearsal())?;
         Ok(AuditInput {
             context,
             manifest,
             reading,
             path,
-            earlier,
+            earlier: None,
             acceptances,
             credentials,
-            max_drop,
-            junit,
             gone,
             discovering,
             _lock: lock,
@@ -209,11 +200,11 @@ impl AuditInput {
         let recorded = recorded_of(&self.path);
         let folder = self.path.parent().unwrap_or(Path::new(""));
         let files = |files| Some(files).filter(|_| !asked.without_files);
-        let previous = self.earlier.as_ref().map(|earlier| Previous {
+        let previous = self.earlier.as_ref().map(|(earlier, max_drop)| Previous {
             ledger: &earlier.ledger,
             selected: earlier_rows(&asked.selection, earlier, &self.manifest, (&plan, &self.path)),
             files: files(earlier.files()),
-            max_drop: &self.max_drop,
+            max_drop,
             totals: settings.audit.totals.as_ref(),
         });
         let files = files(Files { folder, recorded: &recorded });
@@ -253,7 +244,9 @@ impl AuditInput {
         if asked.is_offline {
             notes.extend(self.offline_notes());
         }
-        notes.extend(self.earlier.as_ref().and_then(|it| incomparable_note(it, &audit.checked)));
+        notes.extend(
+            self.earlier.as_ref().and_then(|(it, _)| incomparable_note(it, &audit.checked)),
+        );
         notes.extend(list_note);
         notes.extend(relabelled(ledger, &plan));
         notes.extend(leftover_note(&asked.selection.leftover(ledger, &plan, &self.manifest)));

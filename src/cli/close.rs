@@ -11,8 +11,7 @@ use tracing::{error, info, warn};
 
 use super::{
     AuditInput, AuditRequest, Audited, CliError, CliResult, CloseArgs, CommandLine, Context, Exit,
-    Format, LockedLedger, MaxDropArgs, Signals, account, add_to_history, by, history_line,
-    print_view,
+    Format, LockedLedger, Signals, account, add_to_history, by, history_line, print_view,
 };
 use crate::{
     audit::{
@@ -45,9 +44,6 @@ pub(super) async fn close(args: &CloseArgs, command_line: &CommandLine) -> CliRe
         selection: Selection::default(),
         is_offline: args.offline,
         without_files: false,
-        previous: None,
-        max_drop: &MaxDropArgs::default(),
-        junit: None,
         locks: true,
     };
     let mut input = AuditInput::open(&asked)?;

@@ -80,14 +80,9 @@ impl Context {
 
     /// For the command that writes the manifest: default settings.
     pub(super) fn without_manifest(args: &ManifestArgs) -> CliResult<Context> {
-        let read = RunSettings {
-            origin: ManifestSource::default(),
-            name: String::new(),
-            settings: Settings::default(),
-            ledger: args.manifest.with_extension("ledger.csv"),
-        };
-        let context = Context::new(args, read, None)?;
-        Ok(context.forgetful())
+        let ledger = args.manifest.with_extension("ledger.csv");
+        let read = RunSettings { ledger, ..RunSettings::default() };
+        Ok(Context::new(args, read, None)?.forgetful())
     }
 
     /// A sandbox that writes no state file.
@@ -102,7 +97,7 @@ impl Context {
     /// manifest's ledger.
     pub(super) fn guard(&self) -> CliResult<Guard> {
         let mut guard = Guard::new();
-        guard.manifest(&self.manifest.0, &self.origin, &self.settings);
+        guard.manifest(self);
         if let Some(config) = &self.sandbox_config {
             guard.input("the sandbox's configuration", config);
         }
@@ -262,19 +257,20 @@ pub(super) fn ledger_of_manifest(
     sandbox: bool,
     share: Option<Partition>,
 ) -> CliResult<PathBuf> {
-    let args = |is_rehearsal| ManifestArgs {
-        ledger: ledger.clone(),
-        ..ManifestArgs::of(manifest, is_rehearsal)
+    let its_ledger = |is_rehearsal| {
+        let ledger = ledger.clone();
+        let args = ManifestArgs { ledger, ..ManifestArgs::of(manifest, is_rehearsal) };
+        Context::with_settings(&args, share).map(|context| context.ledger)
     };
-    let context = Context::with_settings(&args(sandbox), share)?;
+    let path = its_ledger(sandbox)?;
     if !sandbox && ledger.is_none() {
-        let rehearsal = Context::with_settings(&args(true), share)?.ledger;
-        if is_newer(&rehearsal, &context.ledger) {
-            let path = rehearsal.display();
-            info!("the last rehearsal has a ledger of its own, {path}; --sandbox shows it");
+        let rehearsal = its_ledger(true)?;
+        if is_newer(&rehearsal, &path) {
+            let rehearsal = rehearsal.display();
+            info!("the last rehearsal has a ledger of its own, {rehearsal}; --sandbox shows it");
         }
     }
-    Ok(context.ledger)
+    Ok(path)
 }
 
 /// Whether `one` was changed after `other`. A missing `other` is older.
@@ -349,7 +345,7 @@ impl Context {
 
     fn look_at(&self, ledger: &Path) -> CliResult<()> {
         let mut guard = Guard::new();
-        guard.manifest(&self.manifest.0, &self.origin, &self.settings);
+        guard.manifest(self);
         guard.keep_ledger(ledger)?;
         let path = real_ledger(ledger)?;
         if let Some(folder) = missing_folder(&path) {

@@ -5,7 +5,9 @@ use std::{collections::HashSet, future::ready, ops::ControlFlow};
 use chrono::Utc;
 use tracing::info;
 
-use super::{CliError, CliResult, Exit, OnExisting, Rows, RunContext, SummaryFormat, ticking};
+use super::{
+    CliError, CliResult, Exit, OnExisting, Rows, RunContext, SummaryFormat, lines_of, ticking,
+};
 use crate::{
     api::Listed,
     inventory::{Evidence, Existing, Inventory},
@@ -106,9 +108,8 @@ async fn prefer_known(
     work_list: &WorkList,
     found: &mut [FoundReports],
 ) -> CliResult<()> {
-    let history = history::path_of(&run.locked.file.path);
-    let read = history::read(&history).unwrap_or_default(); // it is never needed
-    let reports = history::reports_by_request(&read.lines);
+    let lines = lines_of(&run.locked.file.path);
+    let reports = history::reports_by_request(&lines);
     for FoundReports { place, existing, .. } in found {
         let row = work_list.ledger.row(*place);
         let known = reports.get(row.id().to_string().as_str());

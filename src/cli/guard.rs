@@ -12,13 +12,12 @@ use std::{
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::{CliError, CliResult, ledgers_next_to, sandbox_ledger, variable};
+use super::{CliError, CliResult, Context, ledgers_next_to, sandbox_ledger, variable};
 use crate::{
     audit::{accepted_path, close_path, is_accepted_header, is_close_file, is_place_of_reopened},
     collect::is_collected_place,
     files::{NewFile, folder_of, is_device, make_folder, read_first_line, with_end},
     ledger::{Ledger, Lock, Row, is_header, is_place_of_rescued, read_file},
-    manifest::{ManifestSource, Settings},
     output::history,
     text::system_says,
 };
@@ -86,8 +85,9 @@ impl Guard {
         }
     }
 
-    pub(super) fn manifest(&mut self, path: &Path, origin: &ManifestSource, settings: &Settings) {
-        self.input("the manifest", path);
+    pub(super) fn manifest(&mut self, context: &Context) {
+        let Context { origin, settings, .. } = context;
+        self.input("the manifest", &context.manifest.0);
         for file in origin.inputs() {
             self.input("a file that the manifest names", &file);
         }

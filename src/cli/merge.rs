@@ -51,7 +51,7 @@ pub(super) async fn merge(args: &MergeArgs) -> CliResult {
     let mut locked = lock_all(&all_places)?;
     let accepted = parts.iter().map(|part| &part.real).chain([&output]).map(|it| accepted_path(it));
     let accepted = merge_accepted(&accepted.collect::<Vec<_>>())?;
-    find(&mut locked, &output)?.refuse_closed()?;
+    locked[&output].refuse_closed()?;
     let ledgers = parts.iter().map(|part| read(&mut locked, part));
     let mut ledgers = all(ledgers.collect())?;
     for (part, ledger) in parts.iter().zip(&mut ledgers) {
@@ -60,7 +60,7 @@ pub(super) async fn merge(args: &MergeArgs) -> CliResult {
     let named =
         parts.iter().zip(&ledgers).map(|(part, ledger)| MergeInput { name: &part.name, ledger });
     let merged = merge_ledgers(&named.collect::<Vec<_>>(), prefer).map_err(LedgerError::from)?;
-    find(&mut locked, &output)?.write(&merged).await?;
+    locked[&output].write(&merged).await?;
 
     if let Some(accepted) = accepted {
         let place = accepted_path(&output);
@@ -82,6 +82,9 @@ pub(super) async fn merge(args: &MergeArgs) -> CliResult {
     console::say(format!("{}: {rows} from {from}\n", args.output.display()));
     Ok(Exit::Success)
 }
+
+/// All that take part, by their real paths.
+type LockedLedgers = BTreeMap<PathBuf, LockedLedger>;
 
 struct MergeSource {
     /// As given, for messages.
@@ -123,18 +126,11 @@ fn all<T>(results: Vec<Result<T, LedgerError>>) -> CliResult<Vec<T>> {
     Err(CliError::BadLedger(lines.join("\n")))
 }
 
-fn find<'a>(
-    locked: &'a mut [LockedLedger],
-    real: &Path,
-) -> Result<&'a mut LockedLedger, LedgerError> {
-    let ledger = locked.iter_mut().find(|ledger| ledger.file.path == real);
-    ledger.ok_or_else(|| LedgerError::Missing(real.to_owned()))
-}
-
 /// What only a torn line says must not be lost.
-fn read(locked: &mut [LockedLedger], part: &MergeSource) -> Result<Ledger, LedgerError> {
+fn read(locked: &mut LockedLedgers, part: &MergeSource) -> Result<Ledger, LedgerError> {
     let missing = || LedgerError::Missing(part.name.clone());
-    let reading = find(locked, &part.real)?.file.reading.take().ok_or_else(missing)?;
+    let there = locked.get_mut(&part.real).and_then(|ledger| ledger.file.reading.take());
+    let reading = there.ok_or_else(missing)?;
     tell_repairs(&part.name, &reading, RepairNote::Written);
     reading.into_ledger(&part.name)
 }
@@ -154,15 +150,15 @@ fn move_files(ledger: &mut Ledger, from: &Path, to: &Path) {
 }
 
 /// Locks every ledger once, in the order of their paths: of two commands that want the same ones, one gets all.
-fn lock_all(paths: &BTreeSet<&PathBuf>) -> CliResult<Vec<LockedLedger>> {
+fn lock_all(paths: &BTreeSet<&PathBuf>) -> CliResult<LockedLedgers> {
     let mut locked = Vec::new();
     for path in paths {
         match LockedLedger::to_merge(path) {
             Err(e @ LedgerError::InUse { .. }) => return Err(e.into()),
-            taken => locked.push(taken),
+            taken => locked.push(taken.map(|ledger| (PathBuf::clone(path), ledger))),
         }
     }
-    all(locked)
+    all(locked).map(LockedLedgers::from_iter)
 }
 
 /// Whatever is wrong with a history, the ledgers are merged all the same.

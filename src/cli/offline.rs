@@ -1,10 +1,10 @@
 //! The input of commands that read the manifest, the ledger and the collected files, and ask no server.
 
-use std::{path::PathBuf, sync::LazyLock};
+use std::path::PathBuf;
 
 use super::{
-    CliError, CliResult, Context, Guard, OfflineArgs, OpenedLedger, Planning, discover_note,
-    read_ledger, recorded_of,
+    CliError, CliResult, Context, OfflineArgs, OpenedLedger, Planning, discover_note, read_ledger,
+    recorded_of,
 };
 use crate::{
     audit::{CollectedFiles, Files},
@@ -56,10 +56,10 @@ impl OfflineInput {
         };
         let plan = match planning.plan(&Discovered::new()) {
             Ok((plan, _)) => plan,
-            Err(CliError::NotPlanned { source, as_of }) => {
+            Err(error @ CliError::NotPlanned { .. }) => {
                 let rows = selection.rows_of(&ledger).unwrap_or_default();
                 if rows.is_empty() {
-                    return Err(CliError::NotPlanned { source, as_of });
+                    return Err(error);
                 }
                 let rows_are = count(rows.len(), "row");
                 notes.push(format!(
@@ -74,7 +74,7 @@ impl OfflineInput {
     }
 
     pub(super) fn sources(&self) -> FileSources<'_> {
-        static NOBODY: LazyLock<Discovered> = LazyLock::new(Discovered::new);
+        static NOBODY: Discovered = Discovered::new();
         FileSources {
             context: &self.context,
             manifest: &self.manifest,
@@ -126,10 +126,5 @@ impl<'a> FileSources<'a> {
     fn selected(&self, selection: &Selection) -> impl Iterator<Item = &'a Planned> + use<'a> {
         let selected = self.ids(selection);
         self.plan.requests().iter().filter(move |planned| selected.contains(&planned.id))
-    }
-
-    /// No output may be a collected file.
-    pub(super) fn spare_collected(&self, guard: &Guard) -> CliResult<()> {
-        guard.spare_collected(self.ledger, self.files.folder)
     }
 }

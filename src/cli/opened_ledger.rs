@@ -76,13 +76,9 @@ impl OpenedLedger {
         path: Option<&Path>,
         max_drop: &MaxDropArgs,
         is_rehearsal: bool,
-    ) -> CliResult<(Option<Self>, MaxDrop)> {
-        Ok(match path {
-            Some(path) => {
-                (Some(OpenedLedger::to_compare_with(path, is_rehearsal)?), max_drop.value()?)
-            }
-            None => (None, MaxDrop::default()),
-        })
+    ) -> CliResult<Option<(Self, MaxDrop)>> {
+        let open = |path| Ok((Self::to_compare_with(path, is_rehearsal)?, max_drop.value()?));
+        path.map(open).transpose()
     }
 
     /// Both are of rehearsals, or both are real.

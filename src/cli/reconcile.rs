@@ -340,7 +340,7 @@ fn outputs<'a>(
         }
     }
     let junit = args.junit.as_deref().map(|path| guard.document("--junit", path)).transpose()?;
-    sources.spare_collected(&guard)?;
+    guard.spare_collected(sources.ledger, sources.files.folder)?;
     Ok(OutputFiles { tables, junit })
 }
 

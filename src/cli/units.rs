@@ -14,7 +14,7 @@ pub(super) fn units(args: &UnitsArgs) -> CliResult {
     let sources = input.sources();
     let mut guard = input.context.guard()?;
     let output = args.output.as_deref().map(|path| TableFile::new(&mut guard, path)).transpose()?;
-    sources.spare_collected(&guard)?;
+    guard.spare_collected(sources.ledger, sources.files.folder)?;
     let found = audit::units(&sources.collection(&input.selection), rule);
     if found.is_empty() {
         return Err(CliError::Usage(format!(
