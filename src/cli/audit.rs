@@ -7,9 +7,9 @@ use tracing::{info, warn};
 
 use super::{
     AuditArgs, CalendarArgs, CliError, CliResult, CommandLine, Connection, Context, Exit,
-    FileSources, Format, LedgerTrace, LockedLedger, ManifestArgs, OpenedLedger, Planning,
-    RepairNote, Signals, after_audit, credentials, discover_note, discovered, find_trace,
-    forgotten_of_history, lines_of, named_rows, on_manifest, print_view, recorded_of, relabelled,
+    FileSources, Format, LedgerTrace, LockedLedger, ManifestArgs, OpenedLedger, RepairNote,
+    Signals, after_audit, credentials, discover_note, discovered, find_trace, forgotten_of_history,
+    lines_of, named_rows, on_manifest, plan_with_selected, print_view, recorded_of, relabelled,
     summarised_lists, tell_repairs, trace_of, warn_of_run, warn_where_refused,
 };
 use crate::{
@@ -44,7 +44,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> CliRe
         locks: false,
     };
     let signals = Signals::listen();
-    let mut input = AuditInput::open(&asked)?;
+    let mut input = AuditInput::open(asked)?;
     // What is wrong with the earlier ledger is said before the server is asked.
     let is_rehearsal = input.context.is_rehearsal();
     input.earlier = OpenedLedger::earlier(args.previous.as_deref(), &args.max_drop, is_rehearsal)?;
@@ -59,14 +59,15 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> CliRe
         };
         return Err(CliError::Usage(format!("--totals shows the sums of `audit.totals`: {lacks}")));
     }
-    let audited = input.audit(&asked, &signals).await?;
+    let audited = input.audit(&signals).await?;
 
     let mut notes = Vec::new();
     let narrowed = command_line.narrowed_by_environment();
     if !narrowed.is_empty() {
         notes.push(format!("narrowed by the environment: {}", narrowed.join(" ")));
     }
-    let is_whole = asked.selection == Selection::default() && !args.offline && !args.no_files;
+    let selection = &input.asked.selection;
+    let is_whole = *selection == Selection::default() && !args.offline && !args.no_files;
     if is_whole {
         input.warn_of_unused(&audited.audit);
     }
@@ -76,7 +77,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> CliRe
     }
     let exit = audited.exit();
     let mut view = audited.view(&input, &notes, command_line);
-    let leaves = asked.selection.leftover(&input.reading.ledger, &audited.plan, &input.manifest);
+    let leaves = selection.leftover(&input.reading.ledger, &audited.plan, &input.manifest);
     if is_whole && exit == Exit::Success && view.accept.is_some() && leaves.is_empty() {
         let close = command_line.on_same("close");
         view.next = Some(("to close the month, once nothing more is to come", close));
@@ -109,7 +110,8 @@ pub(super) struct AuditRequest<'a> {
 }
 
 /// What an audit reads before it asks the server.
-pub(super) struct AuditInput {
+pub(super) struct AuditInput<'a> {
+    asked: AuditRequest<'a>,
     pub(super) context: Context,
     pub(super) manifest: Manifest,
     pub(super) reading: LedgerRead,
@@ -126,8 +128,8 @@ pub(super) struct AuditInput {
     _lock: Option<LockedLedger>,
 }
 
-impl AuditInput {
-    pub(super) fn open(asked: &AuditRequest<'_>) -> CliResult<Self> {
+impl<'a> AuditInput<'a> {
+    pub(super) fn open(asked: AuditRequest<'a>) -> CliResult<Self> {
         let (context, mut manifest) =
             Context::with_manifest(asked.manifest, asked.calendar, asked.selection.partition)?;
         context.tell_rehearsal();
@@ -148,6 +150,7 @@ impl AuditInput {
             Vec::new()
         };
         Ok(AuditInput {
+            asked,
             context,
             manifest,
             reading,
@@ -162,19 +165,8 @@ impl AuditInput {
     }
 
     /// Asks the server, unless the audit is offline, and reads the files.
-    pub(super) async fn audit(
-        &mut self,
-        asked: &AuditRequest<'_>,
-        signals: &Signals,
-    ) -> CliResult<Audited> {
-        let ledger = &self.reading.ledger;
-        let planning = Planning {
-            manifest: &self.manifest,
-            calendar: asked.calendar,
-            selection: &asked.selection,
-            ledger,
-            is_offline: asked.is_offline,
-        };
+    pub(super) async fn audit(&mut self, signals: &Signals) -> CliResult<Audited> {
+        let (asked, ledger) = (&self.asked, &self.reading.ledger);
         let connection = match self.credentials.take() {
             Some(credentials) => Some(Connection::open(&mut self.context, credentials).await?),
             None => None,
@@ -185,7 +177,13 @@ impl AuditInput {
             Some(session) => discovered(session, &self.manifest, signals).await?,
             None => Discovered::new(),
         };
-        let (plan, selected) = planning.plan(&discovered)?;
+        let (plan, selected) = plan_with_selected(
+            &self.manifest,
+            asked.calendar,
+            &asked.selection,
+            ledger,
+            &discovered,
+        )?;
         let scope = Scope::new(&plan, &selected, ledger);
         let mut server_reports = None;
         if let Some(session) = &session {
@@ -251,8 +249,7 @@ impl AuditInput {
         notes.extend(relabelled(ledger, &plan));
         notes.extend(leftover_note(&asked.selection.leftover(ledger, &plan, &self.manifest)));
         let requests = scope.requests();
-        let is_offline = asked.is_offline;
-        Ok(Audited { audit, plan, requests, notes, trace, is_offline })
+        Ok(Audited { audit, plan, requests, notes, trace })
     }
 
     /// What an audit without a server leaves out, and which sub-partners it takes for discovered ones.
@@ -292,7 +289,6 @@ pub(super) struct Audited {
     pub(super) notes: Vec<String>,
     /// What shows reports that the ledger lacks.
     trace: Option<LedgerTrace>,
-    is_offline: bool,
 }
 
 impl Audited {
@@ -302,7 +298,7 @@ impl Audited {
 
     pub(super) fn view<'v>(
         &'v self,
-        input: &AuditInput,
+        input: &AuditInput<'_>,
         notes: &'v [String],
         command_line: &CommandLine,
     ) -> AuditView<'v> {
@@ -312,7 +308,7 @@ impl Audited {
         let is_closed = ClosedMonth::of(path).is_some();
         AuditView {
             audit: &self.audit,
-            is_offline: self.is_offline,
+            is_offline: input.asked.is_offline,
             notes,
             next: match to_merge_first(path, &input.reading.ledger, command_line) {
                 Some(command) => Some(("to merge the rescued ledger first", command)),

@@ -46,10 +46,10 @@ pub(super) async fn close(args: &CloseArgs, command_line: &CommandLine) -> CliRe
         without_files: false,
         locks: true,
     };
-    let mut input = AuditInput::open(&asked)?;
+    let mut input = AuditInput::open(asked)?;
     let month = Month::of(&input)?;
     let inputs = month.hash_inputs()?;
-    let audited = input.audit(&asked, &signals).await?;
+    let audited = input.audit(&signals).await?;
     input.warn_of_unused(&audited.audit);
 
     let mut notes = audited.notes.clone();
@@ -128,14 +128,14 @@ const RELATIVE: &str = "the manifest has periods that count from the day of the 
      edits the manifest after closing changes the month";
 
 /// Rows outside the plan, of which the audit says nothing, that may have a report which nobody knows.
-fn undecided_leftovers(input: &AuditInput, audited: &Audited) -> usize {
+fn undecided_leftovers(input: &AuditInput<'_>, audited: &Audited) -> usize {
     let is_open =
         |row: &&Row| row.state.is_in_doubt() || matches!(row.state, State::Sending { .. });
     audited.plan.leftover(&input.reading.ledger).filter(is_open).count()
 }
 
 /// What a closed month does not prove, and what changes it by accident.
-fn list_notes(input: &AuditInput) -> Vec<String> {
+fn list_notes(input: &AuditInput<'_>) -> Vec<String> {
     let manifest = &input.manifest;
     if manifest.reconcile.is_empty() {
         return vec![
@@ -156,7 +156,7 @@ fn list_notes(input: &AuditInput) -> Vec<String> {
 }
 
 /// Of rows of the ledger. The plan has no request of these periods, so the audit says nothing of them.
-fn unplanned_periods(input: &AuditInput, audited: &Audited) -> Vec<Period> {
+fn unplanned_periods(input: &AuditInput<'_>, audited: &Audited) -> Vec<Period> {
     let planned: BTreeSet<Period> =
         audited.plan.requests().iter().map(|planned| planned.request.period).collect();
     let periods = input.reading.ledger.rows().map(|row| row.request().period);
@@ -194,7 +194,7 @@ struct Month {
 }
 
 impl Month {
-    fn of(input: &AuditInput) -> CliResult<Self> {
+    fn of(input: &AuditInput<'_>) -> CliResult<Self> {
         let (manifest, path) = (&input.manifest, &input.path);
         let periods: BTreeSet<Period> =
             manifest.jobs.iter().flat_map(|job| job.periods.iter().copied()).collect();

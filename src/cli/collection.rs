@@ -37,10 +37,7 @@ pub(super) struct Collection<'a> {
 }
 
 impl<'a> Collection<'a> {
-    /// Refuses outputs that are collected files already (exit code 2). [`Outputs::prepare`] has tried that files can be
-    /// written.
-    ///
-    /// [`Outputs::prepare`]: super::outputs::Outputs::prepare
+    /// `Outputs::prepare` has tried that files can be written.
     pub(super) fn prepare(
         args: &'a CollectArgs,
         context: &Context,
@@ -58,7 +55,7 @@ impl<'a> Collection<'a> {
         })
     }
 
-    /// Collects the selected rows, as they are created.
+    /// As rows are created.
     pub(super) async fn collect(
         &self,
         shared: &Shared<'_, HttpApi>,

@@ -15,7 +15,6 @@ use crate::{
 };
 use sandbox::{self, RunningSandbox, Sandbox};
 
-/// Of a command.
 pub(super) type HttpSession<'a> = Session<'a, HttpApi>;
 
 /// A way to the server, or to a sandbox that lives as long as this.

@@ -9,7 +9,7 @@ use tracing::info;
 
 use super::{
     CalendarArgs, CliError, CliResult, Guard, ManifestArgs, StatusArgs, is_manifest,
-    missing_folder, nearest_folder, no_folder, refuse_gone, sandbox_state_of, variable,
+    nearest_folder, refuse_gone, require_folder, sandbox_state_of, variable,
 };
 use crate::{
     files::{companion, read_regular, with_end},
@@ -179,7 +179,6 @@ impl Context {
         variable("MONTHEND_OUTPUT").or_else(|| self.settings.collect.output.clone())
     }
 
-    /// A torn line about a request that nobody can name.
     pub(super) fn torn_line(&self, request: &UnknownRequest) -> CliError {
         CliError::BadLedger(format!("{}: {request}", self.ledger.display()))
     }
@@ -273,7 +272,7 @@ pub(super) fn ledger_of_manifest(
     Ok(path)
 }
 
-/// Whether `one` was changed after `other`. A missing `other` is older.
+/// A missing `other` is older.
 fn is_newer(one: &Path, other: &Path) -> bool {
     let changed = |path: &Path| path.metadata().and_then(|found| found.modified()).ok();
     changed(one).is_some_and(|one| changed(other).is_none_or(|other| one > other))
@@ -348,9 +347,7 @@ impl Context {
         guard.manifest(self);
         guard.keep_ledger(ledger)?;
         let path = real_ledger(ledger)?;
-        if let Some(folder) = missing_folder(&path) {
-            return Err(no_folder(ledger, folder));
-        }
+        require_folder(ledger, &path)?;
         let reading = read_file(&path)?;
         let rows = reading.as_ref().map(|reading| &reading.ledger);
         refuse_mixing(&path, rows, self.settings.api.base_url.is_sandbox())?;

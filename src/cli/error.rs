@@ -55,7 +55,6 @@ pub(super) enum CliError {
     /// What else is wrong with a ledger.
     #[error("{0}")]
     BadLedger(String),
-    /// The month is closed.
     #[error("{}: {how}; nothing was sent or written", ledger.display())]
     Closed { ledger: PathBuf, how: String },
     /// The ledger is gone, and something shows that it was there.
@@ -64,7 +63,6 @@ pub(super) enum CliError {
     /// The ledger is there, and lacks what lies next to it.
     #[error("{} lacks reports that exist: {trace}; nothing was sent", ledger.display())]
     Forgotten { ledger: PathBuf, trace: LedgerTrace },
-    /// Nothing was sent.
     #[error("{0}; nothing was sent")]
     NoRoom(Room),
     /// The server does not tell what the command needs.
@@ -145,7 +143,6 @@ impl CliError {
         })
     }
 
-    /// Nothing was sent.
     pub(super) fn unwritable(path: &Path, why: &io::Error) -> Self {
         let (path, why) = (path.display(), refusal(why));
         CliError::Usage(format!("cannot write {path}: {why}; nothing was sent"))

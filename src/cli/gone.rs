@@ -14,7 +14,7 @@ use super::{CliError, CliResult, CommandLine, Context, lines_of, manifest_next_t
 use crate::{
     audit::close_path,
     collect::Names,
-    files::{folder_of, read_first_line},
+    files::{folder_of, paths_next_to, read_first_line},
     ledger::{Ledger, LedgerRead, Row, State, is_header, read_file, real_ledger},
     output::{
         Action,
@@ -321,11 +321,7 @@ fn shares_in_all(ledger: &Path) -> Option<NonZeroU32> {
 
 /// The ledgers in the folder of `path`, by name.
 pub(super) fn ledgers_next_to(path: &Path) -> impl Iterator<Item = PathBuf> + use<> {
-    let entries = fs::read_dir(folder_of(path)).into_iter().flatten();
-    let names = entries.flatten().map(|entry| entry.file_name());
-    let mut paths: Vec<PathBuf> = names.map(|name| path.with_file_name(name)).collect();
-    paths.sort();
     let is_table = |file: &PathBuf| file.extension() == Some(OsStr::new("csv"));
     let has_header = |file: &PathBuf| read_first_line(file).is_ok_and(|line| is_header(&line));
-    paths.into_iter().filter(move |file| is_table(file) && has_header(file))
+    paths_next_to(path).into_iter().filter(move |file| is_table(file) && has_header(file))
 }

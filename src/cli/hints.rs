@@ -1,6 +1,6 @@
 //! What to type next: whole commands, built from what was typed.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, path::Path};
 
 use chrono::NaiveDate;
 
@@ -10,14 +10,14 @@ use super::{
 };
 use crate::{
     audit::{Audit, Difference, Remedy},
-    files::folder_of,
+    files::paths_next_to,
     ledger::{Row, State},
     output::{Commands, Hint},
     text::shell_word,
 };
 use request::OrgId;
 
-/// The follow-up commands, built from what was typed. `day`: what `--combine` counts relative periods from.
+/// `day`: what `--combine` counts relative periods from.
 fn commands(context: &Context, command_line: &CommandLine, day: Option<NaiveDate>) -> Commands {
     let ledger = context.ledger.display().to_string();
     let day = day.map_or_else(String::new, |day| format!(" --as-of {day}"));
@@ -189,14 +189,7 @@ pub(super) fn on_manifest(
 /// The manifest in the ledger's folder whose ledger it is, or whose rehearsals' ledger, as arguments.
 pub(super) fn manifest_next_to(ledger: &Path) -> Option<Vec<String>> {
     let real = ledger.canonicalize().ok()?;
-    let entries = fs::read_dir(folder_of(ledger)).ok()?;
-    let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
-    names.sort();
-    for name in names {
-        let manifest = ledger.with_file_name(name);
-        if !is_manifest(&manifest) {
-            continue;
-        }
+    for manifest in paths_next_to(ledger).into_iter().filter(|path| is_manifest(path)) {
         for sandbox in [false, true] {
             let args = ManifestArgs::of(&manifest, sandbox);
             let its = Context::with_settings(&args, None).map(|context| context.ledger);

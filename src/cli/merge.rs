@@ -25,7 +25,6 @@ use crate::{
 use request::ReportId;
 use sandbox::merge_states;
 
-/// Merges ledgers into one. All are locked meanwhile, and the inputs stay as they are.
 pub(super) async fn merge(args: &MergeArgs) -> CliResult {
     let output = real_path(&args.output)?;
     let parts = parts(args, &output)?;

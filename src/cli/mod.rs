@@ -55,11 +55,10 @@ use self::{
     account::{account, by},
     args::{
         AcceptArgs, AuditArgs, CalendarArgs, CheckArgs, Cli, CloseArgs, CollectArgs,
-        CollectCommandArgs, ColumnsArgs, ColumnsFormat, Command, CompletionsArgs, Format, InitArgs,
-        ManArgs, ManifestArgs, MaxDropArgs, MergeArgs, OfflineArgs, OnExisting, PlanArgs,
-        ReconcileArgs, RehearsalArgs, ReportArgs, ResolveArgs, RetryArgs, RunArgs, SandboxArgs,
-        SchemaArgs, SchemaKind, StatusArgs, SummaryFormat, UnitsArgs, VerifyArgs, WorkArgs,
-        WorkFormatArgs, format_or, is_manifest, without_csv,
+        CollectCommandArgs, ColumnsArgs, ColumnsFormat, Command, Format, InitArgs, ManifestArgs,
+        MaxDropArgs, MergeArgs, OfflineArgs, OnExisting, PlanArgs, ReconcileArgs, RehearsalArgs,
+        ReportArgs, ResolveArgs, RetryArgs, RunArgs, SandboxArgs, SchemaKind, StatusArgs,
+        SummaryFormat, UnitsArgs, WorkArgs, WorkFormatArgs, format_or, is_manifest, without_csv,
     },
     audit::{AuditInput, AuditRequest, Audited},
     collection::{Collection, requests_to_combine},
@@ -76,7 +75,9 @@ use self::{
     },
     guard::{Guard, refusal, sandbox_state_of},
     hints::{after_audit, commands_for, manifest_next_to, of_manifest, on_manifest},
-    locked_ledger::{LockedLedger, announced_pause, missing_folder, no_folder, remember_pause},
+    locked_ledger::{
+        LockedLedger, announced_pause, missing_folder, remember_pause, require_folder,
+    },
     offline::{FileSources, OfflineInput},
     opened_ledger::{
         OpenedLedger, RepairNote, closed_by, closed_of, history_of, lines_of, read_ledger,
@@ -86,7 +87,8 @@ use self::{
     outputs::{Outputs, add_to_history, history_line, print_json, print_table, print_view},
     plan::{collecting, created_rows, dry_run, give_up_failed, selected_rows, tell_nothing_to_do},
     planning::{
-        Planning, discover_note, discovered, named_rows, relabelled, tell_leftovers, warn_of_plan,
+        discover_note, discovered, named_rows, plan_with_selected, relabelled, tell_leftovers,
+        warn_of_plan,
     },
     reconcile::summarised_lists,
     room::{Room, nearest_folder, size_text},
@@ -163,11 +165,11 @@ fn dispatch(cli: Cli, command_line: &CommandLine) -> CliResult {
         Command::Units(args) => units::units(&args),
         Command::Reconcile(args) => reconcile::reconcile(&args, command_line),
         Command::Accept(args) => accept::accept(&args, command_line),
-        Command::Verify(args) => verify::verify(&args),
+        Command::Verify { file } => verify::verify(&file),
         Command::Report(args) => report::report(&args),
-        Command::Schema(args) => documents::schema(&args),
-        Command::Completions(args) => documents::completions(&args),
-        Command::Man(args) => documents::man(&args),
+        Command::Schema { which } => documents::schema(which),
+        Command::Completions { shell } => documents::completions(shell),
+        Command::Man { folder } => documents::man(&folder),
     }
 }
 

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::{
-    CliError, CliResult, Context, OfflineArgs, OpenedLedger, Planning, discover_note, read_ledger,
-    recorded_of,
+    CliError, CliResult, Context, OfflineArgs, OpenedLedger, discover_note, plan_with_selected,
+    read_ledger, recorded_of,
 };
 use crate::{
     audit::{CollectedFiles, Files},
@@ -47,14 +47,8 @@ impl OfflineInput {
         if !discovering.is_empty() {
             notes.push(discover_note(&discovering));
         }
-        let planning = Planning {
-            manifest: &manifest,
-            calendar: &args.calendar,
-            selection: &selection,
-            ledger: &ledger,
-            is_offline: true,
-        };
-        let plan = match planning.plan(&Discovered::new()) {
+        let (calendar, nobody) = (&args.calendar, Discovered::new());
+        let plan = match plan_with_selected(&manifest, calendar, &selection, &ledger, &nobody) {
             Ok((plan, _)) => plan,
             Err(error @ CliError::NotPlanned { .. }) => {
                 let rows = selection.rows_of(&ledger).unwrap_or_default();

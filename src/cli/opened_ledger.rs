@@ -41,7 +41,7 @@ pub(super) struct OpenedLedger {
     /// Of its bytes.
     pub(super) sha256: String,
     /// The hashes of files by the history; none of an earlier ledger.
-    recorded: RecordedHashes,
+    pub(super) recorded: RecordedHashes,
 }
 
 impl OpenedLedger {
@@ -60,11 +60,6 @@ impl OpenedLedger {
             sha256,
             recorded: RecordedHashes::new(),
         })
-    }
-
-    pub(super) fn with_history(mut self) -> Self {
-        self.recorded = recorded_of(&self.path);
-        self
     }
 
     pub(super) fn files(&self) -> Files<'_> {

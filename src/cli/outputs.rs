@@ -25,7 +25,7 @@ use crate::{
         history::{self, HistoryEvent, HistoryLine, RunStart, Selected},
     },
     plan::Selection,
-    run::{Finished, MaxFailures},
+    run::Finished,
     sending::Stats,
     text::system_says,
 };
@@ -38,8 +38,6 @@ pub(super) struct Outputs {
     pub(super) day_to_combine: Option<NaiveDate>,
     about: About,
     pub(super) format: SummaryFormat,
-    pub(super) max_failures: Option<MaxFailures>,
-    history: bool,
     /// The API; of a sandbox, where it listens.
     base_url: OnceCell<String>,
     rows: RefCell<FinalRows>,
@@ -123,8 +121,6 @@ impl Outputs {
                 .filter(|_| combined.is_some() && plan.is_some_and(|it| it.is_relative)),
             about,
             format,
-            max_failures: outputs.max_failures,
-            history: !outputs.history.no_history,
             base_url: OnceCell::new(),
             rows: RefCell::new(FinalRows::Waiting(Vec::new())),
         })
@@ -134,10 +130,10 @@ impl Outputs {
         (Utc::now() - self.about.began_at).to_std().unwrap_or_default()
     }
 
-    pub(super) fn begin(&self, context: &Context, locked: &LockedLedger) {
+    pub(super) fn begin(&self, work: &WorkCommand<'_>, context: &Context, locked: &LockedLedger) {
         let base_url = context.settings.api.base_url.to_string();
         let base_url = self.base_url.get_or_init(|| base_url);
-        if !self.history {
+        if work.common.outputs.history.no_history {
             return;
         }
         let about = &self.about;
@@ -198,7 +194,7 @@ pub(super) fn add_to_history(path: &Path, at: DateTime<Utc>, what: HistoryEvent)
     }
 }
 
-/// Adds a line to the history of the ledger at `path`.
+/// `path` is that of the ledger.
 pub(super) fn history_line(path: &Path, at: DateTime<Utc>, what: HistoryEvent) -> io::Result<()> {
     let mut line = Vec::new();
     HistoryLine::new(at, &run_id(), what).write(&mut line)?;

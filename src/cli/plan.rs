@@ -6,10 +6,10 @@ use chrono::Utc;
 use tracing::{error, info, warn};
 
 use super::{
-    Asked, CalendarArgs, CliResult, Connection, Context, Exit, Format, Mode, PlanArgs, Planning,
-    RepairNote, Signals, WorkCommand, credentials, discovered, find_trace, format_or,
-    missing_folder, print_view, read_ledger, recorded_of, tell_leftovers, tell_repairs, trace_of,
-    warn_of_closed, warn_of_plan, warn_where_refused,
+    Asked, CalendarArgs, CliResult, Connection, Context, Exit, Format, Mode, PlanArgs, RepairNote,
+    Signals, WorkCommand, credentials, discovered, find_trace, format_or, missing_folder,
+    plan_with_selected, print_view, read_ledger, recorded_of, tell_leftovers, tell_repairs,
+    trace_of, warn_of_closed, warn_of_plan, warn_where_refused,
 };
 use crate::{
     collect::hash_of,
@@ -67,8 +67,7 @@ async fn show_run(
     let reading = reading.unwrap_or_default();
     tell_repairs(&context.ledger, &reading, RepairNote::Left);
     let ledger = &reading.ledger;
-    let planning = Planning { manifest, calendar, selection, ledger, is_offline: false };
-    let (plan, ids) = planning.plan(&discovered)?;
+    let (plan, ids) = plan_with_selected(manifest, calendar, selection, ledger, &discovered)?;
     warn_of_closed(&path);
     let trace =
         trace_of(&context.ledger).or_else(|| find_trace(&context, &reading, (&plan, &ids), None));

@@ -160,7 +160,11 @@ impl<'s, 'a> Comparer<'s, 'a> {
     /// Compares an entry in each of its periods. Empty if none of its requests is selected.
     fn compare<'e>(&self, entry: &'e ReconcileEntry) -> CliResult<Compared<'e>> {
         let sources = self.sources;
-        let opened = open_earlier(entry, sources)?;
+        let (context, mut opened) = (sources.context, None);
+        if let OtherSide::Ledger(path) = &entry.with {
+            let path = context.as_rehearsed(path);
+            opened = Some(OpenedLedger::to_compare_with(&path, context.is_rehearsal())?);
+        }
         let earlier = opened.as_ref().map(|it| sources.earlier_collection(&self.selection, it));
         let sides = EntrySides { entry, of_jobs: of_jobs(entry, sources)?, earlier };
         let units = sources.manifest.units.as_ref();
@@ -289,16 +293,6 @@ fn of_jobs(entry: &ReconcileEntry, sources: &FileSources<'_>) -> CliResult<Optio
     Err(CliError::Usage(format!(
         "it compares {requests} files, and the plan has no such request{whose}"
     )))
-}
-
-fn open_earlier(
-    entry: &ReconcileEntry,
-    sources: &FileSources<'_>,
-) -> CliResult<Option<OpenedLedger>> {
-    let OtherSide::Ledger(path) = &entry.with else { return Ok(None) };
-    let context = sources.context;
-    let path = context.as_rehearsed(path);
-    OpenedLedger::to_compare_with(&path, context.is_rehearsal()).map(Some)
 }
 
 fn warn_of_one_list(entry: &ReconcileEntry, periods: usize) {

@@ -5,7 +5,7 @@ use tracing::info;
 
 use super::{
     CliError, CliResult, Context, Exit, FileSources, Guard, ManifestArgs, OpenedLedger, ReportArgs,
-    closed_of, is_manifest, ledger_of_manifest, refusal, summarised_lists,
+    closed_of, is_manifest, ledger_of_manifest, recorded_of, refusal, summarised_lists,
 };
 use crate::{
     audit::{self, Acceptances, CollectedFiles, FileChecks, Previous, Review, without_row},
@@ -38,7 +38,8 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
     let defaults = Settings::default();
     let checks = FileChecks::from(context.as_ref().map_or(&defaults, |it| &it.settings));
     let totals = checks.totals;
-    let ledger = OpenedLedger::read(&ledger_path)?.with_history();
+    let mut ledger = OpenedLedger::read(&ledger_path)?;
+    ledger.recorded = recorded_of(&ledger.path);
     let is_sandbox = is_rehearsal(&ledger.ledger, &ledger_path);
     let earlier = OpenedLedger::earlier(args.compare.as_deref(), &args.max_drop, is_sandbox)?;
     let ledgers = std::iter::once(&ledger).chain(earlier.as_ref().map(|(earlier, _)| earlier));

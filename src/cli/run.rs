@@ -4,9 +4,9 @@ use std::ops::ControlFlow;
 
 use super::{
     CalendarArgs, CliResult, CollectArgs, CollectCommandArgs, Collection, CommandLine, Connection,
-    Context, Exit, LockedLedger, OnExisting, Outputs, Planning, RepairNote, RetryArgs, Rows,
-    RunArgs, RunContext, Signals, WorkArgs, WorkFormatArgs, created_rows, credentials, discovered,
-    dry_run, find_trace, give_up_failed, refuse_gone, repair_notes, requests_to_combine,
+    Context, Exit, LockedLedger, OnExisting, Outputs, RepairNote, RetryArgs, Rows, RunArgs,
+    RunContext, Signals, WorkArgs, WorkFormatArgs, created_rows, credentials, discovered, dry_run,
+    find_trace, give_up_failed, plan_with_selected, refuse_gone, repair_notes, requests_to_combine,
     run_session, take_existing, tell_leftovers, tell_nothing_to_do, ticking, warn_all,
     warn_of_plan,
 };
@@ -139,11 +139,10 @@ async fn execute(
             context.refuse_gone_for_real()?;
             refuse_gone(&context.ledger)?;
         }
-        Mode::Run { existing: Some(_) } => {}
         Mode::Retry { .. } | Mode::Collect if is_new => {
             return Err(LedgerError::Missing(context.ledger.clone()).into());
         }
-        Mode::Retry { .. } | Mode::Collect => {}
+        Mode::Run { .. } | Mode::Retry { .. } | Mode::Collect => {}
     }
     let mut reading = reading.unwrap_or_default();
     let repairs = repair_notes(&context.ledger, &reading, RepairNote::Written);
@@ -224,8 +223,7 @@ async fn to_run(
     let (context, calendar, selection) = (run.context, run.work.calendar, run.selection);
     let discovered = discovered(&run.session, manifest, run.signals).await?;
     let ledger = &reading.ledger;
-    let planning = Planning { manifest, calendar, selection, ledger, is_offline: false };
-    let (plan, selected) = planning.plan(&discovered)?;
+    let (plan, selected) = plan_with_selected(manifest, calendar, selection, ledger, &discovered)?;
     if existing.is_none() {
         let output = run.work.how.output.as_deref();
         if let Some(trace) = find_trace(context, &reading, (&plan, &selected), output) {

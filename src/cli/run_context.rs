@@ -26,7 +26,6 @@ use request::RequestIds;
 pub(super) struct RunContext<'a> {
     pub(super) work: &'a WorkCommand<'a>,
     pub(super) selection: &'a Selection,
-    /// Where it was read.
     pub(super) manifest: Option<&'a Manifest>,
     pub(super) context: &'a Context,
     pub(super) locked: &'a LockedLedger,
@@ -56,7 +55,7 @@ pub(super) fn run_session<'a>(
     outputs: &'a Outputs,
 ) -> HttpSession<'a> {
     let server = &connection.server;
-    outputs.begin(context, locked);
+    outputs.begin(work, context, locked);
     if work.common.forget_pause {
         locked.forget_pause(server);
     }
@@ -112,6 +111,7 @@ impl RunContext<'_> {
     ) -> CliResult<(Run<'_, HttpApi, FileDisk>, NewReports)> {
         let WorkList { ledger, work, doubts, untouched: idle } = work_list;
         let (locked, outputs, settings) = (self.locked, self.outputs, &self.context.settings);
+        let max_failures = self.work.common.outputs.max_failures;
         if !work.is_empty() {
             let open = locked.refuse_closed();
             open.inspect_err(|_| outputs.waiting(&ledger, selected))?;
@@ -136,7 +136,7 @@ impl RunContext<'_> {
             other_runs: self.context.apart.share.map_or(OtherRuns::None, |_| OtherRuns::Shares),
             all: *all,
             idle,
-            max_failures: outputs.max_failures.map(|most| most.rows(selected.len())),
+            max_failures: max_failures.map(|most| most.rows(selected.len())),
             concurrency: settings.limits.concurrency.get(),
             interrupt: self.signals.interrupt(self.work.common.grace),
             on_event: Rc::new(|event| outputs.readers.on_event(event)),
