@@ -280,7 +280,6 @@ impl<'a> AuditInput<'a> {
     }
 }
 
-/// The result of an audit.
 pub(super) struct Audited {
     pub(super) audit: Audit,
     pub(super) plan: Plan,

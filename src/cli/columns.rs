@@ -9,7 +9,6 @@ use crate::{
     output::{ColumnsView, console},
 };
 
-/// Only reads: takes no lock, and asks no server.
 pub(super) fn columns(args: &ColumnsArgs) -> CliResult {
     let input = OfflineInput::open(&args.offline)?;
     let collection = input.sources().collection(&input.selection);

@@ -1,6 +1,13 @@
 //! The way to the server, and the session of commands that only read.
 
-use std::{env, ffi::OsString, num::NonZeroU32, path::Path, time::Duration};
+use std::{
+    cell::RefCell,
+    env,
+    ffi::OsString,
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use tracing::info;
@@ -8,7 +15,7 @@ use tracing::info;
 use super::{CliResult, Context, Signals, announced_pause, remember_pause};
 use crate::{
     api::{Credentials, HttpApi, Token},
-    ledger::Lock,
+    ledger::{Lock, Pause},
     manifest::Settings,
     output::duration,
     sending::{Session, SystemClock},
@@ -25,6 +32,8 @@ pub(super) struct Connection {
     token: Option<Token>,
     /// The key of remembered pauses.
     pub(super) server: String,
+    /// The latest pause in a session for reads, and its ledger.
+    announced: RefCell<Option<(PathBuf, Pause)>>,
     /// Dropping it stops it.
     _sandbox: Option<RunningSandbox>,
 }
@@ -59,6 +68,7 @@ impl Connection {
             api: HttpApi::new(&settings.api, settings.limits.concurrency, credentials)?,
             token,
             server: settings.api.base_url.to_string(),
+            announced: RefCell::default(),
             _sandbox: sandbox,
         })
     }
@@ -85,8 +95,8 @@ impl Connection {
     }
 
     /// A session for reads: the ledger at `ledger` (the real path) is not held, but pauses next to it are kept. A pause
-    /// that is announced meanwhile is noted for the next command; while a run holds the lock, the server tells that run
-    /// itself. From here on the first signal is for the caller to hear ([`Signals::caught`]).
+    /// that is announced meanwhile is noted for the next command at the end. From here on the first signal is for the
+    /// caller to hear ([`Signals::caught`]).
     pub(super) fn read_session<'a>(
         &'a self,
         settings: &Settings,
@@ -96,13 +106,22 @@ impl Connection {
         signals.end_in_order();
         let known = Lock::peek_pause(ledger, &self.server, Utc::now());
         self.session(settings, known).telling(move |event| {
-            if let Some(pause) = announced_pause(&self.server, event)
-                && let Ok(mut lock) = Lock::take(ledger, Utc::now())
-            {
-                remember_pause(&mut lock, pause);
-                lock.release(Utc::now());
+            if let Some(pause) = announced_pause(&self.server, event) {
+                self.announced.replace(Some((ledger.to_owned(), pause)));
             }
         })
+    }
+}
+
+impl Drop for Connection {
+    /// Nothing is noted while a run holds the lock: the server will tell that run itself.
+    fn drop(&mut self) {
+        if let Some((ledger, pause)) = self.announced.take()
+            && let Ok(mut lock) = Lock::take(&ledger, Utc::now())
+        {
+            remember_pause(&mut lock, pause);
+            lock.release(Utc::now());
+        }
     }
 }
 

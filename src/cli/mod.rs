@@ -149,9 +149,9 @@ pub fn command() -> clap::Command {
 fn dispatch(cli: Cli, command_line: &CommandLine) -> CliResult {
     match cli.command {
         Command::Plan(args) => run_async(plan::plan(&args)),
-        Command::Run(args) => run_async(run(WorkCommand::from(&args), command_line)),
-        Command::Retry(args) => run_async(run(WorkCommand::from(&args), command_line)),
-        Command::Collect(args) => run_async(run(WorkCommand::from(&args), command_line)),
+        Command::Run(args) => run_async(run(WorkCommand::of_run(&args), command_line)),
+        Command::Retry(args) => run_async(run(WorkCommand::of_retry(&args), command_line)),
+        Command::Collect(args) => run_async(run(WorkCommand::of_collect(&args), command_line)),
         Command::Resolve(args) => run_async(resolve::resolve(&args, command_line)),
         Command::Merge(args) => run_async(merge::merge(&args)),
         Command::Audit(args) => run_async(audit::audit(&args, command_line)),

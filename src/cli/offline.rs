@@ -33,7 +33,7 @@ pub(super) struct OfflineInput {
 }
 
 impl OfflineInput {
-    /// Only reads, and takes no lock.
+    /// Only reads: takes no lock, and asks no server.
     pub(super) fn open(args: &OfflineArgs) -> CliResult<Self> {
         let selection = args.selection.selection(&[])?;
         let (context, mut manifest) =

@@ -20,7 +20,6 @@ use crate::{
 };
 use request::{RequestIds, internal_mark};
 
-/// Only reads: takes no lock, and asks no server.
 pub(super) fn reconcile(args: &ReconcileArgs, command_line: &CommandLine) -> CliResult {
     let input = OfflineInput::open(&args.offline)?;
     let acceptances = Acceptances::read(&input.path, args.offline.calendar.as_of())?;

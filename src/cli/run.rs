@@ -37,8 +37,8 @@ pub(super) enum Mode {
     Collect,
 }
 
-impl<'a> From<&'a RunArgs> for WorkCommand<'a> {
-    fn from(args: &'a RunArgs) -> Self {
+impl<'a> WorkCommand<'a> {
+    pub(super) fn of_run(args: &'a RunArgs) -> Self {
         WorkCommand {
             mode: Mode::Run { existing: args.existing },
             common: &args.common,
@@ -49,10 +49,8 @@ impl<'a> From<&'a RunArgs> for WorkCommand<'a> {
             causes: &[],
         }
     }
-}
 
-impl<'a> From<&'a RetryArgs> for WorkCommand<'a> {
-    fn from(args: &'a RetryArgs) -> Self {
+    pub(super) fn of_retry(args: &'a RetryArgs) -> Self {
         WorkCommand {
             mode: Mode::Retry { recreate_failed: args.recreate_failed },
             common: &args.common,
@@ -63,10 +61,8 @@ impl<'a> From<&'a RetryArgs> for WorkCommand<'a> {
             causes: &args.cause.cause,
         }
     }
-}
 
-impl<'a> From<&'a CollectCommandArgs> for WorkCommand<'a> {
-    fn from(args: &'a CollectCommandArgs) -> Self {
+    pub(super) fn of_collect(args: &'a CollectCommandArgs) -> Self {
         WorkCommand {
             mode: Mode::Collect,
             common: &args.common,
@@ -77,9 +73,7 @@ impl<'a> From<&'a CollectCommandArgs> for WorkCommand<'a> {
             causes: &[],
         }
     }
-}
 
-impl WorkCommand<'_> {
     pub(super) fn name(&self) -> &'static str {
         match self.mode {
             Mode::Run { .. } => "run",

@@ -3,7 +3,6 @@ use tracing::{info, warn};
 use super::{CliError, CliResult, Exit, Format, OfflineInput, TableFile, UnitsArgs, print_view};
 use crate::{audit, output::UnitsView};
 
-/// Only reads: takes no lock, and asks no server.
 pub(super) fn units(args: &UnitsArgs) -> CliResult {
     let input = OfflineInput::open(&args.offline)?;
     let Some(rule) = &input.manifest.units else {
