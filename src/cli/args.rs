@@ -475,6 +475,8 @@ impl ResolveArgs {
 fn reason(text: &str) -> Result<String, String> {
     match one_line(text) {
         reason if reason.is_empty() => Err("write why".to_owned()),
+        // As the printed commands have it.
+        reason if reason == "WHY" => Err("write your reason in the place of WHY".to_owned()),
         reason => Ok(reason),
     }
 }
