@@ -9,8 +9,9 @@ use super::{
     AuditArgs, CalendarArgs, CliError, CliResult, CommandLine, Connection, Context, Exit,
     FileSources, Format, LedgerTrace, LockedLedger, ManifestArgs, OpenedLedger, RepairNote,
     Signals, after_audit, credentials, discover_note, discovered, find_trace, forgotten_of_history,
-    lines_of, named_rows, on_manifest, plan_with_selected, print_view, recorded_of, relabelled,
-    summarised_lists, tell_repairs, trace_of, warn_of_run, warn_where_refused,
+    ledger_or_of_manifest, lines_of, named_rows, on_manifest, plan_with_selected, print_view,
+    recorded_of, relabelled, summarised_lists, tell_repairs, trace_of, warn_of_run,
+    warn_where_refused,
 };
 use crate::{
     api::Credentials,
@@ -47,8 +48,13 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> CliRe
     let mut input = AuditInput::open(asked)?;
     // What is wrong with the earlier ledger is said before the server is asked.
     let is_rehearsal = input.context.is_rehearsal();
-    input.earlier = OpenedLedger::earlier(args.previous.as_deref(), &args.max_drop, is_rehearsal)?;
+    let ledger_of = |named: &Path| ledger_or_of_manifest(named, args.manifest.sandbox.sandbox);
+    let previous = args.previous.as_deref().map(ledger_of).transpose()?;
+    input.earlier = OpenedLedger::earlier(previous.as_deref(), &args.max_drop, is_rehearsal)?;
     let mut guard = input.context.guard()?;
+    if let Some(previous) = &args.previous {
+        guard.input("--previous", previous);
+    }
     let junit = args.junit.as_deref().map(|file| guard.document("--junit", file)).transpose()?;
     guard.spare_collected(&input.reading.ledger, folder_of(&input.path))?;
     if args.totals && (args.no_files || input.context.settings.audit.totals.is_none()) {
