@@ -52,8 +52,8 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> CliRe
     let previous = args.previous.as_deref().map(ledger_of).transpose()?;
     input.earlier = OpenedLedger::earlier(previous.as_deref(), &args.max_drop, is_rehearsal)?;
     let mut guard = input.context.guard()?;
-    if let Some(previous) = &args.previous {
-        guard.input("--previous", previous);
+    if let Some(typed) = &args.previous {
+        guard.input("--previous", typed);
     }
     let junit = args.junit.as_deref().map(|file| guard.document("--junit", file)).transpose()?;
     guard.spare_collected(&input.reading.ledger, folder_of(&input.path))?;
@@ -193,9 +193,9 @@ impl<'a> AuditInput<'a> {
         let scope = Scope::new(&plan, &selected, ledger);
         let mut server_reports = None;
         if let Some(session) = &session {
-            let asked = scope.ask(session, settings.limits.concurrency.get());
+            let reports = scope.ask(session, settings.limits.concurrency.get());
             let unread = |error| CliError::unread("the server for its reports", &error);
-            server_reports = Some(signals.or(asked).await?.map_err(unread)?);
+            server_reports = Some(signals.or(reports).await?.map_err(unread)?);
         }
         drop(session);
         drop(connection);

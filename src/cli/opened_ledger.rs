@@ -72,7 +72,7 @@ impl OpenedLedger {
         max_drop: &MaxDropArgs,
         is_rehearsal: bool,
     ) -> CliResult<Option<(Self, MaxDrop)>> {
-        let open = |path| Ok((Self::to_compare_with(path, is_rehearsal)?, max_drop.value()?));
+        let open = |named| Ok((Self::to_compare_with(named, is_rehearsal)?, max_drop.value()?));
         path.map(open).transpose()
     }
 

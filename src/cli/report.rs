@@ -24,7 +24,7 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
     let ledger_path = ledger_or_of_manifest(&args.ledger, args.sandbox)?;
     let named = Some(args.ledger.as_path()).filter(|path| is_manifest(path));
     let manifest = args.manifest.as_deref().or(named);
-    let ledger_of = |named: &Path| ledger_or_of_manifest(named, args.sandbox);
+    let ledger_of = |path: &Path| ledger_or_of_manifest(path, args.sandbox);
     let compare = args.compare.as_deref().map(ledger_of).transpose()?;
     let output = args.output.clone().unwrap_or_else(|| ledger_path.with_extension("html"));
     let failed = |why: io::Error| {
@@ -64,10 +64,10 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
     let planned = manifest.and_then(|path| planned(path, &ledger.ledger));
     // Each entry of `reconcile:` in each period, as `audit` compares them.
     let lists: Vec<ListPart> = match (&context, &planned) {
-        (Some(context), Some((manifest, plan))) => {
+        (Some(context), Some((loaded, plan))) => {
             let sources = FileSources {
                 context,
-                manifest,
+                manifest: loaded,
                 discovered: &Discovered::new(),
                 selection: &Selection::default(),
                 plan,
@@ -79,7 +79,7 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
         _ => Vec::new(),
     };
     // Relative periods are those of the ledger.
-    let of_one_month = planned.iter().filter(|(manifest, _)| !manifest.is_relative);
+    let of_one_month = planned.iter().filter(|(loaded, _)| !loaded.is_relative);
     let not_in_ledger = of_one_month
         .flat_map(|(_, plan)| without_row(plan.requests(), &ledger.ledger, &acceptances));
 
