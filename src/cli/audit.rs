@@ -9,8 +9,8 @@ use super::{
     AuditArgs, CalendarArgs, CliError, CliResult, CommandLine, Connection, Context, Exit,
     FileSources, Format, LedgerTrace, LockedLedger, ManifestArgs, OpenedLedger, RepairNote,
     Signals, after_audit, credentials, discover_note, discovered, find_trace, forgotten_of_history,
-    ledger_or_of_manifest, lines_of, named_rows, on_manifest, plan_with_selected, print_view,
-    recorded_of, relabelled, summarised_lists, tell_repairs, trace_of, warn_of_run,
+    history_of, ledger_or_of_manifest, lines_of, named_rows, on_manifest, plan_with_selected,
+    print_view, refuse_mixed_up, relabelled, summarised_lists, tell_repairs, trace_of, warn_of_run,
     warn_where_refused,
 };
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
         refuse_unmerged,
     },
     manifest::{Discovered, Manifest},
-    output::{AuditView, TotalsView, audit_cases, checks_junit, console},
+    output::{AuditView, TotalsView, audit_cases, checks_junit, console, history},
     plan::{Plan, Selection, take_known},
     text::{count, named},
 };
@@ -201,7 +201,9 @@ impl<'a> AuditInput<'a> {
         drop(connection);
 
         signals.end_at_once();
-        let recorded = recorded_of(&self.path);
+        let history = history_of(&self.path);
+        refuse_mixed_up(ledger, &self.path, &history.lines)?;
+        let recorded = history::recorded_hashes(&history.lines);
         let folder = self.path.parent().unwrap_or(Path::new(""));
         let files = |files| Some(files).filter(|_| !asked.without_files);
         let previous = self.earlier.as_ref().map(|(earlier, max_drop)| Previous {
