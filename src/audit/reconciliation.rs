@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
-    hash::{BuildHasher as _, RandomState},
+    hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher},
 };
 
 use super::{
@@ -284,7 +284,7 @@ impl Reconciliation<'_> {
 
 /// A note if keys of both sides are alike but for zeros at their beginning, which spreadsheets drop.
 fn lost_zeros(outcome: &Outcome) -> Option<String> {
-    let hasher = RandomState::new();
+    let hasher = BuildHasherDefault::<DefaultHasher>::default();
     let without_zeros = |key: &KeyDifference| {
         let cells: Vec<&str> = key.key.iter().map(|cell| cell.trim_start_matches('0')).collect();
         hasher.hash_one(cells)

@@ -180,6 +180,10 @@ fn try_known(
     if trace_of(&context.ledger).is_some() {
         return; // it is said already
     }
+    let is_in_use = |path: PathBuf| Lock::peek_holder(&path, Utc::now()).is_some();
+    if real_ledger(&context.ledger).is_ok_and(is_in_use) {
+        return; // the run's history may be ahead of what was read of its ledger
+    }
     let own = plan.own(context.apart.share).map(|planned| planned.id).collect();
     let Some(trace) = find_trace(context, reading, (plan, &own), None) else { return };
     let advice = match trace.merge(&context.ledger, command_line) {

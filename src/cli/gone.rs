@@ -169,9 +169,9 @@ fn forgotten(reading: &LedgerRead, lines: &[HistoryLine]) -> RequestIds {
             let is_replaced = |report: &str| row.replaces.iter().any(|old| old.as_str() == report);
             let is_newer = |at| row.updated_at.is_none_or(|then| then < at);
             is_sent(Some(row))
-                && reports.get(text).is_some_and(|known| {
-                    (known.is_certain || is_newer(known.at)) && !is_replaced(known.id)
-                })
+                && reports
+                    .get(text)
+                    .is_some_and(|known| is_newer(known.at) && !is_replaced(known.id))
         }
     };
     ids.filter(|(text, id)| is_forgotten(text, *id)).map(|(_, id)| id).collect()

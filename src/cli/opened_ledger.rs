@@ -193,14 +193,17 @@ pub(super) fn warn_of_closed(ledger: &Path) {
     }
 }
 
-/// A run goes on: counts are of this moment, and a row in doubt may be in flight.
-pub(super) fn warn_of_run(ledger: &Path) {
-    if let Some(holder) = Lock::peek_holder(ledger, Utc::now()) {
+/// Whether a run goes on: counts are of this moment, a row in doubt may be in flight, and the history may be ahead of the
+/// ledger.
+pub(super) fn warn_of_run(ledger: &Path) -> bool {
+    let holder = Lock::peek_holder(ledger, Utc::now());
+    if let Some(holder) = &holder {
         warn!(
             "{} is in use by {holder}: rows that are `sending` may be in flight, and no command that writes works before it has ended",
             ledger.display()
         );
     }
+    holder.is_some()
 }
 
 /// A run would refuse the ledger at `path`, which has a second name or lacks what a rescued ledger holds. A command

@@ -9,7 +9,7 @@ use super::{
     Asked, CalendarArgs, CliResult, Connection, Context, Exit, Format, Mode, PlanArgs, RepairNote,
     Signals, WorkCommand, credentials, discovered, find_trace, format_or, missing_folder,
     plan_with_selected, print_view, read_ledger, recorded_of, tell_leftovers, tell_repairs,
-    trace_of, warn_of_closed, warn_of_plan, warn_where_refused,
+    trace_of, warn_of_closed, warn_of_plan, warn_of_run, warn_where_refused,
 };
 use crate::{
     collect::hash_of,
@@ -71,7 +71,9 @@ async fn show_run(
     warn_of_closed(&path);
     let trace =
         trace_of(&context.ledger).or_else(|| find_trace(&context, &reading, (&plan, &ids), None));
-    if let Some(trace) = trace {
+    if !warn_of_run(&path)
+        && let Some(trace) = trace
+    {
         trace.warn(&context.ledger);
     }
     let planned = plan.requests().iter();
