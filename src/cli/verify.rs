@@ -1,4 +1,4 @@
-use super::{CliResult, Exit, VerifyArgs, print_table};
+use super::{CliResult, Exit, VerifyArgs, print_document};
 use crate::{
     audit::{CloseFile, ClosedFileKind, FileVerdict},
     files::folder_of,
@@ -19,7 +19,7 @@ pub(super) fn verify(args: &VerifyArgs) -> CliResult {
         sha256: &sha256,
         reopened: history::reopening(&lines, close.closed_at),
     };
-    print_table(&view.text())?;
+    print_document(&view)?;
     let is_proven = verdicts.iter().all(|verdict| *verdict == FileVerdict::Unchanged);
     Ok(if is_proven { Exit::Success } else { Exit::Failures })
 }
