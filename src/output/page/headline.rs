@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::{
     EarlierPart, Sources, accepted,
-    matrix::{CellStatus, Matrix},
+    matrix::{CellStatus, PeriodReports},
     sums::SumTable,
     units::UnitsPart,
 };
@@ -40,9 +40,10 @@ pub(super) struct Figures {
 }
 
 impl Figures {
-    pub(super) fn of(sources: &Sources<'_>, matrix: &Matrix<'_>) -> Self {
+    pub(super) fn of(sources: &Sources<'_>, reports: &[PeriodReports<'_>]) -> Self {
         let rows = || sources.ledger.rows();
-        let cells: Vec<CellStatus> = matrix.cells().map(|cell| cell.status).collect();
+        let cells = reports.iter().flat_map(PeriodReports::cells);
+        let cells: Vec<CellStatus> = cells.map(|cell| cell.status).collect();
         let partners: BTreeSet<_> =
             rows().filter_map(|row| row.request().sub_partner.as_ref()).collect();
         let of_files: u64 = rows().filter_map(|row| row.collected.rows).sum();
@@ -134,18 +135,27 @@ impl Figures {
     }
 
     pub(super) fn bar(&self) -> Vec<BarSegment> {
-        let mut x = 0.0;
-        let mut parts = Vec::new();
-        for ((_, class, name), n) in CellStatus::ALL.into_iter().zip(self.by_status) {
-            if n > 0 {
-                let width = 1000.0 * n as f64 / self.requests as f64;
-                let title = format!("{} {name}", grouped(n as u64));
-                parts.push(BarSegment { class, x, width, title });
-                x += width;
-            }
-        }
-        parts
+        let parts = CellStatus::ALL.into_iter().zip(self.by_status);
+        bar(parts.map(|((_, class, name), n)| (class, name, n as u64)), 0.0)
     }
+}
+
+/// Of each part the class, the name and how many there are. A part that is there is at least `least` long.
+pub(super) fn bar(
+    parts: impl Iterator<Item = (&'static str, &'static str, u64)>,
+    least: f64,
+) -> Vec<BarSegment> {
+    let present: Vec<_> = parts.filter(|(.., n)| *n > 0).collect();
+    let all: u64 = present.iter().map(|(.., n)| n).sum();
+    let shared = 1000.0 - least * present.len() as f64;
+    let mut x = 0.0;
+    let segments = present.into_iter().map(|(class, name, n)| {
+        let width = least + shared * n as f64 / all as f64;
+        let segment = BarSegment { class, x, width, title: format!("{} {name}", grouped(n)) };
+        x += width;
+        segment
+    });
+    segments.collect()
 }
 
 /// Rows that count, by what is left to do about them.

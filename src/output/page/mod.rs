@@ -27,7 +27,7 @@ use crate::{
 };
 use headline::{BarSegment, Figures, Lead, periods};
 pub use lists::ListPart;
-use matrix::{CellStatus, Matrix};
+use matrix::{CellStatus, PeriodReports};
 use request::OrgId;
 use sums::SumTable;
 use units::UnitsPart;
@@ -35,8 +35,9 @@ use units::UnitsPart;
 const STYLE: &str = include_str!("../../../templates/report/page.css");
 const SCRIPT: &str = include_str!("../../../templates/report/page.js");
 
-/// More lines make the page slow to open.
+/// Lines in a table: more make the page slow to open, so the others wait in a template for the script.
 const SHOWN: usize = 500;
+/// Tables of fewer lines need no search.
 const FEW: usize = 12;
 
 #[derive(Debug)]
@@ -91,22 +92,18 @@ struct ReportPage<'a> {
     accepted: Vec<(&'a Difference, &'a Acceptance)>,
     /// The newest period first, in each the manifest's order; before them what has none.
     lists: Vec<&'a ListPart>,
-    matrix: Matrix<'a>,
+    reports: Vec<PeriodReports<'a>>,
     /// What the matrix can be searched for. Spoiled files have the colour of failures.
     states: Vec<(CellStatus, &'static str, &'static str)>,
-    /// Tables of fewer lines need no search.
-    few: usize,
-    /// Lines in a table; the others wait in a template for the script.
-    shown: usize,
 }
 
 /// These values cannot fail; the error type is the template's.
 pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
-    let matrix = Matrix::of(sources);
+    let reports = matrix::reports(sources);
     let earlier = EarlierPart::of(sources);
     let sums = SumTable::of(sources);
     let units = UnitsPart::of(sources);
-    let figures = Figures::of(sources, &matrix);
+    let figures = Figures::of(sources, &reports);
     let mut lists: Vec<&ListPart> = sources.lists.iter().collect();
     lists.sort_by_key(|list| (list.period.is_some(), Reverse(list.period)));
     let all_causes = causes(sources.ledger.rows(), GroupBy::Message, failed_or_uncollected);
@@ -130,12 +127,10 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
         units,
         accepted: accepted(sources),
         lists,
-        matrix,
+        reports,
         states: (CellStatus::ALL.into_iter())
             .filter(|(status, ..)| *status != CellStatus::Spoiled)
             .collect(),
-        few: FEW,
-        shown: SHOWN,
     }
     .render()
 }
