@@ -84,12 +84,12 @@ impl Review<'_> {
         let examined = examination.run(self.ledger.rows().map(Row::request));
         let new = examined.new.into_iter().map(|place| (place, Before::Nothing));
         let figures = &examined.figures;
-        let pairs = examined.pairs.into_iter().map(|pair| {
-            let before = match pair.then {
-                Ok(then) => Before::Figure(change(&then, figures[pair.place].as_ref().ok())),
+        let pairs = examined.pairs.into_iter().map(|(place, then)| {
+            let before = match then {
+                Ok(then) => Before::Figure(change(&then, figures[place].as_ref().ok())),
                 Err(why) => Before::NoFigure(why),
             };
-            (pair.place, before)
+            (place, before)
         });
         let differences = examined.found.into_iter().enumerate();
         let unfinished = subjects.iter().enumerate().filter_map(|(place, subject)| {
@@ -104,7 +104,7 @@ impl Review<'_> {
                 .flat_map(|(place, found)| found.into_iter().map(move |d| (place, d)))
                 .collect(),
             before: pairs.chain(new).collect(),
-            vanished: examined.vanished.into_iter().map(|(_, d)| d).collect(),
+            vanished: examined.vanished,
             totals: examined.totals,
         };
         let found = reviewed.differences.iter_mut().map(|(_, difference)| difference);
