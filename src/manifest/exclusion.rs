@@ -57,18 +57,14 @@ impl ExclusionText {
 
 impl<'a> JobSubPartners<'a> {
     pub(super) fn new(sub_partners: &'a SubPartners, all: &'a Labels) -> Self {
-        let (own, sources) = match sub_partners {
-            SubPartners::Own => (true, [].as_slice()),
-            SubPartners::Listed(sources) => (false, sources.as_slice()),
-        };
         let mut billed = JobSubPartners {
-            own,
+            own: *sub_partners == SubPartners::Own,
             ids: HashSet::new(),
             labels: BTreeMap::new(),
             discovers: false,
             all,
         };
-        for source in sources {
+        for source in sub_partners.listed() {
             match source {
                 SubPartnerSource::Named(sub_partner) => {
                     billed.ids.insert(sub_partner.id.as_str());

@@ -5,7 +5,7 @@ use std::path::Path;
 use chrono::NaiveDate;
 
 use super::{
-    DateCheck, LoadOptions, Manifest, ManifestError, SubPartners,
+    DateCheck, LoadOptions, Manifest, ManifestError, SubPartnerSource,
     load::{default_ledger, stem},
 };
 use crate::{
@@ -69,13 +69,10 @@ pub fn starter(
     let unreadable = |source| ManifestError::Unreadable { path: file.to_owned(), source };
     let source = Source::from_bytes(file, text.clone().into()).map_err(unreadable)?;
     let read = Manifest::read(&source, &options)?;
-    let named = read.jobs.iter().flat_map(|job| match &job.sub_partners {
-        SubPartners::Own => &[],
-        SubPartners::Listed(sources) => sources.as_slice(),
-    });
+    let named = read.jobs.iter().flat_map(|job| job.sub_partners.listed());
     let ids = named.filter_map(|listed| match listed {
-        super::SubPartnerSource::Named(partner) => Some(partner.id.as_str()),
-        super::SubPartnerSource::Discovered(_) => None,
+        SubPartnerSource::Named(partner) => Some(partner.id.as_str()),
+        SubPartnerSource::Discovered(_) => None,
     });
     let is_meant = found.is_none_or(|found| ids.eq(found.active.iter().map(OrgId::as_str)));
     is_meant.then_some(text).ok_or(StarterError::Differs)
