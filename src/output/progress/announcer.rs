@@ -19,7 +19,7 @@ const WORTH_SAYING: Duration = Duration::from_secs(1);
 const LONG: Duration = Duration::from_secs(60);
 
 /// Log lines about what happens to single rows and to the connection.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Announcer {
     repeats: RepeatLimiter,
     /// Rows of which something was said.
@@ -56,13 +56,7 @@ impl RepeatLimiter {
 
 impl Announcer {
     pub(super) fn new(grace: Duration, longest: Duration) -> Self {
-        Announcer {
-            repeats: RepeatLimiter::default(),
-            told: HashSet::new(),
-            stopping: false,
-            grace,
-            longest,
-        }
+        Announcer { grace, longest, ..Announcer::default() }
     }
 
     pub(super) fn tell(&mut self, event: &Event) {
