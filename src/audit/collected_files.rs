@@ -91,12 +91,8 @@ impl<'a> CollectedFiles<'a> {
                 let advice = self.advice(Remedy::Collect.advice());
                 Err(missing(format!("its report is not collected{advice}")))
             }
-            FileState::Missing(what, remedy) => {
+            FileState::Missing(what, remedy) | FileState::Changed { what, remedy, .. } => {
                 Err(missing(format!("{what}{}", self.advice(remedy.advice()))))
-            }
-            FileState::Changed(change) => {
-                let advice = self.advice(change.remedy.advice());
-                Err(missing(format!("{}{advice}", change.what)))
             }
             FileState::Unchanged(contents) => {
                 contents.map_err(|why| MissingFile { is_known_to_audit: false, ..missing(why) })

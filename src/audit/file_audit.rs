@@ -73,9 +73,8 @@ impl<'a> FileAudit<'a, '_> {
             let file = row
                 .zip(self.files)
                 .map(|(row, files)| files.read(row, |it| FileContents::read(it, questions)));
-            let figure = row
-                .ok_or(NoAmount::NotCreated)
-                .and_then(|row| figure(row, file.as_ref(), totals.into()));
+            let figure =
+                row.ok_or(NoAmount::NotCreated).and_then(|row| figure(row, file.as_ref(), totals));
             examined.figures.push(figure);
             let checked = &mut examined.checked;
             let mut found = Vec::new();
@@ -86,12 +85,11 @@ impl<'a> FileAudit<'a, '_> {
                     let kind = DifferenceKind::FileMissing;
                     found.push(subject.file_differs(kind, &about, (what, remedy)));
                 }
-                Some(FileState::Changed(change)) => {
+                Some(FileState::Changed { what, remedy, sha256 }) => {
                     checked.files += 1;
-                    let about = [subject.sha256(), &change.sha256];
+                    let about = [subject.sha256(), &sha256];
                     let kind = DifferenceKind::FileChanged;
-                    let why = (change.what, change.remedy);
-                    found.push(subject.file_differs(kind, &about, why));
+                    found.push(subject.file_differs(kind, &about, (what, remedy)));
                 }
                 Some(FileState::Unchanged(contents)) => {
                     let is_empty = row.is_some_and(|row| row.collected.rows == Some(0));
