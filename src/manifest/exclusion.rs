@@ -50,7 +50,7 @@ impl ExclusionText {
         Exclusion {
             sub_partner: self.sub_partner.and_then(find),
             report_type: self.r#type,
-            period: self.period.and_then(|period| period.single(options, sink)),
+            period: self.period.and_then(|period| period.meant(options, sink).pop()),
         }
     }
 }

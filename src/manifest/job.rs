@@ -100,7 +100,7 @@ impl Jobs<'_> {
         // Exclusions may name a label of a later job.
         let with_exclusions = read.into_iter().map(|(job, sub_partners, exclude)| {
             let billed = sub_partners.as_ref();
-            let billed = billed.map(|billed| JobSubPartners::new(billed, self.labels.labels()));
+            let billed = billed.map(|billed| JobSubPartners::new(billed, &self.labels.labels));
             let exclude = exclude.into_iter();
             let exclude =
                 exclude.map(|text| text.read(billed.as_ref(), self.options, self.sink)).collect();

@@ -113,7 +113,7 @@ impl Manifest {
             };
             let written = text.jobs.map(|written| jobs.read(written, text.defaults));
             let (labels, mut oddities) = jobs.labels.report(sink);
-            oddities.extend(jobs.partners.oddities());
+            oddities.extend(jobs.partners.oddities);
             let entries = Entries { units: &text.units, jobs: written.as_deref(), sink };
             let reconcile = entries.read(text.reconcile);
             Manifest {

@@ -22,7 +22,7 @@ const COLUMNS: &[&str] = &["org_id", "label"];
 #[derive(Default)]
 pub(super) struct PartnersFiles {
     read: HashMap<PathBuf, PartnersContent>,
-    oddities: Vec<PlanWarningSource>,
+    pub(super) oddities: Vec<PlanWarningSource>,
 }
 
 /// `Ok(None)`: problems are reported. `Err`: unreadable, to be reported at each place that names the file.
@@ -49,10 +49,6 @@ impl PartnersFiles {
             Ok(partners) => partners.clone(),
             Err(mistake) => file.report(sink, mistake.clone()),
         }
-    }
-
-    pub(super) fn oddities(&mut self) -> Vec<PlanWarningSource> {
-        std::mem::take(&mut self.oddities)
     }
 }
 
