@@ -49,10 +49,6 @@ pub struct Decisions<'a> {
 }
 
 impl UndecidedRow<'_> {
-    fn name(&self) -> String {
-        words::name(self.row)
-    }
-
     fn is_sending(&self) -> bool {
         matches!(self.row.state, State::Sending { .. })
     }

@@ -73,7 +73,7 @@ impl Figures {
             let found = sources.reviewed.all().filter(|it| it.kind == kind);
             found.filter(|it| it.counts()).count()
         };
-        let Unfinished { failed, server_failed, not_done, not_collected } = Unfinished::of(sources);
+        let [failed, server_failed, not_done, not_collected] = unfinished(sources);
         let not_in_ledger = sources.not_in_ledger.iter().filter(|it| it.counts()).count();
         let wrong = [
             (failed, "", &*format!("of {} failed", count(self.requests, "request"))),
@@ -158,32 +158,22 @@ pub(super) fn bar(
     segments.collect()
 }
 
-/// Rows that count, by what is left to do about them.
-#[derive(Default)]
-struct Unfinished {
-    failed: usize,
-    server_failed: usize,
-    /// Pending, or in doubt.
-    not_done: usize,
-    not_collected: usize,
-}
-
-impl Unfinished {
-    fn of(sources: &Sources<'_>) -> Self {
-        let mut counts = Unfinished::default();
-        let rows: Vec<&Row> = sources.ledger.rows().collect();
-        let counting = sources.reviewed.unfinished.iter().filter(|(_, it)| it.counts());
-        for row in counting.filter_map(|(place, _)| rows.get(*place)) {
-            let is_lost = row.collected.status() == ReportStatus::Failed;
-            *match &row.state {
-                State::Failed { .. } | State::InDoubt { .. } => &mut counts.failed,
-                State::Pending { .. } | State::Sending { .. } => &mut counts.not_done,
-                State::Created(_) if is_lost => &mut counts.server_failed,
-                State::Created(_) => &mut counts.not_collected,
-            } += 1;
-        }
-        counts
+/// Rows that count and are not collected: those that failed, those whose reports the server could not generate, those that
+/// are pending or in doubt, and the others.
+fn unfinished(sources: &Sources<'_>) -> [usize; 4] {
+    let mut counts = [0; 4];
+    let rows: Vec<&Row> = sources.ledger.rows().collect();
+    let counting = sources.reviewed.unfinished.iter().filter(|(_, it)| it.counts());
+    for row in counting.filter_map(|(place, _)| rows.get(*place)) {
+        let is_lost = row.collected.status() == ReportStatus::Failed;
+        counts[match &row.state {
+            State::Failed { .. } | State::InDoubt { .. } => 0,
+            State::Created(_) if is_lost => 1,
+            State::Pending { .. } | State::Sending { .. } => 2,
+            State::Created(_) => 3,
+        }] += 1;
     }
+    counts
 }
 
 fn found(sources: &Sources<'_>, kind: DifferenceKind) -> usize {

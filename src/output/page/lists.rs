@@ -21,7 +21,7 @@ const SHOWN: usize = 50;
 const LEAST: f64 = 8.0;
 
 /// An entry of `reconcile:` in one period, as the page shows it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ListPart {
     /// `invoice 2026-10`
     pub(super) name: String,
@@ -143,13 +143,7 @@ impl ListSummary for ListPart {
             about: format!("not compared: {}", one_line(why.1)),
             agrees: is_accepted(&audited),
             accepted: usize::from(is_accepted(&audited)),
-            counts: Vec::new(),
-            sums: Vec::new(),
-            key_columns: Vec::new(),
-            number_columns: Vec::new(),
-            keys: Vec::new(),
-            more: 0,
-            notes: Vec::new(),
+            ..ListPart::default()
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::{
     ledger::{Ledger, Row, State},
     manifest::{Totals, UnitsRule},
 };
-use headline::{BarSegment, Figures, Lead, periods};
+use headline::{Figures, Lead, periods};
 pub use lists::ListPart;
 use matrix::{CellStatus, PeriodReports};
 use request::OrgId;
@@ -83,7 +83,6 @@ struct ReportPage<'a> {
     policy: String,
     lead: Lead,
     figures: Figures,
-    bar: Vec<BarSegment>,
     causes: Vec<PageCause<'a>>,
     other_causes: Option<String>,
     earlier: Option<EarlierPart<'a>>,
@@ -118,7 +117,6 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
             hash(SCRIPT)
         ),
         lead: figures.lead(sources, earlier.as_ref(), (sums.as_ref(), units.as_ref())),
-        bar: figures.bar(),
         figures,
         other_causes: others(&all_causes, CAUSES),
         causes: shown_causes(all_causes),

@@ -106,6 +106,10 @@ impl Announcer {
         }
     }
 
+    pub(super) fn is_worth_saying(&self, pause: Duration) -> bool {
+        (WORTH_SAYING..=self.longest).contains(&pause)
+    }
+
     fn settled(&mut self, row: &Row) {
         if let State::Created(id) = &row.state {
             // Nearly all rows come here, and almost none is shown: the name is built only if it is.
@@ -179,7 +183,7 @@ impl Announcer {
     }
 
     fn paused(&mut self, status: Option<u16>, wait: Duration, until: DateTime<Utc>) {
-        if self.stopping || !(WORTH_SAYING..=self.longest).contains(&wait) {
+        if self.stopping || !self.is_worth_saying(wait) {
             return;
         }
         let answered = status.map_or_else(String::new, |status| format!(" ({status})"));
