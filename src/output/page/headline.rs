@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::{
     EarlierPart, Sources, accepted,
@@ -8,10 +8,10 @@ use super::{
 };
 use crate::{
     audit::DifferenceKind,
-    ledger::{Row, State},
+    ledger::State,
     text::{count, grouped},
 };
-use request::{Period, ReportStatus};
+use request::{Period, ReportStatus, RequestId};
 
 pub(super) struct Lead {
     pub(super) class: &'static str,
@@ -54,7 +54,7 @@ impl Figures {
             by_status: CellStatus::ALL
                 .map(|(status, ..)| cells.iter().filter(|cell| **cell == status).count()),
             lists_differ: sources.lists.iter().filter(|list| !list.agrees).count(),
-            files_missing: found(sources, DifferenceKind::FileMissing),
+            files_missing: sources.reviewed.of_kind(DifferenceKind::FileMissing).count(),
         }
     }
 
@@ -69,10 +69,7 @@ impl Figures {
         earlier: Option<&EarlierPart<'_>>,
         (sums, units): (Option<&SumTable<'_>>, Option<&UnitsPart<'_>>),
     ) -> Lead {
-        let found = |kind| {
-            let found = sources.reviewed.all().filter(|it| it.kind == kind);
-            found.filter(|it| it.counts()).count()
-        };
+        let found = |kind| sources.reviewed.of_kind(kind).filter(|it| it.counts()).count();
         let [failed, server_failed, not_done, not_collected] = unfinished(sources);
         let not_in_ledger = sources.not_in_ledger.iter().filter(|it| it.counts()).count();
         let wrong = [
@@ -162,9 +159,11 @@ pub(super) fn bar(
 /// are pending or in doubt, and the others.
 fn unfinished(sources: &Sources<'_>) -> [usize; 4] {
     let mut counts = [0; 4];
-    let rows: Vec<&Row> = sources.ledger.rows().collect();
-    let counting = sources.reviewed.unfinished.iter().filter(|(_, it)| it.counts());
-    for row in counting.filter_map(|(place, _)| rows.get(*place)) {
+    let kinds = [DifferenceKind::NotCreated, DifferenceKind::NotCollected];
+    let found = kinds.into_iter().flat_map(|kind| sources.reviewed.of_kind(kind));
+    let counting: HashSet<RequestId> =
+        found.filter(|it| it.counts()).filter_map(|it| it.request_id).collect();
+    for row in sources.ledger.rows().filter(|row| counting.contains(&row.id())) {
         let is_lost = row.collected.status() == ReportStatus::Failed;
         counts[match &row.state {
             State::Failed { .. } | State::InDoubt { .. } => 0,
@@ -174,10 +173,6 @@ fn unfinished(sources: &Sources<'_>) -> [usize; 4] {
         }] += 1;
     }
     counts
-}
-
-fn found(sources: &Sources<'_>, kind: DifferenceKind) -> usize {
-    sources.reviewed.differences.iter().filter(|(_, found)| found.kind == kind).count()
 }
 
 fn told((n, what, how): (usize, &str, &str)) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
 };
 
 use indexmap::IndexMap;
@@ -15,7 +15,7 @@ use crate::{
     output::words::{numbers, tally},
     text::{count, one_line},
 };
-use request::{OrgId, Period, ReportType};
+use request::{OrgId, Period, ReportType, RequestId};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum CellStatus {
@@ -96,15 +96,13 @@ pub(super) struct Cell {
 /// The newest period first.
 pub(super) fn reports<'a>(sources: &Sources<'a>) -> Vec<PeriodReports<'a>> {
     let reviewed = sources.reviewed;
-    let found: HashSet<(usize, DifferenceKind)> =
-        reviewed.differences.iter().map(|(place, found)| (*place, found.kind)).collect();
-    let before: HashMap<usize, &Before> =
-        reviewed.before.iter().map(|(place, before)| (*place, before)).collect();
+    let found: HashSet<(Option<RequestId>, DifferenceKind)> =
+        reviewed.differences.iter().map(|found| (found.request_id, found.kind)).collect();
     let mut periods: BTreeMap<Reverse<Period>, Vec<(&Row, Cell)>> = BTreeMap::new();
-    for (place, row) in sources.ledger.rows().enumerate() {
-        let is_found = |kind| found.contains(&(place, kind));
+    for row in sources.ledger.rows() {
+        let is_found = |kind| found.contains(&(Some(row.id()), kind));
         let mut cell = Cell::of(sources, row, is_found);
-        if let Some(before) = before.get(&place) {
+        if let Some(before) = reviewed.before.get(&row.id()) {
             cell.fell = is_found(DifferenceKind::Dropped);
             let mark = if cell.fell { "dropped, " } else { "" };
             cell.then = format!("{mark}{}", then(before, sources.totals));

@@ -135,7 +135,7 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
 
 /// The differences that do not count.
 fn accepted<'a>(sources: &'a Sources<'_>) -> Vec<(&'a Difference, &'a Acceptance)> {
-    let found = sources.reviewed.all().chain(&sources.not_in_ledger);
+    let found = sources.reviewed.differences.iter().chain(&sources.not_in_ledger);
     let accepted = found.filter(|it| !it.counts());
     accepted.filter_map(|it| Some((it, it.acceptance.as_deref()?))).collect()
 }
@@ -214,20 +214,17 @@ impl<'a> EarlierPart<'a> {
     fn of(sources: &'a Sources<'_>) -> Option<Self> {
         let Earlier { name, max_drop, .. } = sources.earlier.as_ref()?;
         let reviewed = sources.reviewed;
-        let found = reviewed.differences.iter().map(|(_, difference)| difference);
-        let mut marked: Vec<&Difference> =
-            found.filter(|difference| difference.kind == DifferenceKind::Dropped).collect();
-        let dropped = marked.len();
-        marked.extend(&reviewed.vanished);
+        let dropped: Vec<&Difference> = reviewed.of_kind(DifferenceKind::Dropped).collect();
+        let vanished: Vec<&Difference> = reviewed.of_kind(DifferenceKind::Vanished).collect();
         let count = |is_it: fn(&Before) -> bool| {
-            reviewed.before.iter().filter(|(_, before)| is_it(before)).count()
+            reviewed.before.values().filter(|before| is_it(before)).count()
         };
         Some(EarlierPart {
             name,
             max_drop,
-            marked,
-            vanished: reviewed.vanished.len(),
-            dropped,
+            vanished: vanished.len(),
+            dropped: dropped.len(),
+            marked: [dropped, vanished].concat(),
             new: count(|it| *it == Before::Nothing),
             compared: count(|it| matches!(it, Before::Figure(_))),
             uncompared: count(|it| matches!(it, Before::NoFigure(_))),

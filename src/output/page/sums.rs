@@ -82,18 +82,14 @@ impl<'a> SumTable<'a> {
         });
         // The same problem of many files is written once.
         let mut of_cause: IndexMap<String, Vec<String>> = IndexMap::new();
-        for (_, found) in &reviewed.differences {
-            if found.kind == DifferenceKind::TotalsUnknown {
-                of_cause.entry(found.advice()).or_default().push(found.subject.clone());
-            }
+        for found in reviewed.of_kind(DifferenceKind::TotalsUnknown) {
+            of_cause.entry(found.advice()).or_default().push(found.subject.clone());
         }
         let sentence =
             |(why, whose): (String, Vec<String>)| format!("{}: {why}", listed(&whose, NAMES));
-        let accepted = reviewed.differences.iter().filter(|(_, it)| !it.counts());
-        let accepted: HashSet<&str> = accepted
-            .filter(|(_, it)| it.kind == DifferenceKind::TotalsDiffer)
-            .map(|(_, it)| it.subject.as_str())
-            .collect();
+        let found = reviewed.of_kind(DifferenceKind::TotalsDiffer);
+        let accepted: HashSet<&str> =
+            found.filter(|it| !it.counts()).map(|it| it.subject.as_str()).collect();
         let (differing, others): (Vec<_>, Vec<_>) =
             lines.into_iter().partition(|line| line.total.agreement == Agreement::Differ);
         let counting = differing.iter().filter(|line| !accepted.contains(&*line.total.subject()));
