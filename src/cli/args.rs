@@ -302,8 +302,8 @@ pub(super) struct AuditArgs {
     #[arg(long, help_heading = "Outputs", env = "MONTHEND_AUDIT_JUNIT", value_name = "FILE")]
     pub(super) junit: Option<PathBuf>,
 
-    /// An earlier ledger, with its files next to it: also report who has vanished since, and whose figures dropped. It
-    /// may be the same ledger, where that has earlier periods
+    /// An earlier ledger or its manifest, with its files next to it: also report who has vanished since, and whose
+    /// figures dropped. It may be the same ledger, where that has earlier periods
     #[arg(id = EARLIER, long = "previous", value_name = "LEDGER")]
     #[arg(help_heading = "Comparing", env = "MONTHEND_PREVIOUS")]
     pub(super) previous: Option<PathBuf>,
@@ -390,11 +390,12 @@ pub(super) struct ReportArgs {
     /// The ledger, or its manifest (.yaml, .yml)
     pub(super) ledger: PathBuf,
 
-    /// The page to write: an HTML file
+    /// The page to write: an HTML file [default: the ledger's name with .html]
     #[arg(long, short, env = "MONTHEND_REPORT", value_name = "FILE")]
-    pub(super) output: PathBuf,
+    pub(super) output: Option<PathBuf>,
 
-    /// An earlier ledger, with its files next to it: show its figures, who has vanished, and whose figures dropped
+    /// An earlier ledger or its manifest, with its files next to it: show its figures, who has vanished, and whose
+    /// figures dropped
     #[arg(id = EARLIER, long = "compare", value_name = "EARLIER_LEDGER")]
     #[arg(help_heading = "Comparing", env = "MONTHEND_COMPARE")]
     pub(super) compare: Option<PathBuf>,
@@ -473,6 +474,8 @@ impl ResolveArgs {
 fn reason(text: &str) -> Result<String, String> {
     match one_line(text) {
         reason if reason.is_empty() => Err("write why".to_owned()),
+        // As the printed commands have it.
+        reason if reason == "WHY" => Err("write your reason in the place of WHY".to_owned()),
         reason => Ok(reason),
     }
 }

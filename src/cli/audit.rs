@@ -9,8 +9,9 @@ use super::{
     AuditArgs, CALENDAR, CalendarArgs, CliError, CliResult, CommandLine, Connection, Context, Exit,
     FileSources, Format, LedgerTrace, LockedLedger, ManifestArgs, MaxDropArgs, OpenedLedger,
     Planning, ReadSession, RepairNote, Signals, WHERE, after_audit, credentials, discover_note,
-    discovered, find_trace, forgotten_of_history, history_of, named_rows, on_manifest, print_view,
-    relabelled, summarised_lists, tell_repairs, trace_of, warn_of_run, warn_where_refused,
+    discovered, find_trace, forgotten_of_history, history_of, ledger_or_of_manifest, named_rows,
+    on_manifest, print_view, relabelled, summarised_lists, tell_repairs, trace_of, warn_of_run,
+    warn_where_refused,
 };
 use crate::{
     api::Credentials,
@@ -136,6 +137,9 @@ impl AuditInput {
         let credentials = if asked.is_offline { None } else { Some(credentials(&context)?) };
         let path = real_ledger(&context.ledger)?;
         let mut guard = context.guard()?;
+        if let Some(previous) = asked.previous {
+            guard.input("--previous", previous);
+        }
         let junit = asked.junit.map(|file| guard.document("--junit", file)).transpose()?;
         let acceptances = Acceptances::read(&path, asked.calendar.as_of())?;
         let (reading, gone, lock) = if asked.locks {
@@ -152,8 +156,11 @@ impl AuditInput {
             Vec::new()
         };
         // What is wrong with the earlier ledger is said before the server is asked.
+        let sandbox = asked.manifest.sandbox.sandbox;
+        let ledger_of = |named: &Path| ledger_or_of_manifest(named, sandbox);
+        let previous = asked.previous.map(ledger_of).transpose()?;
         let (earlier, max_drop) =
-            OpenedLedger::earlier(asked.previous, asked.max_drop, context.is_rehearsal())?;
+            OpenedLedger::earlier(previous.as_deref(), asked.max_drop, context.is_rehearsal())?;
         Ok(AuditInput {
             context,
             manifest,

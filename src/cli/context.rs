@@ -256,7 +256,7 @@ pub(super) fn ledger_of(args: &StatusArgs, share: Option<Partition>) -> CliResul
 }
 
 /// The ledger of `manifest`, or that of its rehearsals; `ledger`: the one that an option names.
-pub(super) fn ledger_of_manifest(
+fn ledger_of_manifest(
     manifest: &Path,
     ledger: Option<PathBuf>,
     sandbox: bool,
@@ -275,6 +275,14 @@ pub(super) fn ledger_of_manifest(
         }
     }
     Ok(context.ledger)
+}
+
+/// `named` is a ledger, or its manifest.
+pub(super) fn ledger_or_of_manifest(named: &Path, sandbox: bool) -> CliResult<PathBuf> {
+    if is_manifest(named) {
+        return ledger_of_manifest(named, None, sandbox, None);
+    }
+    Ok(named.to_owned())
 }
 
 /// Whether `one` was changed after `other`. A missing `other` is older.

@@ -21,7 +21,7 @@ use crate::{
     manifest::{Discover, ManifestError},
     output::{
         console::{self, CsvError, LogFilterError},
-        duration,
+        duration, moment_here,
     },
     plan::{NobodyKnown, PlanError, SelectionError},
     run::{Signal, StopReason},
@@ -296,7 +296,7 @@ pub(super) fn stop_text(reason: &StopReason) -> String {
                  ledger keeps it, for 24h at most: run the same command again to continue after {}, or discard \
                  the wait with --forget-pause (run, retry, collect)",
                 duration(*wait),
-                at.format("%Y-%m-%d %H:%M:%S UTC")
+                moment_here(at)
             )
         }
         StopReason::Pacing(StopCause::ServerDown { failures }) => down_text(*failures, None),

@@ -1,9 +1,12 @@
-use std::{cell::RefCell, path::Path};
+use std::{
+    cell::{Cell, RefCell},
+    path::Path,
+};
 
 use chrono::{DateTime, Utc};
 use tracing::{info, warn};
 
-use super::{CliError, CliResult, chain};
+use super::{CliError, CliResult, chain, lines_of, warn_of_lost_close};
 use crate::{
     audit::{CloseError, ClosedMonth},
     ledger::{Ledger, LedgerError, LedgerFile, Lock, Pause, real_ledger},
@@ -19,6 +22,8 @@ pub(super) struct LockedLedger {
     /// When the month was closed, and by whom; the error says why its close file cannot be read. Known since the lock
     /// was taken.
     pub(super) closed: Option<Result<ClosedMonth, CloseError>>,
+    /// Whether the history was asked for a close file that is lost.
+    is_warned: Cell<bool>,
     /// Taken out only to be released.
     lock: RefCell<Option<Lock>>,
 }
@@ -39,11 +44,19 @@ impl LockedLedger {
 
     fn of((file, lock): (LedgerFile, Lock)) -> Self {
         let closed = ClosedMonth::of(&file.path);
-        LockedLedger { file, closed, lock: RefCell::new(Some(lock)) }
+        LockedLedger { file, closed, is_warned: Cell::new(false), lock: RefCell::new(Some(lock)) }
     }
 
-    /// For whatever sends, downloads or writes something: exit code 4 where the month is closed.
+    /// For whatever sends, downloads or writes something: exit code 4 where the month is closed. Where its close file
+    /// was lost, that is a warning, once.
     pub(super) fn refuse_closed(&self) -> CliResult<()> {
+        if self.closed.is_none() && !self.is_warned.replace(true) {
+            warn_of_lost_close(&self.file.path, &lines_of(&self.file.path));
+        }
+        self.refuse_close_file()
+    }
+
+    fn refuse_close_file(&self) -> CliResult<()> {
         let closed = self.closed.as_ref().map(|closed| match closed {
             Ok(ClosedMonth { at, by }) => format!("it was closed {} by {by}", moment_text(*at)),
             Err(why) => format!("{}, and so it counts as closed", chain(why)),
@@ -54,7 +67,7 @@ impl LockedLedger {
 
     /// Writes nothing where the file holds `ledger` already.
     pub(super) async fn write(&self, ledger: &Ledger) -> CliResult<()> {
-        self.refuse_closed()?;
+        self.refuse_close_file()?;
         Ok(self.file.write(ledger, Utc::now()).await?)
     }
 

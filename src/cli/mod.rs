@@ -67,7 +67,9 @@ use self::{
     connection::{
         Connection, HttpSession, ReadSession, credentials, credentials_of_sandbox, limit_patience,
     },
-    context::{Context, ledger_of, ledger_of_manifest, reports_of, sandbox_config, sandbox_ledger},
+    context::{
+        Context, ledger_of, ledger_or_of_manifest, reports_of, sandbox_config, sandbox_ledger,
+    },
     environment::variable,
     error::{CliError, CliResult, chain, is_proxy, nobody, of_ledger, read_error_text, stop_text},
     existing::take_existing,

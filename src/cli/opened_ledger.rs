@@ -80,12 +80,10 @@ impl OpenedLedger {
         max_drop: &MaxDropArgs,
         is_rehearsal: bool,
     ) -> CliResult<(Option<Self>, MaxDrop)> {
-        Ok(match path {
-            Some(path) => {
-                (Some(OpenedLedger::to_compare_with(path, is_rehearsal)?), max_drop.value()?)
-            }
-            None => (None, MaxDrop::default()),
-        })
+        let Some(path) = path else {
+            return Ok((None, MaxDrop::default()));
+        };
+        Ok((Some(OpenedLedger::to_compare_with(path, is_rehearsal)?), max_drop.value()?))
     }
 
     /// Both are of rehearsals, or both are real.

@@ -1,13 +1,16 @@
 //! From a manifest to its plan and the selection, and what is odd about the plan.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 
 use chrono::{Days, Local, NaiveDate, Utc};
 use tracing::{info, warn};
 
 use super::{CalendarArgs, CliError, CliResult, HttpSession, Signals};
 use crate::{
-    ledger::{Ledger, Row},
+    ledger::{Ledger, Row, State},
     manifest::{Discovered, Manifest},
     output::request_name,
     plan::{Plan, Selection, Today, Warning, take_known, warnings},
@@ -102,6 +105,23 @@ pub(super) fn tell_leftovers(ledger: &Ledger, plan: &Plan) {
     if !leftovers.is_empty() {
         let (n, names) = (count(leftovers.len(), "row"), named_rows(&leftovers));
         info!("the ledger has {n} that the plan does not have, and they stay as they are: {names}");
+        let is_new = |row: &Row| matches!(row.state, State::Pending { .. }) && row.attempts == 0;
+        if ledger.rows().all(|row| is_new(row) || !planned.contains(&row.key())) {
+            warn_of_other_months(&leftovers, plan);
+        }
+    }
+}
+
+/// A ledger that knows nothing of the plan, nor of its periods, is one of another month.
+fn warn_of_other_months(rows: &[&Row], plan: &Plan) {
+    let planned: HashSet<Period> = plan.requests().iter().map(|it| it.request.period).collect();
+    let periods: BTreeSet<Period> = rows.iter().map(|row| row.request().period).collect();
+    if planned.is_disjoint(&periods.iter().copied().collect()) {
+        warn!(
+            "the ledger is one of {}: a month can be closed only in a ledger of its own (`ledger:` in the manifest, or \
+             --ledger)",
+            named(periods.iter().take(3), periods.len())
+        );
     }
 }
 
@@ -114,8 +134,8 @@ pub(super) fn relabelled(ledger: &Ledger, plan: &Plan) -> Option<String> {
     let (label, row) = (labels.first()?, rows.first()?);
     let is = if rows.len() == 1 { "is" } else { "are" };
     Some(format!(
-        "{} {is} in the ledger under another label than in the manifest: {} is {label} there. The ledger keeps its labels; \
-         `--sub-partner ID` means the same in both",
+        "{} {is} in the ledger under another label than in the manifest: there {}, in the manifest {label}. The ledger keeps \
+         its labels; `--sub-partner ID` means the same in both",
         count(rows.len(), "row"),
         named_rows(&[row]),
     ))

@@ -51,11 +51,13 @@ pub(super) fn reconcile(args: &ReconcileArgs, command_line: &CommandLine) -> Cli
     let agrees = outcomes.iter().all(|it| it.is_agreement(&acceptances));
     let exit = if agrees { Exit::Success } else { Exit::Failures };
     let all: Vec<&ListOutcome<'_>> = outcomes.iter().collect();
+    // Where a file is left out, keys are on one side only because of that.
+    let leaves_out = outcomes.iter().any(|it| !it.missing.is_empty());
     let accept = on_manifest(command_line, "accept", &input.context.ledger)
-        .filter(|_| ClosedMonth::of(&input.path).is_none());
+        .filter(|_| ClosedMonth::of(&input.path).is_none() && !leaves_out);
     let audit = command_line.next("audit", &[&WHERE[..], &CALENDAR].concat());
     let is_whole = *sources.selection == Selection::default() && args.name.is_none();
-    let next = if outcomes.iter().any(|it| !it.missing.is_empty()) {
+    let next = if leaves_out {
         Some(("to see what to do about the files that are left out", &*audit))
     } else {
         let why = "to compare plan, server and files, too";

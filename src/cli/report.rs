@@ -5,7 +5,7 @@ use tracing::info;
 
 use super::{
     CliError, CliResult, Context, Exit, FileSources, Guard, ManifestArgs, OpenedLedger, ReportArgs,
-    closed_of, is_manifest, ledger_of_manifest, refusal, summarised_lists,
+    closed_of, is_manifest, ledger_or_of_manifest, refusal, summarised_lists,
 };
 use crate::{
     audit::{
@@ -23,16 +23,16 @@ use crate::{
 
 /// Reads only, without the lock; asks no server.
 pub(super) fn report(args: &ReportArgs) -> CliResult {
+    let ledger_path = ledger_or_of_manifest(&args.ledger, args.sandbox)?;
+    let named = Some(args.ledger.as_path()).filter(|path| is_manifest(path));
+    let manifest = args.manifest.as_deref().or(named);
+    let ledger_of = |named: &Path| ledger_or_of_manifest(named, args.sandbox);
+    let compare = args.compare.as_deref().map(ledger_of).transpose()?;
+    let output = args.output.clone().unwrap_or_else(|| ledger_path.with_extension("html"));
     let failed = |why: io::Error| {
-        let (path, why) = (args.output.display(), refusal(&why));
+        let (path, why) = (output.display(), refusal(&why));
         CliError::Usage(format!("cannot write the page {path}: {why}"))
     };
-    let mut ledger_path = args.ledger.clone();
-    let mut manifest = args.manifest.as_deref();
-    if is_manifest(&args.ledger) {
-        ledger_path = ledger_of_manifest(&args.ledger, None, args.sandbox, None)?;
-        manifest = manifest.or(Some(&args.ledger));
-    }
     let settings = manifest.map(RunSettings::load).transpose()?;
     let defaults = Settings::default();
     let checks = FileChecks::from(settings.as_ref().map_or(&defaults, |read| &read.settings));
@@ -40,9 +40,9 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
     let ledger = OpenedLedger::read(&ledger_path)?.with_history();
     let is_sandbox = is_rehearsal(&ledger.ledger, &ledger_path);
     let (earlier, max_drop) =
-        OpenedLedger::earlier(args.compare.as_deref(), &args.max_drop, is_sandbox)?;
+        OpenedLedger::earlier(compare.as_deref(), &args.max_drop, is_sandbox)?;
     let ledgers = std::iter::once(&ledger).chain(&earlier);
-    guard(&args.output, manifest.zip(settings.as_ref()), ledgers)?;
+    guard((&output, args.compare.as_deref()), manifest.zip(settings.as_ref()), ledgers)?;
 
     let previous = earlier.as_ref().map(|earlier| Previous {
         ledger: &earlier.ledger,
@@ -76,7 +76,7 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
         let collection = CollectedFiles::new(plan.requests(), &ledger.ledger, ledger.files());
         Some((rule, audit::units(&collection, rule)))
     });
-    let page_folder = folder_of(&args.output).canonicalize().map_err(failed)?;
+    let page_folder = folder_of(&output).canonicalize().map_err(failed)?;
     let sources = Sources {
         name: name(&ledger_path),
         ledger: &ledger.ledger,
@@ -94,7 +94,7 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
         units: units.as_ref().map(|(rule, found)| (*rule, found)),
         reviewed: &reviewed,
         lists: &lists,
-        earlier: earlier.as_ref().zip(args.compare.as_deref()).map(|(earlier, path)| {
+        earlier: earlier.as_ref().zip(compare.as_deref()).map(|(earlier, path)| {
             page::Earlier {
                 // As given, since both may have one name; but nobody has to see where a home lies.
                 name: if path.is_absolute() { name(path) } else { path.display().to_string() },
@@ -105,8 +105,8 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
         now: Utc::now(),
     };
     let page = page::page(&sources).map_err(|e| failed(io::Error::other(e)))?;
-    replace(&args.output, page.as_bytes()).map_err(failed)?;
-    console::say(format!("{}\n", args.output.display()));
+    replace(&output, page.as_bytes()).map_err(failed)?;
+    console::say(format!("{}\n", output.display()));
     Ok(Exit::Success)
 }
 
@@ -169,7 +169,7 @@ fn is_named_as_rehearsal(path: &Path) -> bool {
 }
 
 fn guard<'l>(
-    output: &Path,
+    (output, compare): (&Path, Option<&Path>),
     manifest: Option<(&Path, &RunSettings)>,
     ledgers: impl Iterator<Item = &'l OpenedLedger> + Clone,
 ) -> CliResult<()> {
@@ -177,6 +177,9 @@ fn guard<'l>(
     if let Some((path, read)) = manifest {
         guard.manifest(path, &read.origin, &read.settings);
         guard.ledger(&read.ledger);
+    }
+    if let Some(compare) = compare {
+        guard.input("--compare", compare);
     }
     for read in ledgers.clone() {
         guard.ledger(&read.path);

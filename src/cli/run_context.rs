@@ -8,8 +8,8 @@ use tracing::{error, info, warn};
 
 use super::{
     CliError, CliResult, Collection, Connection, Context, Exit, HttpSession, LockedLedger, Outputs,
-    Room, Signals, SummaryFormat, WorkCommand, collecting, commands_for, created_rows, lines_of,
-    selected_rows, stop_text, warn_all, warn_of_lost_close,
+    Room, Signals, SummaryFormat, WorkCommand, collecting, commands_for, created_rows,
+    selected_rows, stop_text, warn_all,
 };
 use crate::{
     api::HttpApi,
@@ -116,9 +116,6 @@ impl RunContext<'_> {
         if !work.is_empty() {
             let open = locked.refuse_closed();
             open.inspect_err(|_| outputs.waiting(&ledger, selected))?;
-            if locked.closed.is_none() {
-                warn_of_lost_close(&locked.file.path, &lines_of(&locked.file.path));
-            }
             self.require_room(&ledger, selected)?;
         }
         // Where nothing is left to do, a closed ledger stays as it is, and the command ends as usual.
