@@ -26,7 +26,7 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
     let ledger_path = ledger_or_of_manifest(&args.ledger, args.sandbox)?;
     let named = Some(args.ledger.as_path()).filter(|path| is_manifest(path));
     let manifest = args.manifest.as_deref().or(named);
-    let ledger_of = |named: &Path| ledger_or_of_manifest(named, args.sandbox);
+    let ledger_of = |path: &Path| ledger_or_of_manifest(path, args.sandbox);
     let compare = args.compare.as_deref().map(ledger_of).transpose()?;
     let output = args.output.clone().unwrap_or_else(|| ledger_path.with_extension("html"));
     let failed = |why: io::Error| {

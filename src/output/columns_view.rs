@@ -155,14 +155,15 @@ impl View for ColumnsView<'_> {
         let mut out = TableWriter::csv(out);
         let texts = ["type", "column", "difference"].map(TableColumn::text);
         let numbers = ["position", "files"].map(TableColumn::number);
-        let ([r#type, column, difference], [position, files]) = (texts, numbers);
-        out.begin("columns", vec![r#type, column, position, files, difference])?;
+        let ([first, second, last], [third, fourth]) = (texts, numbers);
+        out.begin("columns", vec![first, second, third, fourth, last])?;
         for TypeJson { r#type, columns, differences, .. } in self.types() {
-            for ColumnJson { name, position, files } in columns {
-                out.row([r#type, &name, &position.to_string(), &files.to_string(), ""])?;
+            for it in columns {
+                let (position, files) = (it.position.to_string(), it.files.to_string());
+                out.row([r#type, &it.name, &position, &files, ""])?;
             }
-            for ColumnDifferenceJson { kind, column, files } in differences {
-                out.row([r#type, column, "", &files.to_string(), kind])?;
+            for it in differences {
+                out.row([r#type, it.column, "", &it.files.to_string(), it.kind])?;
             }
         }
         out.finish()

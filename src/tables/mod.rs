@@ -104,7 +104,7 @@ impl<'w> TableWriter<'w> {
         match &mut self.output {
             TableOutput::Csv(csv) => {
                 let names = self.columns.iter().map(|column| column.name.as_bytes());
-                write_record(csv, names.map(|name| (ColumnKind::Text, name)))
+                write_record(csv, names.map(|it| (ColumnKind::Text, it)))
             }
             TableOutput::Workbook(sheets) => sheets.begin(name, &self.columns),
         }
