@@ -180,6 +180,7 @@ fn summary(rows: &[Row], text: &str, paint: Paint) -> String {
         counts: Counts { created: 1, failed: 2, uncollected: 1, ..Counts::default() },
         not_looked_up: Vec::new(),
         pace: Stats::default(),
+        elapsed: Duration::ZERO,
         ledger,
         unsaved: None,
     };

@@ -1,4 +1,4 @@
-use std::{io, pin::pin, rc::Rc, sync::Arc};
+use std::{io, pin::pin, rc::Rc, sync::Arc, time::Duration};
 
 use super::{
     Event, EventKind, Interrupt, StopReason,
@@ -39,6 +39,7 @@ pub struct Finished {
     /// Why look-ups failed, if any did.
     pub not_looked_up: Vec<Cause>,
     pub pace: Stats,
+    pub elapsed: Duration,
     pub ledger: Ledger,
     pub unsaved: Option<Unsaved>,
 }
@@ -112,6 +113,7 @@ impl<'a, A: Api, D: Disk> Run<'a, A, D> {
             counts: shared.record.counts(),
             not_looked_up: created.not_looked_up,
             pace: shared.session.gate().stats(),
+            elapsed: shared.elapsed(),
             ledger,
             unsaved: saved
                 .err()
