@@ -10,8 +10,8 @@ use super::{
     FileSources, Format, LedgerTrace, LockedLedger, ManifestArgs, MaxDropArgs, OpenedLedger,
     Planning, ReadSession, RepairNote, Signals, WHERE, after_audit, credentials, discover_note,
     discovered, find_trace, forgotten_of_history, history_of, ledger_or_of_manifest, named_rows,
-    on_manifest, print_view, relabelled, summarised_lists, tell_repairs, trace_of, warn_of_run,
-    warn_where_refused,
+    on_manifest, print_view, refuse_mixed_up, relabelled, summarised_lists, tell_repairs, trace_of,
+    warn_of_run, warn_where_refused,
 };
 use crate::{
     api::Credentials,
@@ -214,7 +214,9 @@ impl AuditInput {
         };
 
         signals.end_at_once();
-        let recorded = history::recorded_hashes(&history_of(&self.path).lines);
+        let history = history_of(&self.path);
+        refuse_mixed_up(ledger, &self.path, &history.lines)?;
+        let recorded = history::recorded_hashes(&history.lines);
         let folder = self.path.parent().unwrap_or(Path::new(""));
         let files = |files| Some(files).filter(|_| !asked.without_files);
         let previous = self.earlier.as_ref().map(|earlier| Previous {

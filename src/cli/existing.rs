@@ -115,7 +115,7 @@ async fn prefer_known(
     for FoundReports { place, existing, .. } in found {
         let row = work_list.ledger.row(*place);
         let known = reports.get(row.id().to_string().as_str());
-        let Some(known) = known.and_then(|(id, _)| id.parse::<ReportId>().ok()) else {
+        let Some(known) = known.and_then(|known| known.id.parse::<ReportId>().ok()) else {
             continue;
         };
         let is_there = match existing {

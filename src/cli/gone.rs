@@ -2,6 +2,7 @@
 //! an older copy may lie in its place, or another ledger may have them.
 
 use std::{
+    collections::HashMap,
     ffi::OsStr,
     fmt, fs,
     num::NonZeroU32,
@@ -10,7 +11,9 @@ use std::{
 
 use tracing::warn;
 
-use super::{CliError, CliResult, CommandLine, Context, lines_of, manifest_next_to, reports_of};
+use super::{
+    CliError, CliResult, CommandLine, Context, lines_of, manifest_next_to, named_rows, reports_of,
+};
 use crate::{
     audit::close_path,
     collect::Names,
@@ -171,12 +174,40 @@ fn forgotten(reading: &LedgerRead, lines: &[HistoryLine]) -> RequestIds {
         Some(row) => {
             let is_replaced = |report: &str| row.replaces.iter().any(|old| old.as_str() == report);
             let is_newer = |at| row.updated_at.is_none_or(|then| then < at);
-            let report = reports.get(text);
             is_sent(Some(row))
-                && report.is_some_and(|(newer, at)| is_newer(*at) && !is_replaced(newer))
+                && reports.get(text).is_some_and(|known| {
+                    (known.is_certain || is_newer(known.at)) && !is_replaced(known.id)
+                })
         }
     };
     ids.filter(|(text, id)| is_forgotten(text, *id)).map(|(_, id)| id).collect()
+}
+
+/// Refuses a ledger in which reports stand in other rows than those that have them by the history: a column that a
+/// spreadsheet sorted without the others. Their files would go by the names of other sub-partners.
+pub(super) fn refuse_mixed_up(
+    ledger: &Ledger,
+    path: &Path,
+    lines: &[HistoryLine],
+) -> CliResult<()> {
+    let reports = history::reports_by_request(lines);
+    let certain = reports.iter().filter(|(_, known)| known.is_certain);
+    let owners: HashMap<&str, &str> =
+        certain.map(|(request, known)| (known.id, *request)).collect();
+    let is_mixed_up = |row: &&Row| {
+        let owner = row.state.report_id().and_then(|id| owners.get(id.as_str()));
+        owner.is_some_and(|owner| *owner != row.id().to_string())
+    };
+    let rows: Vec<&Row> = ledger.rows().filter(is_mixed_up).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let (path, n, names) = (path.display(), count(rows.len(), "row"), named_rows(&rows));
+    Err(CliError::BadLedger(format!(
+        "{path}: {n} with a report that the history gives to another row: {names}. Was a column sorted without the others? \
+         Put the ledger back from a copy, or move it away: `monthend run --existing adopt` then takes the reports from the \
+         server"
+    )))
 }
 
 /// The ledger does not name the request, not even in a torn line.

@@ -76,7 +76,7 @@ use self::{
     exit::Exit,
     gone::{
         LedgerTrace, files_of, find_trace, forgotten_of_history, forgotten_of_lines,
-        ledgers_next_to, refuse_gone, shares_of, trace_of,
+        ledgers_next_to, refuse_gone, refuse_mixed_up, shares_of, trace_of,
     },
     guard::{Guard, refusal, sandbox_state_of},
     hints::{after_audit, commands_for, manifest_next_to, of_manifest, on_manifest},
