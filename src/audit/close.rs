@@ -22,8 +22,6 @@ use crate::{
     text::{hexadecimal, one_line, read_moment, system_says},
 };
 
-const VERSION: u64 = 1;
-
 /// In bytes.
 const LONGEST: u64 = 1024 * 1024 * 1024;
 
@@ -36,7 +34,7 @@ pub fn close_path(ledger: &Path) -> PathBuf {
 pub fn is_close_file(path: &Path) -> bool {
     let begins = read_first_line(path).unwrap_or_default();
     let is_object = begins.trim_ascii_start().starts_with(b"{");
-    is_object && value_of(path).is_ok_and(|value| CloseStamp::deserialize(value).is_ok())
+    is_object && value_of(path).is_ok_and(|value| ClosedMonth::deserialize(value).is_ok())
 }
 
 /// Whether `place` is where a close file of a ledger that was reopened may be: `NAME.close-1.json`.
@@ -59,21 +57,15 @@ pub fn set_reopened(ledger: &Path) -> io::Result<PathBuf> {
 }
 
 /// When a ledger was closed, and by whom.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Closed")]
 pub struct ClosedMonth {
     /// When, UTC.
+    #[serde(rename(deserialize = "closed_at"), deserialize_with = "read_moment")]
+    #[schemars(rename = "at")]
     pub at: DateTime<Utc>,
     /// By whom.
     pub by: String,
-}
-
-/// What every version of a close file has.
-#[derive(Deserialize)]
-struct CloseStamp {
-    #[serde(deserialize_with = "read_moment")]
-    closed_at: DateTime<Utc>,
-    by: String,
 }
 
 impl ClosedMonth {
@@ -83,15 +75,10 @@ impl ClosedMonth {
         let path = close_path(ledger);
         path.symlink_metadata().ok()?;
         let read = value_of(&path).and_then(|value| {
-            let stamp = CloseStamp::deserialize(value);
-            stamp.map_err(|e| CloseError::Broken { path: path.clone(), why: e.to_string() })
+            let closed = ClosedMonth::deserialize(value);
+            closed.map_err(|e| CloseError::Broken { path: path.clone(), why: e.to_string() })
         });
-        Some(
-            read.map(|CloseStamp { closed_at, by }| ClosedMonth {
-                at: closed_at,
-                by: one_line(&by),
-            }),
-        )
+        Some(read.map(|ClosedMonth { at, by }| ClosedMonth { at, by: one_line(&by) }))
     }
 }
 
@@ -278,7 +265,7 @@ fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, CloseError
 }
 
 impl CloseFile {
-    pub const VERSION: u64 = VERSION;
+    pub const VERSION: u64 = 1;
 
     /// With its line feed.
     pub fn json(&self) -> serde_json::Result<String> {
@@ -291,7 +278,7 @@ impl CloseFile {
         let bytes = bytes_of(path)?;
         let value: Value = parse(path, &bytes)?;
         let version = &value["version"];
-        if !version.is_null() && *version != VERSION {
+        if !version.is_null() && *version != CloseFile::VERSION {
             let version = one_line(&version.to_string());
             return Err(CloseError::OtherVersion { path: path.to_owned(), version });
         }

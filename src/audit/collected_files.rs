@@ -2,6 +2,9 @@
 
 use std::io::{self, Read};
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::{
     audited_request::AuditedRequest,
     files::{FileState, Files},
@@ -19,17 +22,24 @@ pub struct CollectedFiles<'a> {
     pub(super) earlier: Option<String>,
 }
 
-/// A collected file that is left out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A collected file that was left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct MissingFile {
-    /// As people read it: `Acme USER 2026-10`.
+    /// Of which request: `Acme USER 2026-10`.
+    #[serde(rename = "request")]
     pub subject: String,
-    /// Its path in the ledger; `None`: there is none.
-    pub file: Option<String>,
+    /// PARTNER, CUSTOMER or USER.
+    #[serde(rename = "type")]
+    #[schemars(with = "String")]
     pub report_type: ReportType,
-    /// Why, and what helps: one phrase.
+    /// Relative to the ledger's folder; null where the ledger names none.
+    pub file: Option<String>,
+    /// Why.
+    #[serde(rename = "reason")]
     pub why: String,
     /// Whether it is a difference of its own in an audit: missing, changed or not collected.
+    #[serde(skip)]
     pub is_known_to_audit: bool,
 }
 
@@ -81,12 +91,8 @@ impl<'a> CollectedFiles<'a> {
                 let advice = self.advice(Remedy::Collect.advice());
                 Err(missing(format!("its report is not collected{advice}")))
             }
-            FileState::Missing(what, remedy) => {
+            FileState::Missing(what, remedy) | FileState::Changed { what, remedy, .. } => {
                 Err(missing(format!("{what}{}", self.advice(remedy.advice()))))
-            }
-            FileState::Changed(change) => {
-                let advice = self.advice(change.remedy.advice());
-                Err(missing(format!("{}{advice}", change.what)))
             }
             FileState::Unchanged(contents) => {
                 contents.map_err(|why| MissingFile { is_known_to_audit: false, ..missing(why) })

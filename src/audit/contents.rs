@@ -64,7 +64,9 @@ fn examine(input: impl Read, questions: FileQuestions<'_>) -> Result<FileContent
     }
     let columns = rule.map(|rule| rule.expected.differences(table.columns()));
     let mut sums = questions.totals.map(|totals| Summing::new(&table, totals));
-    let key = rule.and_then(|rule| places(&table, &rule.key)).unwrap_or_default();
+    // None where one of its columns is missing.
+    let key = rule.and_then(|rule| rule.key.iter().map(|name| table.place(name)).collect());
+    let key: Vec<usize> = key.unwrap_or_default();
     let mut repeats = Repeats::default();
     let (mut row, mut cells) = (ByteRecord::new(), Key::default());
     while table.next(&mut row)? {
@@ -83,16 +85,11 @@ fn examine(input: impl Read, questions: FileQuestions<'_>) -> Result<FileContent
         }
     }
     Ok(FileContents {
-        sums: sums.map(|summing| summing.map(Summing::finish)),
+        sums: sums.map(|summing| summing.map(|it| it.sums)),
         columns: columns.unwrap_or_default(),
         repeated: repeats.repeated(),
         no_table: None,
     })
-}
-
-/// The indexes of columns; `None`: one is missing.
-fn places<R: Read>(table: &Table<R>, names: &[String]) -> Option<Vec<usize>> {
-    names.iter().map(|name| table.place(name)).collect()
 }
 
 /// The index of a column; the error names the columns that there are.

@@ -1,7 +1,5 @@
 //! The one figure by which reports are compared.
 
-use std::fmt;
-
 use super::{contents::FileContents, files::FileState, sums::total};
 use crate::{
     ledger::{Row, State},
@@ -36,29 +34,12 @@ impl NoAmount {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Measure<'a> {
-    Rows,
-    Sum(&'a str),
-}
-
-impl<'a> From<Option<&'a Totals>> for Measure<'a> {
-    fn from(totals: Option<&'a Totals>) -> Self {
-        totals.map_or(Measure::Rows, |totals| Measure::Sum(&totals.column))
-    }
-}
-
-pub(super) struct FigureText<'a>(pub(super) Measure<'a>, pub(super) &'a Amount);
-
-impl fmt::Display for FigureText<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let FigureText(measure, figure) = self;
-        let figure = figure.to_string();
-        match measure {
-            Measure::Rows if figure == "1" => write!(f, "1 row"),
-            Measure::Rows => write!(f, "{figure} rows"),
-            Measure::Sum(column) => write!(f, "{column} {figure}"),
-        }
+/// `12 rows`, or the sum with its column: `CONSUMPTION 594.22`.
+pub(super) fn figure_text(figure: &Amount, totals: Option<&Totals>) -> String {
+    match (totals, figure.to_string()) {
+        (Some(totals), sum) => format!("{} {sum}", totals.column),
+        (None, rows) if rows == "1" => "1 row".to_owned(),
+        (None, rows) => format!("{rows} rows"),
     }
 }
 
@@ -82,11 +63,12 @@ pub(super) fn change(then: &Amount, now: Option<&Amount>) -> String {
     format!("{now}, was {then} ({}{percent})", signed(&difference))
 }
 
-/// An empty report counts as 0, whatever its columns. `file`: `None` if files are not read.
+/// An empty report counts as 0, whatever its columns. `file`: `None` if files are not read. `totals`: `None` if rows
+/// are counted.
 pub(super) fn figure(
     row: &Row,
     file: Option<&FileState<FileContents>>,
-    measure: Measure<'_>,
+    totals: Option<&Totals>,
 ) -> Result<Amount, NoAmount> {
     if !matches!(row.state, State::Created(_)) {
         return Err(NoAmount::NotCreated);
@@ -98,15 +80,15 @@ pub(super) fn figure(
         None => None,
         Some(FileState::None) => return Err(NoAmount::NotCollected),
         Some(FileState::Missing(..)) => return Err(NoAmount::FileMissing),
-        Some(FileState::Changed(..)) => return Err(NoAmount::FileChanged),
+        Some(FileState::Changed { .. }) => return Err(NoAmount::FileChanged),
         Some(FileState::Unchanged(contents)) => contents.sums.as_ref(),
     };
-    match (row.collected.rows, measure, sums) {
+    match (row.collected.rows, totals, sums) {
         (Some(0), ..) => Ok(Amount::default()),
-        (Some(rows), Measure::Rows, _) => Ok(rows.into()),
-        (None, Measure::Rows, _) => Err(NoAmount::NoRows),
-        (_, Measure::Sum(_), Some(Ok(sums))) => Ok(total(sums)),
-        (_, Measure::Sum(_), Some(Err(_))) => Err(NoAmount::NoSum),
-        (_, Measure::Sum(_), None) => Err(NoAmount::NotRead),
+        (Some(rows), None, _) => Ok(rows.into()),
+        (None, None, _) => Err(NoAmount::NoRows),
+        (_, Some(_), Some(Ok(sums))) => Ok(total(sums)),
+        (_, Some(_), Some(Err(_))) => Err(NoAmount::NoSum),
+        (_, Some(_), None) => Err(NoAmount::NotRead),
     }
 }

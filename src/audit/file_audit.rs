@@ -13,7 +13,6 @@ use super::{
     totals::{Summed, Total, compare},
 };
 use crate::{
-    ledger::Row,
     manifest::{FileRules, Settings, Totals},
     text::{count, named_phrases, one_line},
 };
@@ -44,27 +43,22 @@ pub(super) struct FileAudit<'a, 's> {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct FileFindings<'a> {
+pub(super) struct FileFindings {
     /// The differences of each subject, in the order of [`DifferenceKind`].
     pub(super) found: Vec<Vec<Difference>>,
     pub(super) figures: Vec<Result<Amount, NoAmount>>,
-    pub(super) pairs: Vec<Pair>,
+    /// Indexes of subjects, with their earlier figures.
+    pub(super) pairs: Vec<(usize, Result<Amount, NoAmount>)>,
     /// Indexes of subjects without an earlier row.
     pub(super) new: Vec<usize>,
-    pub(super) vanished: Vec<(&'a Row, Difference)>,
+    pub(super) vanished: Vec<Difference>,
     pub(super) totals: Vec<Total>,
     pub(super) checked: Checked,
 }
 
-#[derive(Debug)]
-pub(super) struct Pair {
-    pub(super) place: usize,
-    pub(super) then: Result<Amount, NoAmount>,
-}
-
 impl<'a> FileAudit<'a, '_> {
     /// Reads every file once, with one row of it in memory. `planned`: the requests of the whole plan.
-    pub(super) fn run<'r>(&self, planned: impl IntoIterator<Item = &'r Request>) -> FileFindings<'a>
+    pub(super) fn run<'r>(&self, planned: impl IntoIterator<Item = &'r Request>) -> FileFindings
     where
         'a: 'r,
     {
@@ -79,9 +73,8 @@ impl<'a> FileAudit<'a, '_> {
             let file = row
                 .zip(self.files)
                 .map(|(row, files)| files.read(row, |it| FileContents::read(it, questions)));
-            let figure = row
-                .ok_or(NoAmount::NotCreated)
-                .and_then(|row| figure(row, file.as_ref(), totals.into()));
+            let figure =
+                row.ok_or(NoAmount::NotCreated).and_then(|row| figure(row, file.as_ref(), totals));
             examined.figures.push(figure);
             let checked = &mut examined.checked;
             let mut found = Vec::new();
@@ -92,12 +85,11 @@ impl<'a> FileAudit<'a, '_> {
                     let kind = DifferenceKind::FileMissing;
                     found.push(subject.file_differs(kind, &about, (what, remedy)));
                 }
-                Some(FileState::Changed(change)) => {
+                Some(FileState::Changed { what, remedy, sha256 }) => {
                     checked.files += 1;
-                    let about = [subject.sha256(), &change.sha256];
+                    let about = [subject.sha256(), &sha256];
                     let kind = DifferenceKind::FileChanged;
-                    let why = (change.what, change.remedy);
-                    found.push(subject.file_differs(kind, &about, why));
+                    found.push(subject.file_differs(kind, &about, (what, remedy)));
                 }
                 Some(FileState::Unchanged(contents)) => {
                     let is_empty = row.is_some_and(|row| row.collected.rows == Some(0));
@@ -129,7 +121,7 @@ impl<'a> FileAudit<'a, '_> {
         &self,
         previous: &Previous<'a>,
         planned: impl IntoIterator<Item = &'r Request>,
-        examined: &mut FileFindings<'a>,
+        examined: &mut FileFindings,
     ) where
         'a: 'r,
     {
@@ -147,11 +139,11 @@ impl<'a> FileAudit<'a, '_> {
                 }
                 _ => examined.checked.incomparable += 1,
             }
-            examined.pairs.push(Pair { place, then });
+            examined.pairs.push((place, then));
         }
         let vanished_rows = months.vanished.into_iter();
         let selected = vanished_rows.filter(|row| previous.selected.contains(&row.key()));
-        examined.vanished = selected.map(|row| (row, vanished(row, previous))).collect();
+        examined.vanished = selected.map(|row| vanished(row, previous)).collect();
     }
 }
 

@@ -16,19 +16,10 @@ pub(super) enum FileState<T> {
     None,
     /// How that is known, and what to do.
     Missing(String, Remedy),
-    Changed(FileChange),
+    /// It has other bytes than those that were collected. `sha256` is theirs; empty: they cannot be read.
+    Changed { what: String, remedy: Remedy, sha256: String },
     /// What was read of it.
     Unchanged(T),
-}
-
-/// A file with other bytes than those that were collected.
-#[derive(Debug)]
-pub(super) struct FileChange {
-    /// How that is known.
-    pub(super) what: String,
-    pub(super) remedy: Remedy,
-    /// The hash of its bytes; empty: they cannot be read.
-    pub(super) sha256: String,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -50,12 +41,10 @@ impl Files<'_> {
             return FileState::None;
         }
         let file = one_line(&collected.file);
-        let changed =
-            |what, remedy, sha256| FileState::Changed(FileChange { what, remedy, sha256 });
         let unreadable = |e: io::Error| {
             let what = format!("{file} cannot be read ({})", system_says(&e));
             let advice = "let it be read, or move it away and collect it again";
-            changed(what, Remedy::Look(advice), String::new())
+            FileState::Changed { what, remedy: Remedy::Look(advice), sha256: String::new() }
         };
         let path = self.folder.join(&collected.file);
         if path.is_dir() {
@@ -110,6 +99,6 @@ impl Files<'_> {
                 (what, Remedy::Overwrite)
             }
         };
-        changed(what, remedy, found)
+        FileState::Changed { what, remedy, sha256: found }
     }
 }

@@ -48,6 +48,6 @@ pub use reconciliation::{Compared, EntrySides, ListOutcome, Reconciliation};
 pub use remedy::Remedy;
 pub use review::{Before, Review, Reviewed, without_row};
 pub use scope::Scope;
-pub use sources::ListError;
+pub use sources::{ListError, request_values};
 pub use totals::{Agreement, Total};
 pub use units::{UnitGroup, UnitsFound, units};

@@ -5,7 +5,7 @@ use super::{
     comparison::MaxDrop,
     contents::{FileContents, FileQuestions},
     difference::{Difference, DifferenceKind},
-    figure::{FigureText, Measure, NoAmount, figure},
+    figure::{NoAmount, figure, figure_text},
     files::Files,
     remedy::Remedy,
 };
@@ -34,7 +34,7 @@ impl Previous<'_> {
     pub(super) fn figure(&self, row: &Row) -> Result<Amount, NoAmount> {
         let questions = FileQuestions { totals: self.totals, rule: None };
         let file = self.files.map(|files| files.read(row, |it| FileContents::read(it, questions)));
-        figure(row, file.as_ref(), self.totals.into())
+        figure(row, file.as_ref(), self.totals)
     }
 }
 
@@ -47,12 +47,11 @@ pub(super) fn dropped(
     previous: &Previous<'_>,
 ) -> Option<Difference> {
     let lost = previous.max_drop.exceeded(then, now)?;
-    let measure = Measure::from(previous.totals);
     let what = format!(
         "{}; {} had {} ({lost} % less)",
-        FigureText(measure, now),
+        figure_text(now, previous.totals),
         earlier.request().period,
-        FigureText(measure, then),
+        figure_text(then, previous.totals),
     );
     let look = "ask why: a report that was requested too early may be incomplete";
     let request = &subject.planned.request;
@@ -64,7 +63,7 @@ pub(super) fn dropped(
 
 pub(super) fn vanished(row: &Row, previous: &Previous<'_>) -> Difference {
     let figure = previous.figure(row);
-    let figure = figure.map(|then| format!(" ({})", FigureText(previous.totals.into(), &then)));
+    let figure = figure.map(|then| format!(" ({})", figure_text(&then, previous.totals)));
     let what = format!(
         "it had a report then{}, and is not in the plan any more",
         figure.unwrap_or_default()

@@ -1,7 +1,9 @@
+use std::collections::HashMap;
+
 use super::{
     accepted::Acceptances,
     audited_request::AuditedRequest,
-    difference::Difference,
+    difference::{Difference, DifferenceKind},
     figure::{NoAmount, change},
     file_audit::{FileAudit, FileChecks},
     files::Files,
@@ -13,6 +15,7 @@ use crate::{
     ledger::{Ledger, Row},
     plan::Planned,
 };
+use request::RequestId;
 
 /// An audit without a server: a ledger, its files and an earlier ledger.
 #[derive(Debug)]
@@ -25,15 +28,11 @@ pub struct Review<'a> {
     pub acceptances: &'a Acceptances,
 }
 
-/// Indexes are those of the ledger's rows.
 #[derive(Debug, Default)]
 pub struct Reviewed {
-    /// Of files, sums and earlier figures.
-    pub differences: Vec<(usize, Difference)>,
-    /// Of rows that are not created, or not collected.
-    pub unfinished: Vec<(usize, Difference)>,
-    pub before: Vec<(usize, Before)>,
-    pub vanished: Vec<Difference>,
+    /// Of rows that are not created or not collected, then of files, sums and earlier figures, then what has vanished.
+    pub differences: Vec<Difference>,
+    pub before: HashMap<RequestId, Before>,
     /// In the order of the rows.
     pub totals: Vec<Total>,
 }
@@ -47,10 +46,8 @@ pub enum Before {
 }
 
 impl Reviewed {
-    /// All that was found.
-    pub fn all(&self) -> impl Iterator<Item = &Difference> {
-        let of_rows = self.unfinished.iter().chain(&self.differences).map(|(_, it)| it);
-        of_rows.chain(&self.vanished)
+    pub fn of_kind(&self, kind: DifferenceKind) -> impl Iterator<Item = &Difference> {
+        self.differences.iter().filter(move |it| it.kind == kind)
     }
 }
 
@@ -84,33 +81,27 @@ impl Review<'_> {
         let examined = examination.run(self.ledger.rows().map(Row::request));
         let new = examined.new.into_iter().map(|place| (place, Before::Nothing));
         let figures = &examined.figures;
-        let pairs = examined.pairs.into_iter().map(|pair| {
-            let before = match pair.then {
-                Ok(then) => Before::Figure(change(&then, figures[pair.place].as_ref().ok())),
+        let pairs = examined.pairs.into_iter().map(|(place, then)| {
+            let before = match then {
+                Ok(then) => Before::Figure(change(&then, figures[place].as_ref().ok())),
                 Err(why) => Before::NoFigure(why),
             };
-            (pair.place, before)
+            (place, before)
         });
-        let differences = examined.found.into_iter().enumerate();
-        let unfinished = subjects.iter().enumerate().filter_map(|(place, subject)| {
+        let before = pairs.chain(new).map(|(place, before)| (subjects[place].id(), before));
+        let unfinished = subjects.iter().filter_map(|subject| {
             let acceptance = self.acceptances.of_any(&reports::unfinished_ids(subject));
-            let difference = reports::unfinished(subject)?;
-            Some((place, Difference { acceptance, ..difference }))
+            Some(Difference { acceptance, ..reports::unfinished(subject)? })
         });
-        let unfinished = unfinished.collect();
-        let mut reviewed = Reviewed {
-            unfinished,
-            differences: differences
-                .flat_map(|(place, found)| found.into_iter().map(move |d| (place, d)))
-                .collect(),
-            before: pairs.chain(new).collect(),
-            vanished: examined.vanished.into_iter().map(|(_, d)| d).collect(),
+        let found = examined.found.into_iter().flatten().chain(examined.vanished);
+        let found = found.map(|it| {
+            let acceptance = self.acceptances.get(it.id).cloned();
+            Difference { acceptance, ..it }
+        });
+        Reviewed {
+            differences: unfinished.chain(found).collect(),
+            before: before.collect(),
             totals: examined.totals,
-        };
-        let found = reviewed.differences.iter_mut().map(|(_, difference)| difference);
-        for difference in found.chain(&mut reviewed.vanished) {
-            difference.acceptance = self.acceptances.get(difference.id).cloned();
         }
-        reviewed
     }
 }

@@ -107,8 +107,7 @@ impl<'a> Scope<'a> {
             }
             audit.differences.extend(of_files);
         }
-        let vanished = examined.vanished.into_iter();
-        audit.differences.extend(vanished.map(|(_, difference)| difference));
+        audit.differences.extend(examined.vanished);
         audit
     }
 

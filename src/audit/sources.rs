@@ -294,7 +294,7 @@ impl From<SideError> for FileError {
 }
 
 /// The values of [`REQUEST_COLUMNS`], in their order.
-pub(super) fn request_values(planned: &Planned) -> [String; 4] {
+pub fn request_values(planned: &Planned) -> [String; 4] {
     let of = &planned.request;
     [
         planned.label.as_deref().unwrap_or_default().to_owned(),

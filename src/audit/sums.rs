@@ -20,7 +20,7 @@ pub(super) struct Summing<'a> {
     totals: &'a Totals,
     column: usize,
     by: Vec<usize>,
-    sums: Sums,
+    pub(super) sums: Sums,
 }
 
 impl<'a> Summing<'a> {
@@ -49,10 +49,6 @@ impl<'a> Summing<'a> {
         });
         *self.sums.entry(key.collect()).or_default() += &number;
         Ok(())
-    }
-
-    pub(super) fn finish(self) -> Sums {
-        self.sums
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use indexmap::IndexMap;
+
 use super::{
     audited_request::AuditedRequest,
     difference::{Difference, DifferenceKind},
@@ -36,7 +38,7 @@ impl Total {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Agreement {
     Agree,
     Differ,
@@ -71,21 +73,14 @@ pub(super) struct ComparedTotals {
 
 /// A single file is only shown. `summed` is in plan order.
 pub(super) fn compare(summed: &[Summed<'_>], totals: &Totals) -> ComparedTotals {
-    let mut order = Vec::new();
-    let mut groups: BTreeMap<_, Vec<&Summed<'_>>> = BTreeMap::new();
+    let mut groups: IndexMap<_, Vec<&Summed<'_>>> = IndexMap::new();
     for file in summed {
         let request = &file.subject.planned.request;
         let key = (request.sub_partner.as_ref(), request.period, request.internal);
-        groups.entry(key).or_insert_with(|| {
-            order.push(key);
-            Vec::new()
-        });
         groups.entry(key).or_default().push(file);
     }
     let mut compared = ComparedTotals::default();
-    for key in order {
-        compare_group(&groups[&key], totals, &mut compared);
-    }
+    groups.values().for_each(|files| compare_group(files, totals, &mut compared));
     compared
 }
 
@@ -119,15 +114,11 @@ fn compare_group(files: &[&Summed<'_>], totals: &Totals, compared: &mut Compared
     let zero = Amount::default();
     for key in keys {
         // A value that a file lacks has the sum 0.
-        let amounts: BTreeMap<ReportType, &Amount> = known
-            .iter()
-            .map(|(report_type, sums)| (*report_type, sums.get(key).unwrap_or(&zero)))
-            .collect();
-        let comparable: Vec<&Amount> = amounts
-            .iter()
-            .filter(|(report_type, _)| !is_not_in(totals, **report_type, key))
-            .map(|(_, amount)| *amount)
-            .collect();
+        let amount = |sums: &Sums| sums.get(key).unwrap_or(&zero).clone();
+        let sums: BTreeMap<ReportType, Amount> =
+            known.iter().map(|(report_type, sums)| (*report_type, amount(sums))).collect();
+        let is_in = |it: &(&ReportType, &Amount)| !is_not_in(totals, *it.0, key);
+        let comparable: Vec<&Amount> = sums.iter().filter(is_in).map(|(_, sum)| sum).collect();
         let agreement = if comparable.len() < 2 {
             Agreement::Alone
         } else if totals.tolerance.all_agree(comparable) {
@@ -137,13 +128,11 @@ fn compare_group(files: &[&Summed<'_>], totals: &Totals, compared: &mut Compared
         };
         // All of them: which ones differ depends on the tolerance.
         parts = parts.texts(key.iter().map(String::as_str));
-        for (report_type, amount) in &amounts {
-            parts = parts.text(report_type.as_str()).figure(Some(amount));
+        for (report_type, sum) in &sums {
+            parts = parts.text(report_type.as_str()).figure(Some(sum));
         }
         let by: Vec<(String, String)> =
             totals.by.iter().cloned().zip(key.iter().cloned()).collect();
-        let sums: BTreeMap<ReportType, Amount> =
-            amounts.into_iter().map(|(report_type, sum)| (report_type, sum.clone())).collect();
         if agreement == Agreement::Differ {
             differ.push(told(&by, &sums));
         }

@@ -7,7 +7,7 @@ use csv::ByteRecord;
 use super::{
     collected_files::{CollectedFiles, MissingFile},
     contents::only_place,
-    sources::{FileError, division, fit_or_why, request_values},
+    sources::{FileError, division, fit_or_why},
 };
 use crate::{manifest::UnitsRule, plan::Planned, text::one_line};
 use reconcile::{
@@ -63,11 +63,6 @@ pub struct UnitGroup<'u> {
 }
 
 impl UnitGroup<'_> {
-    /// The values of `REQUEST_COLUMNS`, in their order.
-    pub fn request_values(&self) -> [String; 4] {
-        request_values(self.planned)
-    }
-
     /// Usage, exact quotient and units.
     pub fn amounts(&self) -> [Option<&Amount>; 3] {
         let Some((usage, units)) = &self.figures else { return [None; 3] };

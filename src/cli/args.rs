@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, ArgMatches, Args, Parser, Subcommand, ValueEnum, parser::ValueSource};
 use clap_complete::Shell;
+use tracing::level_filters::LevelFilter;
 
 pub(super) use close::*;
 pub(super) use common::*;
@@ -15,10 +16,7 @@ pub(super) use reconcile::*;
 
 use crate::{
     manifest::BaseUrl,
-    output::{
-        Color,
-        console::{LogFormat, Verbosity},
-    },
+    output::{Color, console::LogFormat},
     text::one_line,
 };
 use request::{ReportId, RequestId};
@@ -58,12 +56,13 @@ Exit codes: 0 everything selected is created, and collected where asked for; 1 a
 3 stopped early, rows left to do; 4 ledger trouble; 130, 143, 129 interrupted.";
 
 impl Cli {
-    pub(super) fn verbosity(&self) -> Option<Verbosity> {
+    /// As `-q` and `-v` say; `None` without them.
+    pub(super) fn verbosity(&self) -> Option<LevelFilter> {
         match (self.quiet, self.verbose) {
-            (true, _) => Some(Verbosity::Quiet),
+            (true, _) => Some(LevelFilter::WARN),
             (false, 0) => None,
-            (false, 1) => Some(Verbosity::Verbose),
-            (false, _) => Some(Verbosity::Everything),
+            (false, 1) => Some(LevelFilter::DEBUG),
+            (false, _) => Some(LevelFilter::TRACE),
         }
     }
 }

@@ -180,7 +180,7 @@ impl CliError {
 
     pub(super) fn report(&self, command_line: &CommandLine) {
         if let CliError::Manifest(ManifestError::Invalid(problems)) = self {
-            for problem in problems.iter() {
+            for problem in &problems.shown {
                 console::annotate_problem(problem);
             }
             // Several lines each, with the text they are about.

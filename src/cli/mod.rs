@@ -86,7 +86,9 @@ use self::{
         recorded_of, repair_notes, tell_repairs, warn_all, warn_of_closed, warn_of_lost_close,
         warn_of_run, warn_where_refused,
     },
-    outputs::{Outputs, add_to_history, history_line, print_json, print_table, print_view},
+    outputs::{
+        Outputs, add_to_history, history_line, print_document, print_json, print_table, print_view,
+    },
     plan::{collecting, created_rows, dry_run, give_up_failed, selected_rows, tell_nothing_to_do},
     planning::{
         discover_note, discovered, named_rows, plan_with_selected, relabelled, tell_leftovers,

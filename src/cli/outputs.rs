@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use askama::Template;
 use chrono::{DateTime, NaiveDate, Utc};
 use tracing::warn;
 
@@ -227,6 +228,11 @@ pub(super) fn print_view(view: &impl View, format: Format) -> CliResult<()> {
 
 pub(super) fn print_table(text: &str) -> CliResult<()> {
     console::print(text).map_err(CliError::Stdout)
+}
+
+pub(super) fn print_document(document: &impl Template) -> CliResult<()> {
+    let text = document.render().map_err(|e| CliError::Stdout(io::Error::other(e)))?;
+    print_table(&text)
 }
 
 pub(super) fn print_json(json: serde_json::Result<String>) -> CliResult<()> {

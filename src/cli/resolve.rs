@@ -1,6 +1,6 @@
 //! `resolve`: lists the rows in doubt with their candidates, or decides one by hand.
 
-use std::{collections::HashMap, io, path::Path, time::Duration};
+use std::{collections::HashMap, path::Path, time::Duration};
 
 use chrono::Utc;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -10,7 +10,7 @@ use super::{
     CliError, CliResult, CommandLine, Connection, Context, Exit, LEDGER, LockedLedger,
     ManifestArgs, RehearsalArgs, RepairNote, ResolveArgs, Signals, account, add_to_history,
     credentials, credentials_of_sandbox, history_of, is_manifest, limit_patience, of_manifest,
-    print_table, read_error_text, read_ledger, tell_repairs, variable, warn_of_run,
+    print_document, read_error_text, read_ledger, tell_repairs, variable, warn_of_run,
 };
 use crate::{
     api::Listed,
@@ -18,7 +18,7 @@ use crate::{
     ledger::{Ledger, LedgerError, Row, RowIndex, State},
     manifest::BaseUrl,
     output::{
-        CandidateReport, DecisionCommands, Hint, Knowledge, UndecidedRow, console, decisions,
+        CandidateReport, Decisions, Hint, Knowledge, UndecidedRow, console,
         history::{HistoryEvent, HistoryLine, SeenReport},
         request_name,
     },
@@ -207,12 +207,13 @@ async fn list(args: &ResolveArgs, command_line: &CommandLine) -> CliResult {
     };
     let undecided = |row| UndecidedRow { row, candidates: candidates(row, ledger, &shown, &known) };
     let rows: Vec<UndecidedRow<'_>> = open.iter().copied().map(undecided).collect();
-    let commands = DecisionCommands {
+    let decisions = Decisions {
+        ledger: &context.ledger.display().to_string(),
+        rows: &rows,
         resolve: command_line.next("resolve", LEDGER),
         look_up: of_manifest("retry", args, &context, command_line),
     };
-    let text = decisions(&context.ledger.display().to_string(), &rows, &commands);
-    print_table(&text.map_err(|e| CliError::Stdout(io::Error::other(e)))?)?;
+    print_document(&decisions)?;
     Ok(Exit::Success)
 }
 

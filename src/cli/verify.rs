@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use super::{CliResult, Exit, print_table};
+use super::{CliResult, Exit, print_document};
 use crate::{
     audit::{CloseFile, ClosedFileKind, FileVerdict},
     files::folder_of,
@@ -21,7 +21,7 @@ pub(super) fn verify(file: &Path) -> CliResult {
         sha256: &sha256,
         reopened: history::reopening(&lines, close.closed_at),
     };
-    print_table(&view.text())?;
+    print_document(&view)?;
     let is_proven = verdicts.iter().all(|verdict| *verdict == FileVerdict::Unchanged);
     Ok(if is_proven { Exit::Success } else { Exit::Failures })
 }

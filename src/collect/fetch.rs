@@ -194,7 +194,7 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
             return false;
         }
         let rule = self.input.rules.get(&fetched.row.request().report_type);
-        if rule.is_some_and(|rule| rule.has_column(name)) {
+        if rule.is_some_and(|rule| rule.expected.columns.iter().any(|it| it == name)) {
             return false;
         }
         let others: Vec<PathBuf> = {

@@ -50,25 +50,21 @@ impl ExclusionText {
         Exclusion {
             sub_partner: self.sub_partner.and_then(find),
             report_type: self.r#type,
-            period: self.period.and_then(|period| period.single(options, sink)),
+            period: self.period.and_then(|period| period.meant(options, sink).pop()),
         }
     }
 }
 
 impl<'a> JobSubPartners<'a> {
     pub(super) fn new(sub_partners: &'a SubPartners, all: &'a Labels) -> Self {
-        let (own, sources) = match sub_partners {
-            SubPartners::Own => (true, [].as_slice()),
-            SubPartners::Listed(sources) => (false, sources.as_slice()),
-        };
         let mut billed = JobSubPartners {
-            own,
+            own: *sub_partners == SubPartners::Own,
             ids: HashSet::new(),
             labels: BTreeMap::new(),
             discovers: false,
             all,
         };
-        for source in sources {
+        for source in sub_partners.listed() {
             match source {
                 SubPartnerSource::Named(sub_partner) => {
                     billed.ids.insert(sub_partner.id.as_str());

@@ -1,7 +1,6 @@
-use std::{
-    collections::{BTreeMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
+
+use indexmap::IndexSet;
 
 use super::{
     exclusion::{ExclusionText, JobSubPartners},
@@ -91,7 +90,7 @@ impl Jobs<'_> {
             let job_read = Job {
                 name,
                 sub_partners: SubPartners::Own,
-                types: without_repetition(types),
+                types: types.into_iter().collect::<IndexSet<_>>().into_iter().collect(),
                 internal: job.internal.unwrap_or(defaults.internal),
                 periods: self.or_default(periods, &default_periods, &place, PERIODS),
                 exclude: Vec::new(),
@@ -101,7 +100,7 @@ impl Jobs<'_> {
         // Exclusions may name a label of a later job.
         let with_exclusions = read.into_iter().map(|(job, sub_partners, exclude)| {
             let billed = sub_partners.as_ref();
-            let billed = billed.map(|billed| JobSubPartners::new(billed, self.labels.labels()));
+            let billed = billed.map(|billed| JobSubPartners::new(billed, &self.labels.labels));
             let exclude = exclude.into_iter();
             let exclude =
                 exclude.map(|text| text.read(billed.as_ref(), self.options, self.sink)).collect();
@@ -141,9 +140,4 @@ impl Jobs<'_> {
         }
         chosen.ok().flatten().unwrap_or_default()
     }
-}
-
-fn without_repetition(types: Vec<ReportType>) -> Vec<ReportType> {
-    let mut seen = HashSet::new();
-    types.into_iter().filter(|report_type| seen.insert(*report_type)).collect()
 }

@@ -6,7 +6,7 @@ use request::OrgId;
 
 #[derive(Default)]
 pub(super) struct LabelBook {
-    labels: Labels,
+    pub(super) labels: Labels,
     places: HashMap<Arc<str>, SourcePlace>,
     ids: HashMap<OrgId, Option<Arc<str>>>,
     oddities: Vec<PlanWarningSource>,
@@ -67,10 +67,6 @@ impl LabelBook {
             }
             _ => {}
         }
-    }
-
-    pub(super) fn labels(&self) -> &Labels {
-        &self.labels
     }
 
     /// Once all are known.

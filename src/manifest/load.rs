@@ -113,11 +113,11 @@ impl Manifest {
             };
             let written = text.jobs.map(|written| jobs.read(written, text.defaults));
             let (labels, mut oddities) = jobs.labels.report(sink);
-            oddities.extend(jobs.partners.oddities());
+            oddities.extend(jobs.partners.oddities);
             let entries = Entries { units: &text.units, jobs: written.as_deref(), sink };
             let reconcile = entries.read(text.reconcile);
             Manifest {
-                path: source.path().to_owned(),
+                path: source.path.to_owned(),
                 origin: ManifestSource { job_lines: jobs.lines, ..run.origin },
                 name: run.name,
                 settings: run.settings,
@@ -155,19 +155,20 @@ fn load<T>(
     unread: &[&str],
     made_of: impl FnOnce(ManifestText, RunSettings, &Sink) -> T,
 ) -> Result<T, ManifestError> {
-    if let Some(kind) = WrongFile::of(source.text()) {
-        let path = source.path().to_owned();
+    if let Some(kind) = WrongFile::of(&source.text) {
+        let path = source.path.to_owned();
         return Err(ManifestError::ATable { path, kind });
     }
     let sink = Sink::default();
     let loaded = Tree::read(source, &sink).and_then(|tree| {
         let root = Node::root(&tree, &sink);
         let mut text = ManifestText::read(root, unread)?;
-        let mut origin = ManifestSource { sha256: source.sha256(), ..ManifestSource::default() };
+        let mut origin =
+            ManifestSource { sha256: source.sha256.clone(), ..ManifestSource::default() };
         origin.add_named(root);
         let run = RunSettings {
             origin,
-            name: text.name.take().unwrap_or_else(|| stem(source.path())),
+            name: text.name.take().unwrap_or_else(|| stem(&source.path)),
             settings: std::mem::take(&mut text.settings),
             ledger: ledger(text.ledger.take(), source, &sink),
         };
@@ -196,7 +197,7 @@ pub(super) fn default_ledger(manifest: &Path) -> PathBuf {
 
 fn ledger(given: Option<Located<String>>, manifest: &Source, sink: &Sink) -> PathBuf {
     let Some(written) = given else {
-        return default_ledger(manifest.path());
+        return default_ledger(&manifest.path);
     };
     let path = manifest.folder().join(&written.value);
     let names_a_folder = written.value.ends_with(['/', std::path::MAIN_SEPARATOR])

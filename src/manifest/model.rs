@@ -102,17 +102,12 @@ impl Manifest {
 
     /// The kinds of sub-partners to discover.
     pub fn discovers(&self) -> BTreeSet<Discover> {
-        let listed = self.jobs.iter().filter_map(|job| match &job.sub_partners {
-            SubPartners::Own => None,
-            SubPartners::Listed(sources) => Some(sources),
+        let listed = self.jobs.iter().flat_map(|job| job.sub_partners.listed());
+        let discovered = listed.filter_map(|source| match source {
+            SubPartnerSource::Named(_) => None,
+            SubPartnerSource::Discovered(which) => Some(*which),
         });
-        listed
-            .flatten()
-            .filter_map(|source| match source {
-                SubPartnerSource::Named(_) => None,
-                SubPartnerSource::Discovered(which) => Some(*which),
-            })
-            .collect()
+        discovered.collect()
     }
 }
 
@@ -169,6 +164,16 @@ pub enum SubPartners {
     Own,
     /// The listed ones, in the order written. Never empty.
     Listed(Vec<SubPartnerSource>),
+}
+
+impl SubPartners {
+    /// None for the partner itself.
+    pub fn listed(&self) -> &[SubPartnerSource] {
+        match self {
+            SubPartners::Own => &[],
+            SubPartners::Listed(sources) => sources,
+        }
+    }
 }
 
 /// One entry of `sub_partners`; a partners file is replaced by its lines.

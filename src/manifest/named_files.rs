@@ -1,9 +1,6 @@
 //! The files that a manifest names, whether what names them is read or not: no output may overwrite them.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, path::PathBuf};
 
 use super::{model::ManifestSource, reconciling::PERIOD};
 use crate::{
@@ -36,21 +33,16 @@ impl ManifestSource {
 
     /// The files of all periods that a path leads to, as it is written, if it has `{period}`.
     pub fn files_of(&self, written: &str) -> Vec<PathBuf> {
-        existing(&self.folder, written)
+        let Some((before, _)) = written.split_once(PERIOD) else {
+            return Vec::new();
+        };
+        // Any period that stands in any name: a disk may tell neither case nor Unicode forms apart.
+        let first = self.folder.join(format!("{before}{PERIOD}"));
+        let names = names_in(folder_of(&first));
+        let periods: BTreeSet<String> = names.flat_map(|name| periods_in(&name)).collect();
+        let paths = periods.iter().map(|period| self.folder.join(written.replace(PERIOD, period)));
+        paths.filter(|path| path.exists()).collect()
     }
-}
-
-/// The files that a path with `{period}` leads to.
-fn existing(folder: &Path, written: &str) -> Vec<PathBuf> {
-    let Some((before, _)) = written.split_once(PERIOD) else {
-        return Vec::new();
-    };
-    // Any period that stands in any name: a disk may tell neither case nor Unicode forms apart.
-    let first = folder.join(format!("{before}{PERIOD}"));
-    let names = names_in(folder_of(&first));
-    let periods: BTreeSet<String> = names.flat_map(|name| periods_in(&name)).collect();
-    let paths = periods.iter().map(|period| folder.join(written.replace(PERIOD, period)));
-    paths.filter(|path| path.exists()).collect()
 }
 
 fn periods_in(name: &str) -> Vec<String> {
@@ -76,6 +68,8 @@ mod tests {
             fs::write(desk.path().join(format!("list {month} of Acme.csv")), "").unwrap();
         }
         fs::write(desk.path().join("2026-09/ü-2026-08.csv"), "").unwrap();
+        let folder = desk.path().to_owned();
+        let source = ManifestSource { folder, ..ManifestSource::default() };
         fs::write(desk.path().join("list 2026-08 of Acme.csv.old"), "").unwrap();
         for (written, found) in [
             (
@@ -92,7 +86,7 @@ mod tests {
             ("{period}.csv", &[]),
         ] {
             let found: Vec<PathBuf> = found.iter().map(|file| desk.path().join(file)).collect();
-            assert_eq!(existing(desk.path(), written), found, "{written}");
+            assert_eq!(source.files_of(written), found, "{written}");
         }
     }
 }

@@ -1,13 +1,8 @@
 //! Partners files: CSV with a header, `org_id` and optionally `label`, as people and spreadsheets save it.
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, HashSet},
-    io,
-    ops::Range,
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{borrow::Cow, collections::HashMap, io, ops::Range, path::PathBuf, sync::Arc};
+
+use indexmap::IndexSet;
 
 use super::{
     labels::LabelBook,
@@ -27,7 +22,7 @@ const COLUMNS: &[&str] = &["org_id", "label"];
 #[derive(Default)]
 pub(super) struct PartnersFiles {
     read: HashMap<PathBuf, PartnersContent>,
-    oddities: Vec<PlanWarningSource>,
+    pub(super) oddities: Vec<PlanWarningSource>,
 }
 
 /// `Ok(None)`: problems are reported. `Err`: unreadable, to be reported at each place that names the file.
@@ -55,10 +50,6 @@ impl PartnersFiles {
             Err(mistake) => file.report(sink, mistake.clone()),
         }
     }
-
-    pub(super) fn oddities(&mut self) -> Vec<PlanWarningSource> {
-        std::mem::take(&mut self.oddities)
-    }
 }
 
 fn help(why: &SourceError) -> Option<&'static str> {
@@ -83,8 +74,8 @@ fn partners(
     oddities: &mut Vec<PlanWarningSource>,
 ) -> Option<Vec<SubPartner>> {
     let is_id = |name: &str| nearest(name, COLUMNS.iter().copied()) == Some("org_id");
-    let Beginning { header_at, separator } = Beginning::of(source.text(), is_id);
-    let table = &source.text()[header_at..];
+    let Beginning { header_at, separator } = Beginning::of(&source.text, is_id);
+    let table = &source.text[header_at..];
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(separator)
         .has_headers(false)
@@ -93,8 +84,7 @@ fn partners(
         .from_reader(table.as_bytes());
     let mut record = csv::StringRecord::new();
     let mut header: Option<PartnersHeader> = None;
-    let mut lines =
-        PartnersLines { sink, labels, seen: HashSet::new(), partners: Vec::new(), sound: true };
+    let mut lines = PartnersLines { sink, labels, partners: IndexSet::new(), sound: true };
     // The reader cannot fail on UTF-8 in memory with lines of any length.
     while reader.read_record(&mut record).unwrap_or(false) {
         if record.iter().all(str::is_empty) {
@@ -106,7 +96,7 @@ fn partners(
                 let found = PartnersHeader::read(&line, sink)?;
                 if !found.others.is_empty() {
                     oddities.push(PlanWarningSource::FurtherColumns {
-                        file: source.path().to_owned(),
+                        file: source.path.to_owned(),
                         names: found.others.clone(),
                     });
                 }
@@ -118,13 +108,13 @@ fn partners(
         }
     }
     if lines.sound && lines.partners.is_empty() {
-        let end = source.text().trim_end().len();
-        let last_line = source.text()[..end].rfind('\n').map_or(0, |at| at + 1);
+        let end = source.text.trim_end().len();
+        let last_line = source.text[..end].rfind('\n').map_or(0, |at| at + 1);
         let mistake = Mistake::new("this partners file lists nobody")
             .help("below the header `org_id,label`, write one sub-partner per line");
         return sink.report(source.place(last_line..end), mistake);
     }
-    lines.sound.then_some(lines.partners)
+    lines.sound.then(|| lines.partners.into_iter().collect())
 }
 
 /// Without the `="…"` that makes it a text in a spreadsheet, and on one line.
@@ -163,7 +153,7 @@ impl<'a> PartnersLine<'a> {
         record: &'a csv::StringRecord,
         separator: u8,
     ) -> Self {
-        let text = source.text();
+        let text = &source.text;
         let position = record.position().map_or(0, csv::Position::byte);
         let start = usize::try_from(position).map_or(text.len(), |at| begin + at);
         let start = start.min(text.len());
@@ -173,7 +163,7 @@ impl<'a> PartnersLine<'a> {
     }
 
     fn raw(&self) -> &'a str {
-        &self.source.text()[self.start..]
+        &self.source.text[self.start..]
     }
 
     fn place(&self) -> SourcePlace {
@@ -270,8 +260,7 @@ impl PartnersHeader {
 struct PartnersLines<'a> {
     sink: &'a Sink,
     labels: &'a mut LabelBook,
-    seen: HashSet<SubPartner>,
-    partners: Vec<SubPartner>,
+    partners: IndexSet<SubPartner>,
     sound: bool,
 }
 
@@ -279,9 +268,7 @@ impl PartnersLines<'_> {
     fn take(&mut self, header: &PartnersHeader, line: &PartnersLine<'_>) {
         match self.sub_partner(header, line) {
             Ok(sub_partner) => {
-                if self.seen.insert(sub_partner.clone()) {
-                    self.partners.push(sub_partner);
-                }
+                self.partners.insert(sub_partner);
             }
             Err((place, mistake)) => {
                 self.sink.report::<()>(place, mistake);

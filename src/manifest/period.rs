@@ -147,11 +147,6 @@ impl PeriodText {
         self.periods.is_none()
     }
 
-    /// For an exclusion, where the calendar rules do not matter.
-    pub(super) fn single(&self, options: &LoadOptions, sink: &Sink) -> Option<Period> {
-        self.meant(options, sink).pop()
-    }
-
     pub(super) fn periods(&self, options: &LoadOptions, sink: &Sink) -> Vec<Period> {
         let periods = self.meant(options, sink);
         if options.date_check == DateCheck::On {
@@ -160,7 +155,8 @@ impl PeriodText {
         periods
     }
 
-    fn meant(&self, options: &LoadOptions, sink: &Sink) -> Vec<Period> {
+    /// Whether the calendar rules allow them or not.
+    pub(super) fn meant(&self, options: &LoadOptions, sink: &Sink) -> Vec<Period> {
         if let Some(periods) = &self.periods {
             return periods.clone();
         }

@@ -20,13 +20,6 @@ pub struct FileRule {
     pub key: Vec<String>,
 }
 
-impl FileRule {
-    /// Whether files of the type have a column of this name.
-    pub fn has_column(&self, name: &str) -> bool {
-        self.expected.columns.iter().any(|column| column == name)
-    }
-}
-
 /// `units:`: usage, divided and rounded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnitsRule {

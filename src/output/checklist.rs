@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{rows, words};
 use crate::{
-    manifest::{Discover, Manifest, SubPartnerSource, SubPartners},
+    manifest::{Discover, Manifest, SubPartnerSource},
     text::{named, one_line},
 };
 use request::OrgId;
@@ -158,11 +158,7 @@ impl Coverage {
     pub fn new(manifest: &Manifest, active: &[OrgId], all: &[OrgId]) -> Self {
         let mut named: BTreeMap<&OrgId, Option<&Arc<str>>> = BTreeMap::new();
         let mut has_all_active = false;
-        let listed_in_jobs = manifest.jobs.iter().filter_map(|job| match &job.sub_partners {
-            SubPartners::Listed(sources) => Some(sources),
-            _ => None,
-        });
-        for source in listed_in_jobs.flatten() {
+        for source in manifest.jobs.iter().flat_map(|job| job.sub_partners.listed()) {
             match source {
                 SubPartnerSource::Named(partner) => {
                     let label = named.entry(&partner.id).or_default();

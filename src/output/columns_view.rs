@@ -3,13 +3,10 @@ use std::{collections::BTreeMap, io};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{
-    View,
-    missing_files::{MissingFileJson, missing_lines},
-    rows, words,
-};
+use super::{View, missing_files::missing_lines, rows, words};
 use crate::{
     audit::{MissingFile, TypeColumns},
+    tables::{TableColumn, TableWriter},
     text::one_line,
 };
 
@@ -30,7 +27,7 @@ pub struct ColumnsJson<'a> {
     /// Each type that has requests.
     types: Vec<TypeJson<'a>>,
     /// Files that are left out: missing, changed, or not collected.
-    missing_files: Vec<MissingFileJson<'a>>,
+    missing_files: &'a [MissingFile],
     /// What else there is to know, a sentence each.
     notes: &'a [String],
     /// 0: all files are there and have the columns of `files:`; 1: not.
@@ -73,16 +70,6 @@ struct ColumnDifferenceJson<'a> {
     column: &'a str,
     /// In how many files.
     files: u64,
-}
-
-/// A line of `--format csv`.
-#[derive(Serialize, JsonSchema)]
-struct ColumnLine<'a> {
-    r#type: &'static str,
-    column: &'a str,
-    position: Option<usize>,
-    files: u64,
-    difference: &'static str,
 }
 
 impl<'a> From<&'a TypeColumns> for TypeJson<'a> {
@@ -165,32 +152,27 @@ impl View for ColumnsView<'_> {
     }
 
     fn csv(&self, out: &mut dyn io::Write) -> io::Result<()> {
-        let types = self.types();
-        let lines = types.iter().flat_map(|of_type| {
-            let r#type = of_type.r#type;
-            let columns = of_type.columns.iter().map(move |it| ColumnLine {
-                r#type,
-                column: &it.name,
-                position: Some(it.position),
-                files: it.files,
-                difference: "",
-            });
-            let differences = of_type.differences.iter().map(move |it| ColumnLine {
-                r#type,
-                column: it.column,
-                position: None,
-                files: it.files,
-                difference: it.kind,
-            });
-            columns.chain(differences)
-        });
-        rows::csv(lines, out)
+        let mut out = TableWriter::csv(out);
+        let texts = ["type", "column", "difference"].map(TableColumn::text);
+        let numbers = ["position", "files"].map(TableColumn::number);
+        let ([first, second, last], [third, fourth]) = (texts, numbers);
+        out.begin("columns", vec![first, second, third, fourth, last])?;
+        for TypeJson { r#type, columns, differences, .. } in self.types() {
+            for it in columns {
+                let (position, files) = (it.position.to_string(), it.files.to_string());
+                out.row([r#type, &it.name, &position, &files, ""])?;
+            }
+            for it in differences {
+                out.row([r#type, it.column, "", &it.files.to_string(), it.kind])?;
+            }
+        }
+        out.finish()
     }
 
     fn json(&self) -> serde_json::Result<String> {
         rows::json(&ColumnsJson {
             types: self.types(),
-            missing_files: self.missing.iter().map(MissingFileJson::from).collect(),
+            missing_files: self.missing,
             notes: self.notes,
             exit_code: self.exit_code,
         })

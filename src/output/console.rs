@@ -16,9 +16,9 @@ use tracing::{Event, Level, Subscriber, error, field::Visit, info};
 use tracing_subscriber::{
     Layer,
     filter::{LevelFilter, ParseError, Targets},
-    fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, format::Writer},
+    fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, format::Writer, layer},
     layer::{Context, SubscriberExt as _},
-    registry::LookupSpan,
+    registry::{LookupSpan, Registry},
     util::SubscriberInitExt as _,
 };
 
@@ -40,23 +40,6 @@ const OURS: &str = "monthend";
 /// Said even where only warnings are.
 const ALWAYS: &str = "monthend::always";
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verbosity {
-    Quiet,
-    Verbose,
-    Everything,
-}
-
-impl Verbosity {
-    fn level(self) -> LevelFilter {
-        match self {
-            Verbosity::Quiet => LevelFilter::WARN,
-            Verbosity::Verbose => LevelFilter::DEBUG,
-            Verbosity::Everything => LevelFilter::TRACE,
-        }
-    }
-}
-
 /// A level, or levels of our modules, such as `info,monthend::session=trace`.
 #[derive(Debug, Clone, Default)]
 pub struct LogFilter(Targets);
@@ -75,11 +58,8 @@ impl LogFilter {
     }
 
     /// An option counts before a level without a module.
-    fn targets(&self, verbosity: Option<Verbosity>) -> Targets {
-        let general = match verbosity {
-            Some(verbosity) => verbosity.level(),
-            None => self.0.default_level().unwrap_or(LevelFilter::INFO),
-        };
+    fn targets(&self, verbosity: Option<LevelFilter>) -> Targets {
+        let general = verbosity.or(self.0.default_level()).unwrap_or(LevelFilter::INFO);
         let is_ours = |target: &str| target == OURS || target.starts_with("monthend::");
         Targets::new()
             .with_target(OURS, general)
@@ -109,32 +89,20 @@ pub enum LogFormat {
 /// Starts logging to stderr, and chooses colours for both streams. Later calls change nothing.
 pub fn start(
     format: LogFormat,
-    (verbosity, filter): (Option<Verbosity>, &LogFilter),
+    (verbosity, filter): (Option<LevelFilter>, &LogFilter),
     color: Color,
 ) {
     color.choose();
     let _ = STARTED.set((format, verbosity));
-    let builder =
-        tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(|| Stderr);
-    let targets = filter.targets(verbosity);
-    let _ = match format {
-        LogFormat::Text => builder
-            .with_ansi(false)
-            .event_format(LineFormat)
-            .finish()
-            .with(Annotations)
-            .with(targets)
-            .try_init(),
-        LogFormat::Json => builder
-            .json()
-            .flatten_event(true)
-            .with_target(false)
-            .with_span_list(false)
-            .finish()
-            .with(Annotations)
-            .with(targets)
-            .try_init(),
+    let lines = layer::<Registry>().with_writer(|| Stderr);
+    let lines = match format {
+        LogFormat::Text => lines.with_ansi(false).event_format(LineFormat).boxed(),
+        LogFormat::Json => {
+            lines.json().flatten_event(true).with_target(false).with_span_list(false).boxed()
+        }
     };
+    let targets = filter.targets(verbosity);
+    let _ = Registry::default().with(lines).with(Annotations).with(targets).try_init();
 }
 
 /// Logs a line that `--quiet` does not hide.
@@ -156,7 +124,7 @@ pub(super) fn width() -> usize {
 }
 
 static IS_LOG: AtomicBool = AtomicBool::new(false);
-static STARTED: OnceLock<(LogFormat, Option<Verbosity>)> = OnceLock::new();
+static STARTED: OnceLock<(LogFormat, Option<LevelFilter>)> = OnceLock::new();
 
 pub(super) fn is_started() -> bool {
     STARTED.get().is_some()
@@ -165,7 +133,7 @@ pub(super) fn is_started() -> bool {
 /// Where stderr is no terminal, each line begins with the time of day (UTC) from now on, unless there are only
 /// warnings.
 pub fn begin_log() {
-    let is_quiet = matches!(STARTED.get(), Some((_, Some(Verbosity::Quiet))));
+    let is_quiet = matches!(STARTED.get(), Some((_, Some(level))) if *level == LevelFilter::WARN);
     IS_LOG.store(!is_quiet && !io::stderr().is_terminal(), Ordering::Relaxed);
 }
 
@@ -235,9 +203,9 @@ pub(super) fn annotate(annotation: &str) {
 
 pub fn annotate_problem(problem: &Problem) {
     if github::is_on() {
-        let file = problem.file().display().to_string();
-        let place = Some((&*file, problem.line()));
-        annotate(&github::annotation("error", place, problem.message()));
+        let file = problem.place.source.path.display().to_string();
+        let place = Some((&*file, problem.place.line()));
+        annotate(&github::annotation("error", place, &problem.mistake.message));
     }
 }
 
@@ -385,7 +353,7 @@ mod tests {
     use super::*;
 
     /// Whether `filter` with `-v` and so on lets through what `target` says at `level`.
-    fn opens(filter: &str, verbosity: Option<Verbosity>, target: &str, level: Level) -> bool {
+    fn opens(filter: &str, verbosity: Option<LevelFilter>, target: &str, level: Level) -> bool {
         let filter = LogFilter::parse(filter).unwrap();
         filter.targets(verbosity).would_enable(target, &level)
     }
@@ -400,18 +368,18 @@ mod tests {
         assert!(!opens("warn", None, session, Level::INFO));
         assert!(opens("off", None, ALWAYS, Level::INFO));
         // An option counts before the environment; a module's level adds to it.
-        assert!(opens("warn", Some(Verbosity::Verbose), session, Level::DEBUG));
-        assert!(!opens("trace", Some(Verbosity::Quiet), session, Level::INFO));
+        assert!(opens("warn", Some(LevelFilter::DEBUG), session, Level::DEBUG));
+        assert!(!opens("trace", Some(LevelFilter::WARN), session, Level::INFO));
         assert!(opens(
             "warn,monthend::session=debug",
-            Some(Verbosity::Quiet),
+            Some(LevelFilter::WARN),
             session,
             Level::DEBUG
         ));
         for filter in ["trace", "hyper_util=trace,trace", "hyper_util::client=trace"] {
             for library in ["hyper_util::client::legacy", "reqwest", "rustls"] {
                 assert!(
-                    !opens(filter, Some(Verbosity::Everything), library, Level::ERROR),
+                    !opens(filter, Some(LevelFilter::TRACE), library, Level::ERROR),
                     "{filter}"
                 );
             }

@@ -37,35 +37,18 @@ pub enum Knowledge {
     Nothing,
 }
 
-#[derive(Debug, Clone)]
-pub struct DecisionCommands {
+#[derive(Template)]
+#[template(path = "decisions.txt")]
+pub struct Decisions<'a> {
+    pub ledger: &'a str,
+    pub rows: &'a [UndecidedRow<'a>],
     /// `monthend resolve`, up to `--request`.
     pub resolve: String,
+    /// The command that looks rows up on the server.
     pub look_up: String,
 }
 
-#[derive(Template)]
-#[template(path = "decisions.txt")]
-struct Decisions<'a> {
-    ledger: &'a str,
-    rows: &'a [UndecidedRow<'a>],
-    commands: &'a DecisionCommands,
-}
-
-/// These values cannot fail; the error type is the template's.
-pub fn decisions(
-    ledger: &str,
-    rows: &[UndecidedRow<'_>],
-    commands: &DecisionCommands,
-) -> askama::Result<String> {
-    Decisions { ledger, rows, commands }.render()
-}
-
 impl UndecidedRow<'_> {
-    fn name(&self) -> String {
-        words::name(self.row)
-    }
-
     fn is_sending(&self) -> bool {
         matches!(self.row.state, State::Sending { .. })
     }
@@ -129,8 +112,13 @@ mod tests {
             taken_by: None,
         });
         let undecided = UndecidedRow { row: &row, candidates: candidates.collect() };
-        let commands = DecisionCommands { resolve: "resolve".to_owned(), look_up: String::new() };
-        let text = decisions("l.csv", &[undecided], &commands).unwrap();
+        let text = Decisions {
+            ledger: "l.csv",
+            rows: &[undecided],
+            resolve: "resolve".to_owned(),
+            look_up: String::new(),
+        };
+        let text = text.render().unwrap();
         let typed = text.lines().filter_map(|line| line.split_once("--adopt"));
         let typed: Vec<&str> = typed.map(|(_, id)| id).collect();
         assert_eq!(typed, [" Y2lz", " '$(pwn)'", "=--resend", " \"a'b\""]);

@@ -56,15 +56,11 @@ struct Metrics<'a> {
     ending: &'a Ending<'a>,
     /// As the value of a label.
     manifest: String,
-    counts: StatusCounts,
-    /// In seconds since 1970.
-    ended_at: f64,
 }
 
 pub(super) fn metrics(ending: &Ending<'_>) -> askama::Result<String> {
     let manifest = one_line(&ending.about.manifest).replace('\\', r"\\").replace('"', "\\\"");
-    let ended_at = ending.ended_at.timestamp_millis() as f64 / 1000.0;
-    Metrics { ending, manifest, counts: ending.standing(), ended_at }.render()
+    Metrics { ending, manifest }.render()
 }
 
 /// How `run`, `retry` or `collect` ended.

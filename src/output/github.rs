@@ -17,10 +17,7 @@ use super::{
     causes::{CauseGroup, GroupBy},
     console, filters, words,
 };
-use crate::{
-    ledger::StatusCounts,
-    text::{named, one_line},
-};
+use crate::text::{named, one_line};
 
 #[derive(Debug)]
 pub struct GithubActions;
@@ -51,8 +48,7 @@ impl Reporter for GithubActions {
             None => Ok(()),
             Some(path) => {
                 let mut summary = OpenOptions::new().append(true).create(true).open(path)?;
-                let (counts, causes) = (ending.standing(), &causes);
-                let table = StepSummary { ending, counts, causes }.render();
+                let table = StepSummary { ending, causes: &causes }.render();
                 summary.write_all(table.map_err(io::Error::other)?.as_bytes())
             }
         }
@@ -82,7 +78,6 @@ fn sentence(failure: &CauseGroup<'_>) -> String {
 #[template(path = "step_summary.md")]
 struct StepSummary<'a> {
     ending: &'a Ending<'a>,
-    counts: StatusCounts,
     causes: &'a [CauseGroup<'a>],
 }
 

@@ -136,6 +136,9 @@ impl CaseResult {
     }
 }
 
+/// The class of test cases that are entries of `reconcile:`.
+const LISTS: &str = "lists";
+
 impl TestCase {
     /// An entry of `reconcile:` in a period.
     pub fn of_outcome(outcome: &ListOutcome<'_>, acceptances: &Acceptances) -> Self {
@@ -146,20 +149,17 @@ impl TestCase {
             Some(format!("{}: {}", outcome.named(&key), acceptance_text(acceptance)))
         });
         let agreed = || CaseResult::accepted(keys.collect());
-        TestCase {
-            class: LISTS.to_owned(),
-            name: format!("{} {}", outcome.entry.name, outcome.period),
-            result: if outcome.is_agreement(acceptances) { agreed() } else { failed() },
-            request_id: None,
-            report_id: None,
-        }
+        let name = format!("{} {}", outcome.entry.name, outcome.period);
+        let result = if outcome.is_agreement(acceptances) { agreed() } else { failed() };
+        TestCase::with(LISTS, &name, result)
     }
-}
 
-/// The class of test cases that are entries of `reconcile:`.
-const LISTS: &str = "lists";
+    /// About no request.
+    fn with(class: &str, name: &str, result: CaseResult) -> Self {
+        let (class, name) = (class.to_owned(), name.to_owned());
+        TestCase { class, name, result, request_id: None, report_id: None }
+    }
 
-impl TestCase {
     fn new<'a>(class: &str, name: &str, differences: impl Iterator<Item = &'a Difference>) -> Self {
         let (counting, accepted): (Vec<&Difference>, Vec<&Difference>) =
             differences.partition(|it| it.counts());
@@ -171,13 +171,7 @@ impl TestCase {
             Some(format!("{}, {}: {said}", it.kind.word(), it.what))
         });
         let agreed = || CaseResult::accepted(said.collect());
-        TestCase {
-            class: class.to_owned(),
-            name: name.to_owned(),
-            result: if kinds.is_empty() { agreed() } else { failed() },
-            request_id: None,
-            report_id: None,
-        }
+        TestCase::with(class, name, if kinds.is_empty() { agreed() } else { failed() })
     }
 
     fn of_list(list: &AuditedList) -> Self {

@@ -3,8 +3,6 @@
 use std::io;
 
 use indexmap::IndexMap;
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use super::words;
 use crate::{
@@ -18,31 +16,6 @@ use request::ReportType;
 const SHOWN: usize = 10;
 /// Columns for the names of the files on one line.
 const NAMES: usize = 60;
-
-/// A collected file that was left out.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename = "MissingFile", deny_unknown_fields)]
-pub(super) struct MissingFileJson<'a> {
-    /// Of which request: `Acme USER 2026-10`.
-    request: &'a str,
-    /// PARTNER, CUSTOMER or USER.
-    r#type: &'static str,
-    /// Relative to the ledger's folder; null where the ledger names none.
-    file: Option<&'a str>,
-    /// Why.
-    reason: &'a str,
-}
-
-impl<'a> From<&'a MissingFile> for MissingFileJson<'a> {
-    fn from(missing: &'a MissingFile) -> Self {
-        MissingFileJson {
-            request: &missing.subject,
-            r#type: missing.report_type.as_str(),
-            file: missing.file.as_deref(),
-            reason: &missing.why,
-        }
-    }
-}
 
 /// In a workbook a sheet of its own: whoever opens it has not seen the terminal.
 pub fn write_missing<'m>(

@@ -41,7 +41,7 @@ pub use causes::{CauseGroup, GroupBy, causes, failed_or_uncollected};
 pub use checklist::{CheckItem, CheckJson, Checklist, Coverage};
 pub use color::Color;
 pub use columns_view::{ColumnsJson, ColumnsView};
-pub use decisions::{CandidateReport, DecisionCommands, Knowledge, UndecidedRow, decisions};
+pub use decisions::{CandidateReport, Decisions, Knowledge, UndecidedRow};
 pub use document::{Document, DocumentKind, SummaryJson};
 pub use ending::{About, Ending};
 pub use github::GithubActions;

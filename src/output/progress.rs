@@ -18,9 +18,6 @@ use crate::{
 use announcer::Announcer;
 use state::ProgressState;
 
-/// A shorter pause is over before it is read.
-const WORTH_SHOWING: Duration = Duration::from_secs(1);
-
 pub struct Progress {
     announcer: Announcer,
     /// On a terminal.
@@ -30,8 +27,6 @@ pub struct Progress {
     began: Option<Instant>,
     paused_until: Option<Instant>,
     pause_status: Option<u16>,
-    /// A longer one ends the run: nothing resumes after it.
-    longest_pause: Duration,
     state: ProgressState,
 }
 
@@ -51,7 +46,6 @@ impl Progress {
             began: None,
             paused_until: None,
             pause_status: None,
-            longest_pause: retry.max_retry_after,
             state: ProgressState { ceiling: limits.rate.per_second(), ..ProgressState::default() },
         }
     }
@@ -69,7 +63,7 @@ impl Progress {
     fn show(&mut self) {
         let Some(began) = self.began else { return };
         let pause = self.paused_until.map(|until| until - Instant::now());
-        let pause = pause.filter(|left| (WORTH_SHOWING..=self.longest_pause).contains(left));
+        let pause = pause.filter(|left| self.announcer.is_worth_saying(*left));
         self.state.pause = pause.map(|left| (left, self.pause_status));
         let (done, total) = self.state.done();
         if let Some(bar) = &self.bar {

@@ -8,11 +8,11 @@ use serde::{Serialize, Serializer};
 use super::{
     View,
     acceptance::{AcceptedJson, accept_lines, acceptance_text, reason_in_force},
-    missing_files::{MissingFileJson, missing_lines},
+    missing_files::missing_lines,
     rows, words,
 };
 use crate::{
-    audit::{Acceptances, ListOutcome},
+    audit::{Acceptances, ListOutcome, MissingFile},
     manifest::{OtherSide, ReconcileEntry, UNITS},
     tables::{TableColumn, TableWriter},
     text::{named_phrases, one_line},
@@ -62,7 +62,7 @@ struct ListJson<'a> {
     /// Last day, included.
     period_end: String,
     /// Files that are left out: missing, changed, or not collected.
-    missing_files: Vec<MissingFileJson<'a>>,
+    missing_files: &'a [MissingFile],
     /// What else there is to know, a sentence each.
     notes: &'a [String],
     /// How many keys are in each class.
@@ -70,18 +70,17 @@ struct ListJson<'a> {
     /// Over every cell that can be read, by the report's column.
     sums: BTreeMap<&'a str, FiguresJson>,
     /// By class, then by key; those that are `matched` only with `--all`.
+    #[serde(serialize_with = "keys_json")]
     #[schemars(with = "Vec<KeyJson<'a>>")]
-    differences: KeysJson<'a>,
+    differences: (ReconcileView<'a>, &'a ListOutcome<'a>),
 }
 
 /// Keys one after the other: all of them at once may be gigabytes.
-struct KeysJson<'a>(ReconcileView<'a>, &'a ListOutcome<'a>);
-
-impl Serialize for KeysJson<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer
-            .collect_seq(self.0.keys(self.1).map(|key| key_json(self.1, key, self.0.acceptances)))
-    }
+fn keys_json<S: Serializer>(
+    (view, outcome): &(ReconcileView<'_>, &ListOutcome<'_>),
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(view.keys(outcome).map(|key| key_json(outcome, key, view.acceptances)))
 }
 
 /// One key.
@@ -205,8 +204,12 @@ fn key_columns(entry: &ReconcileEntry) -> impl Iterator<Item = &str> {
     entry.key.iter().map(|pair| pair.report.as_str())
 }
 
-fn text(amount: Option<&Amount>) -> String {
-    amount.map_or_else(String::new, Amount::to_string)
+/// Those of the report and the list, and their difference; `absent` where there is none.
+pub(super) fn figure_texts(of: &Figures, absent: &str) -> [String; 3] {
+    let text = |amount: &Option<Amount>| {
+        amount.as_ref().map_or_else(|| absent.to_owned(), Amount::to_string)
+    };
+    [&of.report, &of.list, &of.difference].map(text)
 }
 
 fn table_columns(entry: &ReconcileEntry) -> Vec<TableColumn> {
@@ -236,8 +239,7 @@ fn line(outcome: &ListOutcome<'_>, key: Difference, acceptances: &Acceptances) -
     let is_rounding = outcome.is_rounding(&key);
     cells.extend(key.key);
     for (column, figures) in number_columns(outcome.entry).zip(&key.figures) {
-        let Figures { report, list, difference } = figures;
-        cells.extend([report, list, difference].map(|amount| text(amount.as_ref())));
+        cells.extend(figure_texts(figures, ""));
         if column == UNITS {
             cells.push(if is_rounding { "rounding" } else { "" }.to_owned());
         }
@@ -288,11 +290,11 @@ impl<'a> ReconcileView<'a> {
             report: outcome.entry.report_type.as_str(),
             period_start: outcome.period.start().to_string(),
             period_end: outcome.period.end().to_string(),
-            missing_files: outcome.missing.iter().map(MissingFileJson::from).collect(),
+            missing_files: &outcome.missing,
             notes: &outcome.notes,
             counts: counts.into(),
             sums: sums.collect(),
-            differences: KeysJson(*self, outcome),
+            differences: (*self, outcome),
         }
     }
 
@@ -363,7 +365,6 @@ impl<'a> ReconcileView<'a> {
         if cells.is_empty() {
             return String::new();
         }
-        let header: Vec<&str> = header.iter().map(String::as_str).collect();
         let mut out = "\n".to_owned() + &words::columns(&header, cells, &right);
         for (class, count) in shown {
             if count > SHOWN {
@@ -394,13 +395,7 @@ impl<'a> ReconcileView<'a> {
 fn table_cells(outcome: &ListOutcome<'_>, key: &Difference, is_accepted: bool) -> Vec<String> {
     let mut cells = vec![key.class.to_string()];
     cells.extend(key.key.iter().map(|cell| words::shortened(cell)));
-    let absent = |amount: &Option<Amount>| match amount {
-        Some(amount) => amount.to_string(),
-        None => "-".to_owned(),
-    };
-    for figures in &key.figures {
-        cells.extend([&figures.report, &figures.list, &figures.difference].map(absent));
-    }
+    cells.extend(key.figures.iter().flat_map(|it| figure_texts(it, "-")));
     cells.push(format!("{}/{}", key.rows_report, key.rows_list));
     cells.push(outcome.id(key).to_string());
     let marks = [(outcome.is_rounding(key), "rounding"), (is_accepted, "accepted")];

@@ -3,11 +3,9 @@
 use std::{
     cell::{Cell, RefCell},
     io,
-    time::Duration,
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::time::Instant;
 use tracing::warn;
 
 use super::Ending;
@@ -38,11 +36,11 @@ pub trait Reporter {
 }
 
 /// All reporters of one command: events of the runner, with the session's among them.
+#[derive(Default)]
 pub struct Reporters {
     readers: RefCell<Vec<Box<dyn Reporter>>>,
     /// Of the last event of the runner; the session's events repeat them.
     latest: Cell<(Counts, Stats)>,
-    began: Cell<Option<Instant>>,
     paused_until: Cell<Option<DateTime<Utc>>>,
 }
 
@@ -51,12 +49,7 @@ const SAME_PAUSE: TimeDelta = TimeDelta::milliseconds(500);
 
 impl Reporters {
     pub fn new(readers: Vec<Box<dyn Reporter>>) -> Self {
-        Reporters {
-            readers: RefCell::new(readers),
-            latest: Cell::default(),
-            began: Cell::default(),
-            paused_until: Cell::default(),
-        }
+        Reporters { readers: RefCell::new(readers), ..Reporters::default() }
     }
 
     pub fn add(&self, reader: Box<dyn Reporter>) {
@@ -65,9 +58,6 @@ impl Reporters {
 
     pub fn on_event(&self, event: &Event) {
         self.latest.set((event.counts, event.pace));
-        if matches!(event.kind, EventKind::Started) {
-            self.began.set(Some(Instant::now()));
-        }
         self.each(|reader| reader.on_event(event));
     }
 
@@ -83,13 +73,7 @@ impl Reporters {
 
     pub fn tell(&self, kind: EventKind, at: DateTime<Utc>) {
         let (counts, pace) = self.latest.get();
-        let event = Event {
-            at,
-            elapsed: self.began.get().map_or(Duration::ZERO, |b| b.elapsed()),
-            counts,
-            pace,
-            kind,
-        };
+        let event = Event { at, counts, pace, kind };
         self.each(|reader| reader.on_event(&event));
     }
 
@@ -144,7 +128,6 @@ mod tests {
     fn event(kind: EventKind, created: usize) -> Event {
         Event {
             at: DateTime::UNIX_EPOCH,
-            elapsed: Duration::ZERO,
             counts: Counts { created, ..Counts::default() },
             pace: Stats::default(),
             kind,

@@ -7,7 +7,7 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::ledger::neutralise;
+use crate::tables::{TableColumn, TableWriter};
 
 /// A result: a table for people, CSV and JSON for scripts.
 pub trait View {
@@ -33,16 +33,18 @@ pub(super) fn csv<R: Serialize + JsonSchema>(
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
     let schema = schema_of::<R>("");
-    let columns = schema["properties"].as_object();
-    let columns: Vec<&str> =
-        columns.into_iter().flat_map(|it| it.keys()).map(String::as_str).collect();
-    let mut out = csv::WriterBuilder::new().buffer_capacity(1 << 16).from_writer(out);
-    out.write_record(&columns).map_err(io_error)?;
+    let fields: Vec<_> = schema["properties"].as_object().into_iter().flatten().collect();
+    let columns = fields.iter().map(|(name, about)| match about["type"].as_str() {
+        Some("integer") => TableColumn::number(*name),
+        _ => TableColumn::text(*name),
+    });
+    let mut out = TableWriter::csv(out);
+    out.begin("", columns.collect())?;
     for row in rows {
         let row = serde_json::to_value(row)?;
-        out.write_record(columns.iter().map(|column| cell(&row[*column]))).map_err(io_error)?;
+        out.row(fields.iter().map(|(name, _)| cell(&row[*name])))?;
     }
-    out.flush()
+    out.finish()
 }
 
 /// What a variant without fields is called in JSON and CSV.
@@ -53,16 +55,8 @@ pub(super) fn word(variant: &impl Serialize) -> String {
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(text) => neutralise(text).into_owned(),
+        Value::String(text) => text.clone(),
         value => value.to_string(),
-    }
-}
-
-/// Keeps the kind: a reader that has gone away is no failure.
-pub(super) fn io_error(error: csv::Error) -> io::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        other => io::Error::other(format!("{other:?}")),
     }
 }
 

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// A ledger's counts, by status, type, period, cause and sub-partner.
-#[derive(Serialize, JsonSchema)]
+#[derive(Default, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StatusView<'a> {
     /// The ledger's path.
@@ -106,18 +106,8 @@ impl SubPartnerCounts {
 
 impl<'a> StatusView<'a> {
     pub fn new(ledger: String, rows: impl IntoIterator<Item = &'a Row>) -> Self {
-        let mut view = StatusView {
-            ledger,
-            closed: None,
-            total: 0,
-            by_status: StatusCounts::default(),
-            by_type: BTreeMap::new(),
-            by_period: BTreeMap::new(),
-            by_cause: BTreeMap::new(),
-            sub_partners: Vec::new(),
-            rows: rows.into_iter().collect(),
-            resolve: None,
-        };
+        let rows = rows.into_iter().collect();
+        let mut view = StatusView { ledger, rows, ..StatusView::default() };
         view.total = view.rows.len();
         view.by_cause =
             words::tally(view.rows.iter().filter_map(|row| Some(failed(row)?.0.to_owned())));

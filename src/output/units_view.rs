@@ -7,11 +7,11 @@ use serde::{Serialize, Serializer};
 
 use super::{
     View,
-    missing_files::{MissingFileJson, missing_lines, write_missing},
+    missing_files::{missing_lines, write_missing},
     rows, words,
 };
 use crate::{
-    audit::{UnitGroup, UnitsFound},
+    audit::{MissingFile, UnitGroup, UnitsFound, request_values},
     manifest::{REQUEST_COLUMNS, UnitsRule},
     tables::{TableColumn, TableWriter},
     text::one_line,
@@ -34,12 +34,13 @@ pub struct UnitsView<'a> {
 #[serde(deny_unknown_fields)]
 pub struct UnitsJson<'a> {
     /// Each request and group: by plan, then by group.
+    #[serde(serialize_with = "groups_json")]
     #[schemars(with = "Vec<GroupJson<'a>>")]
-    units: GroupsJson<'a>,
+    units: &'a UnitsView<'a>,
     /// Each period, by date.
     totals: Vec<UnitTotalJson>,
     /// Files that are left out: missing, changed, or not collected.
-    missing_files: Vec<MissingFileJson<'a>>,
+    missing_files: &'a [MissingFile],
     /// What else there is to know, a sentence each.
     notes: &'a [String],
     /// 0: all files and cells could be read; 1: not.
@@ -47,13 +48,8 @@ pub struct UnitsJson<'a> {
 }
 
 /// Groups one after the other: all of them at once may be gigabytes.
-struct GroupsJson<'a>(&'a UnitsView<'a>);
-
-impl Serialize for GroupsJson<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let at = &self.0.rule.at;
-        serializer.collect_seq(self.0.found.groups().map(|group| group_json(at, group)))
-    }
+fn groups_json<S: Serializer>(view: &UnitsView<'_>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(view.found.groups().map(|group| group_json(&view.rule.at, group)))
 }
 
 /// One group of the rows of a request.
@@ -146,7 +142,7 @@ impl UnitsView<'_> {
         for group in self.found.groups() {
             let [usage, exact, units] = group.amounts().map(text);
             let figures = [usage, group.divisor.to_string(), exact, units];
-            out.row(group.request_values().iter().chain(&group.cells).chain(&figures))?;
+            out.row(request_values(group.planned).iter().chain(&group.cells).chain(&figures))?;
         }
         if out.has_sheets() {
             self.write_totals(out)?;
@@ -173,7 +169,6 @@ impl UnitsView<'_> {
         header.extend(self.rule.at.iter().map(|name| one_line(name)));
         let first = header.len();
         header.extend(["USAGE", "EXACT", "UNITS"].map(str::to_owned));
-        let header: Vec<&str> = header.iter().map(String::as_str).collect();
         let mut groups = self.found.groups();
         let shown = groups.by_ref().take(SHOWN).map(|group| {
             let request = &group.planned.request;
@@ -243,9 +238,9 @@ impl View for UnitsView<'_> {
 
     fn json(&self) -> serde_json::Result<String> {
         rows::json(&UnitsJson {
-            units: GroupsJson(self),
+            units: self,
             totals: self.found.totals().iter().map(total_json).collect(),
-            missing_files: self.found.missing.iter().map(MissingFileJson::from).collect(),
+            missing_files: &self.found.missing,
             notes: self.notes,
             exit_code: self.exit_code,
         })

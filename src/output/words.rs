@@ -123,17 +123,22 @@ pub(super) fn rate(per_second: f64) -> String {
 
 /// Columns without lines; the numbered ones flush right. A cell is one line, whatever stands in it.
 /// On a terminal, cells that are too wide for it go on in the next line.
-pub(super) fn columns(header: &[&str], rows: Vec<Vec<String>>, right: &[usize]) -> String {
+pub(super) fn columns(
+    header: &[impl AsRef<str>],
+    rows: Vec<Vec<String>>,
+    right: &[usize],
+) -> String {
     columns_within(stdout::width(), header, rows, right)
 }
 
 fn columns_within(
     width: Option<usize>,
-    header: &[&str],
+    header: &[impl AsRef<str>],
     rows: Vec<Vec<String>>,
     right: &[usize],
 ) -> String {
-    let mut cells = vec![header.iter().map(ToString::to_string).collect::<Vec<_>>()];
+    let mut cells: Vec<Vec<String>> =
+        vec![header.iter().map(|name| name.as_ref().to_owned()).collect()];
     let one_lines = |row: Vec<String>| row.iter().map(|cell| one_line(cell)).collect();
     cells.extend(rows.into_iter().map(one_lines));
     if let Some(width) = width {
@@ -193,7 +198,7 @@ pub(super) fn unit_amounts(totals: &UnitTotals) -> [String; 4] {
 
 /// As [`columns`]; those in `figures` flush right, with equal decimals in each.
 pub(super) fn figures(
-    header: &[&str],
+    header: &[impl AsRef<str>],
     mut rows: Vec<Vec<String>>,
     figures: std::ops::Range<usize>,
 ) -> String {

@@ -196,14 +196,9 @@ fn is_excluded(job: &Job, request: &Request) -> bool {
 
 fn first_labels(manifest: &Manifest) -> HashMap<&OrgId, &Arc<str>> {
     let mut labels = HashMap::default();
-    for job in &manifest.jobs {
-        let SubPartners::Listed(sources) = &job.sub_partners else {
-            continue;
-        };
-        for source in sources.iter() {
-            if let SubPartnerSource::Named(SubPartner { id, label: Some(label) }) = source {
-                labels.entry(id).or_insert(label);
-            }
+    for source in manifest.jobs.iter().flat_map(|job| job.sub_partners.listed()) {
+        if let SubPartnerSource::Named(SubPartner { id, label: Some(label) }) = source {
+            labels.entry(id).or_insert(label);
         }
     }
     for (label, id) in &manifest.labels {

@@ -17,7 +17,6 @@ use request::{ReportId, RequestId};
 pub struct Event {
     /// When, by the local clock.
     pub at: DateTime<Utc>,
-    pub elapsed: Duration,
     /// The rows by status, this event included.
     pub counts: Counts,
     pub pace: Stats,

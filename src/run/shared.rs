@@ -74,7 +74,6 @@ impl<'a, A: Api> Shared<'a, A> {
     pub fn emit(&self, kind: EventKind) {
         (self.on_event)(&Event {
             at: self.session.now(),
-            elapsed: self.elapsed(),
             counts: self.record.counts(),
             pace: self.session.gate().stats(),
             kind,

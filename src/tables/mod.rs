@@ -9,7 +9,7 @@ use std::{
     path::Path,
 };
 
-use csv::{Writer, WriterBuilder};
+use csv::{ByteRecord, ErrorKind, Writer, WriterBuilder};
 
 use crate::{files::NewFile, ledger::neutralise};
 use sheet_names::SheetNames;
@@ -103,10 +103,8 @@ impl<'w> TableWriter<'w> {
         self.columns = columns;
         match &mut self.output {
             TableOutput::Csv(csv) => {
-                for column in &self.columns {
-                    csv.write_field(harmless(column.name.as_bytes()))?;
-                }
-                Ok(csv.write_record(None::<&[u8]>)?)
+                let names = self.columns.iter().map(|column| column.name.as_bytes());
+                write_record(csv, names.map(|it| (ColumnKind::Text, it)))
             }
             TableOutput::Workbook(sheets) => sheets.begin(name, &self.columns),
         }
@@ -117,13 +115,7 @@ impl<'w> TableWriter<'w> {
         let cells = self.columns.iter().zip(cells);
         match &mut self.output {
             TableOutput::Csv(csv) => {
-                for (column, cell) in cells {
-                    match column.kind {
-                        ColumnKind::Text => csv.write_field(harmless(cell.as_ref()))?,
-                        ColumnKind::Number | ColumnKind::Date => csv.write_field(cell)?,
-                    }
-                }
-                Ok(csv.write_record(None::<&[u8]>)?)
+                write_record(csv, cells.map(|(column, cell)| (column.kind, cell)))
             }
             TableOutput::Workbook(sheets) => {
                 let row = sheets.next_row(&self.columns)?;
@@ -141,6 +133,24 @@ impl<'w> TableWriter<'w> {
             TableOutput::Workbook(sheets) => sheets.finish(),
         }
     }
+}
+
+/// Keeps the kind of an error: a reader that has gone away is no failure.
+fn write_record<C: AsRef<[u8]>>(
+    csv: &mut Writer<&mut dyn Write>,
+    cells: impl Iterator<Item = (ColumnKind, C)>,
+) -> io::Result<()> {
+    let mut record = ByteRecord::new();
+    for (kind, cell) in cells {
+        match kind {
+            ColumnKind::Text => record.push_field(&harmless(cell.as_ref())),
+            ColumnKind::Number | ColumnKind::Date => record.push_field(cell.as_ref()),
+        }
+    }
+    csv.write_byte_record(&record).map_err(|e| match e.into_kind() {
+        ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    })
 }
 
 /// A cell that no spreadsheet runs as a formula. Bytes that are not UTF-8 stay as they are.

@@ -191,3 +191,25 @@ fn files_are_called_by_what_they_hold() {
         assert_eq!(TableFormat::of(Path::new(name)), format, "{name}");
     }
 }
+
+/// Whoever reads a pipe may go away before the end: `| head` is no failure.
+#[test]
+fn a_reader_that_goes_away_is_told_as_such() {
+    struct Gone;
+
+    impl io::Write for Gone {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let mut gone = Gone;
+    let mut out = TableWriter::csv(&mut gone);
+    out.begin("USER", vec![TableColumn::text("a")]).unwrap();
+    let error = (0..2_000).try_for_each(|_| out.row(["x".repeat(100)])).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+}

@@ -22,6 +22,9 @@ pub enum RateUnit {
 }
 
 impl RateUnit {
+    /// The shortest first.
+    const ALL: [RateUnit; 3] = [RateUnit::Second, RateUnit::Minute, RateUnit::Hour];
+
     pub fn duration(self) -> Duration {
         Duration::from_secs(match self {
             RateUnit::Second => 1,
@@ -46,9 +49,7 @@ impl Rate {
         let Rate::Limited { count, per } = self else {
             return Rate::Unlimited;
         };
-        let finer = [RateUnit::Second, RateUnit::Minute, RateUnit::Hour]
-            .into_iter()
-            .filter(|unit| unit.duration() >= per.duration());
+        let finer = RateUnit::ALL.into_iter().filter(|unit| unit.duration() >= per.duration());
         let mut least = Rate::Limited { count: NonZeroU32::MIN, per: RateUnit::Hour };
         for unit in finer {
             let in_unit =
@@ -98,9 +99,7 @@ impl FromStr for Rate {
         }
         let (count, unit) = text.split_once('/').ok_or(NotARate)?;
         let count = digits(count).and_then(|count| u32::try_from(count).ok());
-        let per = [RateUnit::Second, RateUnit::Minute, RateUnit::Hour]
-            .into_iter()
-            .find(|per| per.as_str() == unit);
+        let per = RateUnit::ALL.into_iter().find(|per| per.as_str() == unit);
         Ok(Rate::Limited {
             count: count.and_then(NonZeroU32::new).ok_or(NotARate)?,
             per: per.ok_or(NotARate)?,

@@ -225,7 +225,7 @@ pub(crate) fn list<T: 'static>(
             let written = node.written();
             let is_scalar = node.is_scalar() && !written.contains(['[', ']', '{', '}', ',']);
             let is_item = is_scalar || (written.starts_with('{') && !written.contains('\n'));
-            node.report(match node.key() {
+            node.report(match node.key {
                 Some(key) if is_item => mistake.help(format!("write {key}: [{}]", as_item(node))),
                 _ => mistake,
             })

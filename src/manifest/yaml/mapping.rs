@@ -122,7 +122,7 @@ fn bare_key(
     known: &[&'static str],
 ) -> Option<String> {
     let place = key.key_node.place();
-    let text = place.source.text();
+    let text = &place.source.text;
     let has_colon = text[place.span.end..].trim_start().starts_with(':');
     if has_colon || !matches!(key.value.content(), NodeContent::Nothing) {
         return None;

@@ -12,7 +12,7 @@ pub(crate) struct Node<'a> {
     tree: &'a Tree,
     id: NodeId,
     pub(crate) sink: &'a Sink,
-    key: Option<&'a str>,
+    pub(super) key: Option<&'a str>,
 }
 
 #[derive(Clone, Copy)]
@@ -34,10 +34,6 @@ impl<'a> Node<'a> {
 
     pub(crate) fn folder(self) -> &'a Path {
         self.tree.source.folder()
-    }
-
-    pub(crate) fn key(self) -> Option<&'a str> {
-        self.key
     }
 
     pub(crate) fn report<T>(self, mistake: Mistake) -> Option<T> {

@@ -1,4 +1,4 @@
-use std::{cell::RefCell, fmt, path::Path, sync::Arc};
+use std::{cell::RefCell, fmt, sync::Arc};
 
 use super::source::{Source, SourcePlace};
 
@@ -45,32 +45,11 @@ pub struct Problem {
     pub(crate) other: Option<SourcePlace>,
 }
 
-impl Problem {
-    pub fn file(&self) -> &Path {
-        self.place.source.path()
-    }
-
-    /// Counted from 1.
-    pub fn line(&self) -> usize {
-        self.place.line()
-    }
-
-    pub fn message(&self) -> &str {
-        &self.mistake.message
-    }
-}
-
 /// All problems of a manifest, by position, those of the manifest first. Never empty.
 #[derive(Debug, Clone)]
 pub struct Problems {
-    shown: Vec<Problem>,
+    pub shown: Vec<Problem>,
     pub(super) left_out: usize,
-}
-
-impl Problems {
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Problem> {
-        self.shown.iter()
-    }
 }
 
 #[derive(Debug, Default)]

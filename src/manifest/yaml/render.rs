@@ -16,7 +16,7 @@ impl Problems {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() }
             .decor_style(DecorStyle::Ascii);
         let mut text = String::new();
-        for problem in self.iter() {
+        for problem in &self.shown {
             text.push_str(&renderer.render(&[group(problem)]));
             text.push_str("\n\n");
         }
@@ -49,7 +49,7 @@ fn snippet<'a>(
     kind: AnnotationKind,
     label: Option<&'static str>,
 ) -> Group<'a> {
-    let path = place.source.path().display().to_string();
+    let path = place.source.path.display().to_string();
     let (line_start, line) = place.whole_line();
     if line.len() > MAX_LINE {
         let origin = Origin::path(path).line(place.line()).char_column(place.column());

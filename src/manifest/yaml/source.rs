@@ -15,9 +15,10 @@ pub(crate) const MAX_FILE_BYTES: usize = 32 * 1024 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Source {
-    path: PathBuf,
-    text: String,
-    sha256: [u8; 32],
+    pub(crate) path: PathBuf,
+    pub(crate) text: String,
+    /// In hexadecimal digits.
+    pub(crate) sha256: String,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +63,7 @@ impl Source {
         if is_wide(&bytes) {
             return Err(SourceError::Wide);
         }
-        let sha256 = Sha256::digest(&bytes).into();
+        let sha256 = hexadecimal(&Sha256::digest(&bytes));
         let mut text = String::from_utf8(bytes).map_err(|error| {
             let good = error.utf8_error().valid_up_to();
             let newlines = error.as_bytes().iter().take(good);
@@ -77,20 +78,8 @@ impl Source {
         Ok(Arc::new(Source { path: path.to_owned(), text, sha256 }))
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     pub(crate) fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new(""))
-    }
-
-    pub(crate) fn sha256(&self) -> String {
-        hexadecimal(&self.sha256)
-    }
-
-    pub(crate) fn text(&self) -> &str {
-        &self.text
     }
 
     /// `span` is in bytes; it is cut to the line on which it starts.
@@ -204,8 +193,8 @@ mod tests {
     #[test]
     fn places_count_characters_and_stay_on_their_line() {
         let source = source("\u{feff}äö: x\r\nk: ü [a,\r\n b]");
-        let at = source.text().find("ü").unwrap();
-        let place = source.place(at..source.text().len());
+        let at = source.text.find("ü").unwrap();
+        let place = source.place(at..source.text.len());
         assert_eq!((place.line(), place.column()), (2, 4));
         assert_eq!(place.text(), "ü [a,");
         assert_eq!(place.to_string(), "f:2:4");

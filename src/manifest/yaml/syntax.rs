@@ -129,7 +129,7 @@ mod tests {
         let sink = Sink::default();
         let _ = Tree::read(&source, &sink);
         let problems = sink.into_problems(&source);
-        let Some(problem) = problems.as_ref().and_then(|all| all.iter().next()) else {
+        let Some(problem) = problems.as_ref().and_then(|all| all.shown.first()) else {
             return ("none".to_owned(), String::new());
         };
         (problem.mistake.message.clone(), problem.mistake.help.clone().unwrap_or_default())

@@ -77,9 +77,9 @@ const SCALAR: Weight = Weight { height: 0, nodes: 1 };
 
 impl Tree {
     pub(crate) fn read(source: &Arc<Source>, sink: &Sink) -> Option<Tree> {
-        let written = as_parsed(source.text());
+        let written = as_parsed(&source.text);
         let text = match &written {
-            Written::Plainly => source.text(),
+            Written::Plainly => &source.text,
             Written::Otherwise(text) => text,
         };
         let mut builder = Builder {
@@ -102,7 +102,7 @@ impl Tree {
                     for open in builder.open.iter().filter(|open| open.kind == NodeKind::Mapping) {
                         builder.entries(&open.parts); // for what it reports
                     }
-                    let (before, after) = source.text().split_at(at);
+                    let (before, after) = source.text.split_at(at);
                     // The parser has its own limit for nested `[` and `{`.
                     let mistake = match error.info() {
                         "recursion limit exceeded" => too_deep(),
@@ -185,7 +185,7 @@ enum NodeKind {
 impl Builder<'_> {
     fn bytes(&mut self, character: usize) -> usize {
         let (from, byte) = self.cursor;
-        let text = self.tree.source.text();
+        let text = &self.tree.source.text;
         let byte = match character.checked_sub(from) {
             Some(further) => text[byte..]
                 .char_indices()

@@ -100,10 +100,12 @@ mod tests {
             values.map(|text| text.unwrap().to_owned()).collect()
         });
         let problems = sink.into_problems(&source);
-        let first = problems.and_then(|all| all.iter().next().cloned());
+        let first = problems.and_then(|all| all.shown.first().cloned());
         match first {
             None => Ok(read.unwrap()),
-            Some(first) => Err((first.line(), first.place.column(), first.message().to_owned())),
+            Some(first) => {
+                Err((first.place.line(), first.place.column(), first.mistake.message.clone()))
+            }
         }
     }
 

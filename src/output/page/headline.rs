@@ -1,17 +1,17 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::{
     EarlierPart, Sources, accepted,
-    matrix::{CellStatus, Matrix},
+    matrix::{CellStatus, PeriodReports},
     sums::SumTable,
     units::UnitsPart,
 };
 use crate::{
     audit::DifferenceKind,
-    ledger::{Row, State},
+    ledger::State,
     text::{count, grouped},
 };
-use request::{Period, ReportStatus};
+use request::{Period, ReportStatus, RequestId};
 
 pub(super) struct Lead {
     pub(super) class: &'static str,
@@ -40,9 +40,10 @@ pub(super) struct Figures {
 }
 
 impl Figures {
-    pub(super) fn of(sources: &Sources<'_>, matrix: &Matrix<'_>) -> Self {
+    pub(super) fn of(sources: &Sources<'_>, reports: &[PeriodReports<'_>]) -> Self {
         let rows = || sources.ledger.rows();
-        let cells: Vec<CellStatus> = matrix.cells().map(|cell| cell.status).collect();
+        let cells = reports.iter().flat_map(PeriodReports::cells);
+        let cells: Vec<CellStatus> = cells.map(|cell| cell.status).collect();
         let partners: BTreeSet<_> =
             rows().filter_map(|row| row.request().sub_partner.as_ref()).collect();
         let of_files: u64 = rows().filter_map(|row| row.collected.rows).sum();
@@ -53,7 +54,7 @@ impl Figures {
             by_status: CellStatus::ALL
                 .map(|(status, ..)| cells.iter().filter(|cell| **cell == status).count()),
             lists_differ: sources.lists.iter().filter(|list| !list.agrees).count(),
-            files_missing: found(sources, DifferenceKind::FileMissing),
+            files_missing: sources.reviewed.of_kind(DifferenceKind::FileMissing).count(),
         }
     }
 
@@ -68,11 +69,8 @@ impl Figures {
         earlier: Option<&EarlierPart<'_>>,
         (sums, units): (Option<&SumTable<'_>>, Option<&UnitsPart<'_>>),
     ) -> Lead {
-        let found = |kind| {
-            let found = sources.reviewed.all().filter(|it| it.kind == kind);
-            found.filter(|it| it.counts()).count()
-        };
-        let Unfinished { failed, server_failed, not_done, not_collected } = Unfinished::of(sources);
+        let found = |kind| sources.reviewed.of_kind(kind).filter(|it| it.counts()).count();
+        let [failed, server_failed, not_done, not_collected] = unfinished(sources);
         let not_in_ledger = sources.not_in_ledger.iter().filter(|it| it.counts()).count();
         let wrong = [
             (failed, "", &*format!("of {} failed", count(self.requests, "request"))),
@@ -134,50 +132,47 @@ impl Figures {
     }
 
     pub(super) fn bar(&self) -> Vec<BarSegment> {
-        let mut x = 0.0;
-        let mut parts = Vec::new();
-        for ((_, class, name), n) in CellStatus::ALL.into_iter().zip(self.by_status) {
-            if n > 0 {
-                let width = 1000.0 * n as f64 / self.requests as f64;
-                let title = format!("{} {name}", grouped(n as u64));
-                parts.push(BarSegment { class, x, width, title });
-                x += width;
-            }
-        }
-        parts
+        let parts = CellStatus::ALL.into_iter().zip(self.by_status);
+        bar(parts.map(|((_, class, name), n)| (class, name, n as u64)), 0.0)
     }
 }
 
-/// Rows that count, by what is left to do about them.
-#[derive(Default)]
-struct Unfinished {
-    failed: usize,
-    server_failed: usize,
-    /// Pending, or in doubt.
-    not_done: usize,
-    not_collected: usize,
+/// Of each part the class, the name and how many there are. A part that is there is at least `least` long.
+pub(super) fn bar(
+    parts: impl Iterator<Item = (&'static str, &'static str, u64)>,
+    least: f64,
+) -> Vec<BarSegment> {
+    let present: Vec<_> = parts.filter(|(.., n)| *n > 0).collect();
+    let all: u64 = present.iter().map(|(.., n)| n).sum();
+    let shared = 1000.0 - least * present.len() as f64;
+    let mut x = 0.0;
+    let segments = present.into_iter().map(|(class, name, n)| {
+        let width = least + shared * n as f64 / all as f64;
+        let segment = BarSegment { class, x, width, title: format!("{} {name}", grouped(n)) };
+        x += width;
+        segment
+    });
+    segments.collect()
 }
 
-impl Unfinished {
-    fn of(sources: &Sources<'_>) -> Self {
-        let mut counts = Unfinished::default();
-        let rows: Vec<&Row> = sources.ledger.rows().collect();
-        let counting = sources.reviewed.unfinished.iter().filter(|(_, it)| it.counts());
-        for row in counting.filter_map(|(place, _)| rows.get(*place)) {
-            let is_lost = row.collected.status() == ReportStatus::Failed;
-            *match &row.state {
-                State::Failed { .. } | State::InDoubt { .. } => &mut counts.failed,
-                State::Pending { .. } | State::Sending { .. } => &mut counts.not_done,
-                State::Created(_) if is_lost => &mut counts.server_failed,
-                State::Created(_) => &mut counts.not_collected,
-            } += 1;
-        }
-        counts
+/// Rows that count and are not collected: those that failed, those whose reports the server could not generate, those that
+/// are pending or in doubt, and the others.
+fn unfinished(sources: &Sources<'_>) -> [usize; 4] {
+    let mut counts = [0; 4];
+    let kinds = [DifferenceKind::NotCreated, DifferenceKind::NotCollected];
+    let found = kinds.into_iter().flat_map(|kind| sources.reviewed.of_kind(kind));
+    let counting: HashSet<RequestId> =
+        found.filter(|it| it.counts()).filter_map(|it| it.request_id).collect();
+    for row in sources.ledger.rows().filter(|row| counting.contains(&row.id())) {
+        let is_lost = row.collected.status() == ReportStatus::Failed;
+        counts[match &row.state {
+            State::Failed { .. } | State::InDoubt { .. } => 0,
+            State::Created(_) if is_lost => 1,
+            State::Pending { .. } | State::Sending { .. } => 2,
+            State::Created(_) => 3,
+        }] += 1;
     }
-}
-
-fn found(sources: &Sources<'_>, kind: DifferenceKind) -> usize {
-    sources.reviewed.differences.iter().filter(|(_, found)| found.kind == kind).count()
+    counts
 }
 
 fn told((n, what, how): (usize, &str, &str)) -> Option<String> {

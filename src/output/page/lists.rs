@@ -1,11 +1,13 @@
 use std::{cmp::Reverse, ffi::OsStr, path::Path};
 
-use super::BarSegment;
+use super::headline::{BarSegment, bar};
 use crate::{
     audit::{Acceptances, AuditedList, ListOutcome, ListSummary},
     manifest::ReconcileEntry,
     output::{
-        acceptance::acceptance_text, missing_files::missing_lines, reconcile_view::cell_texts,
+        acceptance::acceptance_text,
+        missing_files::missing_lines,
+        reconcile_view::{cell_texts, figure_texts},
         words,
     },
     text::one_line,
@@ -19,7 +21,7 @@ const SHOWN: usize = 50;
 const LEAST: f64 = 8.0;
 
 /// An entry of `reconcile:` in one period, as the page shows it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ListPart {
     /// `invoice 2026-10`
     pub(super) name: String,
@@ -109,7 +111,10 @@ impl ListSummary for ListPart {
             about: format!("{} ({files}) and {}", entry.report_type, one_line(&other)),
             agrees: is_accepted_whole || outcome.is_agreement(acceptances),
             accepted: accepted_keys + usize::from(is_accepted_whole),
-            counts: segments(outcome),
+            counts: bar(
+                Class::ALL.map(|it| (it.as_str(), it.as_str(), found.count(it))).into_iter(),
+                LEAST,
+            ),
             sums,
             key_columns: entry.key.iter().map(|pair| one_line(&pair.report)).collect(),
             number_columns: (entry.compare.iter())
@@ -138,13 +143,7 @@ impl ListSummary for ListPart {
             about: format!("not compared: {}", one_line(why.1)),
             agrees: is_accepted(&audited),
             accepted: usize::from(is_accepted(&audited)),
-            counts: Vec::new(),
-            sums: Vec::new(),
-            key_columns: Vec::new(),
-            number_columns: Vec::new(),
-            keys: Vec::new(),
-            more: 0,
-            notes: Vec::new(),
+            ..ListPart::default()
         }
     }
 }
@@ -157,17 +156,10 @@ fn is_accepted(list: &AuditedList) -> bool {
 impl KeyLine {
     fn of(outcome: &ListOutcome<'_>, key: &Difference, acceptances: &Acceptances) -> Self {
         let id = outcome.id(key);
-        let written = |amount: &Option<Amount>| match amount {
-            Some(amount) => amount.to_string(),
-            None => "–".to_owned(),
-        };
-        let figures = key.figures.iter();
         KeyLine {
             class: key.class,
             key: key.key.iter().map(|cell| one_line(cell)).collect(),
-            figures: figures
-                .map(|it| [&it.report, &it.list, &it.difference].map(written))
-                .collect(),
+            figures: key.figures.iter().map(|it| figure_texts(it, "–")).collect(),
             rows: format!("{}/{}", key.rows_report, key.rows_list),
             id: id.to_string(),
             is_rounding: outcome.is_rounding(key),
@@ -194,21 +186,4 @@ fn largest(differences: impl Iterator<Item = Difference>) -> Vec<Difference> {
     kept.sort_by_cached_key(size);
     kept.truncate(SHOWN);
     kept
-}
-
-/// How many keys are in each class, as parts of a bar.
-fn segments(outcome: &ListOutcome<'_>) -> Vec<BarSegment> {
-    let counts = Class::ALL.map(|class| (class, outcome.outcome.count(class)));
-    let present: Vec<(Class, u64)> = counts.into_iter().filter(|(_, n)| *n > 0).collect();
-    let all: u64 = present.iter().map(|(_, n)| n).sum();
-    let shared = 1000.0 - LEAST * present.len() as f64;
-    let mut x = 0.0;
-    let mut segments = Vec::new();
-    for (class, n) in present {
-        let width = LEAST + shared * n as f64 / all as f64;
-        let title = format!("{} {class}", crate::text::grouped(n));
-        segments.push(BarSegment { class: class.as_str(), x, width, title });
-        x += width;
-    }
-    segments
 }

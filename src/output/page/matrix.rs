@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
 };
 
 use indexmap::IndexMap;
@@ -15,7 +15,7 @@ use crate::{
     output::words::{numbers, tally},
     text::{count, one_line},
 };
-use request::{OrgId, Period, ReportType};
+use request::{OrgId, Period, ReportType, RequestId};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum CellStatus {
@@ -64,11 +64,6 @@ impl CellStatus {
     }
 }
 
-pub(super) struct Matrix<'a> {
-    /// The newest first.
-    pub(super) periods: Vec<PeriodReports<'a>>,
-}
-
 /// The reports of one period, with the types and sub-partners that have any.
 pub(super) struct PeriodReports<'a> {
     pub(super) period: Period,
@@ -98,35 +93,24 @@ pub(super) struct Cell {
     pub(super) fell: bool,
 }
 
-impl<'a> Matrix<'a> {
-    pub(super) fn of(sources: &Sources<'a>) -> Self {
-        let reviewed = sources.reviewed;
-        let found: HashSet<(usize, DifferenceKind)> =
-            reviewed.differences.iter().map(|(place, found)| (*place, found.kind)).collect();
-        let before: HashMap<usize, &Before> =
-            reviewed.before.iter().map(|(place, before)| (*place, before)).collect();
-        let mut periods: BTreeMap<Reverse<Period>, Vec<(&Row, Cell)>> = BTreeMap::new();
-        for (place, row) in sources.ledger.rows().enumerate() {
-            let is_found = |kind| found.contains(&(place, kind));
-            let mut cell = Cell::of(sources, row, is_found);
-            if let Some(before) = before.get(&place) {
-                cell.fell = is_found(DifferenceKind::Dropped);
-                let mark = if cell.fell { "dropped, " } else { "" };
-                cell.then = format!("{mark}{}", then(before, sources.totals));
-            }
-            periods.entry(Reverse(row.request().period)).or_default().push((row, cell));
+/// The newest period first.
+pub(super) fn reports<'a>(sources: &Sources<'a>) -> Vec<PeriodReports<'a>> {
+    let reviewed = sources.reviewed;
+    let found: HashSet<(Option<RequestId>, DifferenceKind)> =
+        reviewed.differences.iter().map(|found| (found.request_id, found.kind)).collect();
+    let mut periods: BTreeMap<Reverse<Period>, Vec<(&Row, Cell)>> = BTreeMap::new();
+    for row in sources.ledger.rows() {
+        let is_found = |kind| found.contains(&(Some(row.id()), kind));
+        let mut cell = Cell::of(sources, row, is_found);
+        if let Some(before) = reviewed.before.get(&row.id()) {
+            cell.fell = is_found(DifferenceKind::Dropped);
+            let mark = if cell.fell { "dropped, " } else { "" };
+            cell.then = format!("{mark}{}", then(before, sources.totals));
         }
-        let periods = periods.into_iter();
-        Matrix {
-            periods: periods
-                .map(|(Reverse(period), cells)| PeriodReports::of(period, cells))
-                .collect(),
-        }
+        periods.entry(Reverse(row.request().period)).or_default().push((row, cell));
     }
-
-    pub(super) fn cells(&self) -> impl Iterator<Item = &Cell> {
-        self.periods.iter().flat_map(PeriodReports::cells)
-    }
+    let periods = periods.into_iter();
+    periods.map(|(Reverse(period), cells)| PeriodReports::of(period, cells)).collect()
 }
 
 impl<'a> PeriodReports<'a> {
@@ -164,7 +148,7 @@ impl<'a> PeriodReports<'a> {
         it
     }
 
-    fn cells(&self) -> impl Iterator<Item = &Cell> {
+    pub(super) fn cells(&self) -> impl Iterator<Item = &Cell> {
         self.lines.iter().flat_map(|line| &line.cells).flatten()
     }
 }

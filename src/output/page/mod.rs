@@ -25,9 +25,9 @@ use crate::{
     ledger::{Ledger, Row, State},
     manifest::{Totals, UnitsRule},
 };
-use headline::{BarSegment, Figures, Lead, periods};
+use headline::{Figures, Lead, periods};
 pub use lists::ListPart;
-use matrix::{CellStatus, Matrix};
+use matrix::{CellStatus, PeriodReports};
 use request::OrgId;
 use sums::SumTable;
 use units::UnitsPart;
@@ -35,8 +35,9 @@ use units::UnitsPart;
 const STYLE: &str = include_str!("../../../templates/report/page.css");
 const SCRIPT: &str = include_str!("../../../templates/report/page.js");
 
-/// More lines make the page slow to open.
+/// Lines in a table: more make the page slow to open, so the others wait in a template for the script.
 const SHOWN: usize = 500;
+/// Tables of fewer lines need no search.
 const FEW: usize = 12;
 
 #[derive(Debug)]
@@ -82,7 +83,6 @@ struct ReportPage<'a> {
     policy: String,
     lead: Lead,
     figures: Figures,
-    bar: Vec<BarSegment>,
     causes: Vec<PageCause<'a>>,
     other_causes: Option<String>,
     earlier: Option<EarlierPart<'a>>,
@@ -91,22 +91,18 @@ struct ReportPage<'a> {
     accepted: Vec<(&'a Difference, &'a Acceptance)>,
     /// The newest period first, in each the manifest's order; before them what has none.
     lists: Vec<&'a ListPart>,
-    matrix: Matrix<'a>,
+    reports: Vec<PeriodReports<'a>>,
     /// What the matrix can be searched for. Spoiled files have the colour of failures.
     states: Vec<(CellStatus, &'static str, &'static str)>,
-    /// Tables of fewer lines need no search.
-    few: usize,
-    /// Lines in a table; the others wait in a template for the script.
-    shown: usize,
 }
 
 /// These values cannot fail; the error type is the template's.
 pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
-    let matrix = Matrix::of(sources);
+    let reports = matrix::reports(sources);
     let earlier = EarlierPart::of(sources);
     let sums = SumTable::of(sources);
     let units = UnitsPart::of(sources);
-    let figures = Figures::of(sources, &matrix);
+    let figures = Figures::of(sources, &reports);
     let mut lists: Vec<&ListPart> = sources.lists.iter().collect();
     lists.sort_by_key(|list| (list.period.is_some(), Reverse(list.period)));
     let all_causes = causes(sources.ledger.rows(), GroupBy::Message, failed_or_uncollected);
@@ -121,7 +117,6 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
             hash(SCRIPT)
         ),
         lead: figures.lead(sources, earlier.as_ref(), (sums.as_ref(), units.as_ref())),
-        bar: figures.bar(),
         figures,
         other_causes: others(&all_causes, CAUSES),
         causes: shown_causes(all_causes),
@@ -130,19 +125,17 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
         units,
         accepted: accepted(sources),
         lists,
-        matrix,
+        reports,
         states: (CellStatus::ALL.into_iter())
             .filter(|(status, ..)| *status != CellStatus::Spoiled)
             .collect(),
-        few: FEW,
-        shown: SHOWN,
     }
     .render()
 }
 
 /// The differences that do not count.
 fn accepted<'a>(sources: &'a Sources<'_>) -> Vec<(&'a Difference, &'a Acceptance)> {
-    let found = sources.reviewed.all().chain(&sources.not_in_ledger);
+    let found = sources.reviewed.differences.iter().chain(&sources.not_in_ledger);
     let accepted = found.filter(|it| !it.counts());
     accepted.filter_map(|it| Some((it, it.acceptance.as_deref()?))).collect()
 }
@@ -221,20 +214,17 @@ impl<'a> EarlierPart<'a> {
     fn of(sources: &'a Sources<'_>) -> Option<Self> {
         let Earlier { name, max_drop, .. } = sources.earlier.as_ref()?;
         let reviewed = sources.reviewed;
-        let found = reviewed.differences.iter().map(|(_, difference)| difference);
-        let mut marked: Vec<&Difference> =
-            found.filter(|difference| difference.kind == DifferenceKind::Dropped).collect();
-        let dropped = marked.len();
-        marked.extend(&reviewed.vanished);
+        let dropped: Vec<&Difference> = reviewed.of_kind(DifferenceKind::Dropped).collect();
+        let vanished: Vec<&Difference> = reviewed.of_kind(DifferenceKind::Vanished).collect();
         let count = |is_it: fn(&Before) -> bool| {
-            reviewed.before.iter().filter(|(_, before)| is_it(before)).count()
+            reviewed.before.values().filter(|before| is_it(before)).count()
         };
         Some(EarlierPart {
             name,
             max_drop,
-            marked,
-            vanished: reviewed.vanished.len(),
-            dropped,
+            vanished: vanished.len(),
+            dropped: dropped.len(),
+            marked: [dropped, vanished].concat(),
             new: count(|it| *it == Before::Nothing),
             compared: count(|it| matches!(it, Before::Figure(_))),
             uncompared: count(|it| matches!(it, Before::NoFigure(_))),

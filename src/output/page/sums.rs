@@ -1,17 +1,18 @@
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, HashSet},
-};
+use std::{cmp::Reverse, collections::HashSet};
 
 use indexmap::IndexMap;
 
 use super::{Sources, who};
 use crate::{
     audit::{Agreement, DifferenceKind, Total},
-    output::{listed, sum_texts::SumTexts, words::numbers},
+    output::{
+        listed,
+        sum_texts::SumTexts,
+        words::{numbers, tally},
+    },
     text::one_line,
 };
-use request::{Period, ReportType, internal_mark};
+use request::{ReportType, internal_mark};
 
 /// In characters: the names of the requests in one line.
 const NAMES: usize = 100;
@@ -63,33 +64,32 @@ impl<'a> SumTable<'a> {
         let mut lines: Vec<SumRow<'_>> = lines.collect();
         lines.sort_by_key(|line| Reverse(line.total.period));
         grand.sort_by_key(|grand| Reverse(grand.of.map(|(period, _)| period)));
-        let counts = agreements(&reviewed.totals);
+        let agreements = reviewed.totals.iter().map(|it| (it.period, it.internal, it.agreement));
+        let counts = tally(agreements);
         let periods = grand.into_iter().filter_map(|grand| {
-            let of @ (period, internal) = grand.of?;
-            let [differ, agree, alone] = counts[&of];
-            let result = [(differ, "differ"), (agree, "agree"), (alone, "one only")];
+            let (period, internal) = grand.of?;
+            let result = [Agreement::Differ, Agreement::Agree, Agreement::Alone].map(|it| {
+                let count = counts.get(&(period, internal, it)).copied();
+                (count.unwrap_or_default(), it.word())
+            });
             Some(PeriodSums {
                 name: format!("{period}{}", internal_mark(internal)),
                 count: grand.count,
                 result: numbers(&result).collect::<Vec<_>>().join(", "),
-                differs: differ > 0,
+                differs: result[0].0 > 0,
                 sums: grand.sums,
             })
         });
         // The same problem of many files is written once.
         let mut of_cause: IndexMap<String, Vec<String>> = IndexMap::new();
-        for (_, found) in &reviewed.differences {
-            if found.kind == DifferenceKind::TotalsUnknown {
-                of_cause.entry(found.advice()).or_default().push(found.subject.clone());
-            }
+        for found in reviewed.of_kind(DifferenceKind::TotalsUnknown) {
+            of_cause.entry(found.advice()).or_default().push(found.subject.clone());
         }
         let sentence =
             |(why, whose): (String, Vec<String>)| format!("{}: {why}", listed(&whose, NAMES));
-        let accepted = reviewed.differences.iter().filter(|(_, it)| !it.counts());
-        let accepted: HashSet<&str> = accepted
-            .filter(|(_, it)| it.kind == DifferenceKind::TotalsDiffer)
-            .map(|(_, it)| it.subject.as_str())
-            .collect();
+        let found = reviewed.of_kind(DifferenceKind::TotalsDiffer);
+        let accepted: HashSet<&str> =
+            found.filter(|it| !it.counts()).map(|it| it.subject.as_str()).collect();
         let (differing, others): (Vec<_>, Vec<_>) =
             lines.into_iter().partition(|line| line.total.agreement == Agreement::Differ);
         let counting = differing.iter().filter(|line| !accepted.contains(&*line.total.subject()));
@@ -104,18 +104,4 @@ impl<'a> SumTable<'a> {
             others,
         })
     }
-}
-
-/// Of each period, with its `internal`: how many sums differ, agree, and are one only.
-fn agreements(totals: &[Total]) -> BTreeMap<(Period, bool), [usize; 3]> {
-    let mut all = BTreeMap::new();
-    for total in totals {
-        let counts: &mut [usize; 3] = all.entry((total.period, total.internal)).or_default();
-        counts[match total.agreement {
-            Agreement::Differ => 0,
-            Agreement::Agree => 1,
-            Agreement::Alone => 2,
-        }] += 1;
-    }
-    all
 }

@@ -132,7 +132,7 @@ proptest! {
         .unwrap();
 
         let is_known = |before: &Before| matches!(before, Before::Figure(_));
-        let before = || reviewed.before.iter().map(|(_, before)| before);
+        let before = || reviewed.before.values();
         let is_uncompared = before().any(|it| matches!(it, Before::NoFigure(_)))
             && !before().any(is_known);
         let is_good =
@@ -176,7 +176,8 @@ proptest! {
             acceptances: &Acceptances::default(),
         };
         let reviewed = review.run();
-        prop_assert_eq!(reviewed.differences, vec![]);
-        prop_assert_eq!(reviewed.vanished, vec![]);
+        let unfinished = [DifferenceKind::NotCreated, DifferenceKind::NotCollected];
+        let others = reviewed.differences.iter().filter(|it| !unfinished.contains(&it.kind));
+        prop_assert_eq!(others.count(), 0);
     }
 }

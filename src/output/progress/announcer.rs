@@ -19,7 +19,7 @@ const WORTH_SAYING: Duration = Duration::from_secs(1);
 const LONG: Duration = Duration::from_secs(60);
 
 /// Log lines about what happens to single rows and to the connection.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Announcer {
     repeats: RepeatLimiter,
     /// Rows of which something was said.
@@ -56,13 +56,7 @@ impl RepeatLimiter {
 
 impl Announcer {
     pub(super) fn new(grace: Duration, longest: Duration) -> Self {
-        Announcer {
-            repeats: RepeatLimiter::default(),
-            told: HashSet::new(),
-            stopping: false,
-            grace,
-            longest,
-        }
+        Announcer { grace, longest, ..Announcer::default() }
     }
 
     pub(super) fn tell(&mut self, event: &Event) {
@@ -110,6 +104,10 @@ impl Announcer {
             }
             _ => {}
         }
+    }
+
+    pub(super) fn is_worth_saying(&self, pause: Duration) -> bool {
+        (WORTH_SAYING..=self.longest).contains(&pause)
     }
 
     fn settled(&mut self, row: &Row) {
@@ -185,7 +183,7 @@ impl Announcer {
     }
 
     fn paused(&mut self, status: Option<u16>, wait: Duration, until: DateTime<Utc>) {
-        if self.stopping || !(WORTH_SAYING..=self.longest).contains(&wait) {
+        if self.stopping || !self.is_worth_saying(wait) {
             return;
         }
         let answered = status.map_or_else(String::new, |status| format!(" ({status})"));
