@@ -9,7 +9,7 @@ use std::{
     process::Command,
 };
 
-use chrono::{Datelike as _, Utc};
+use chrono::{Datelike as _, NaiveDate, Utc};
 use sandbox::{CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN};
 use serde::Deserialize as _;
 use serde_yaml::Value;
@@ -21,11 +21,9 @@ const ALL: usize = 1 + 3 * 2;
 
 type Variables = Vec<(String, String)>;
 
-/// The month before this one, whose ledger all of them keep.
-fn month() -> String {
-    let today = Utc::now().date_naive();
-    let last = today.with_day(1).unwrap().pred_opt().unwrap();
-    last.format("%Y-%m").to_string()
+/// The last day of the month before.
+fn end_of_the_month_before(day: NaiveDate) -> NaiveDate {
+    day.with_day(1).unwrap().pred_opt().unwrap()
 }
 
 fn repository() -> PathBuf {
@@ -70,12 +68,26 @@ fn pairs(value: &Value) -> Variables {
 struct Workspace {
     desk: Desk,
     server: Served,
+    /// What a person sets to redo a month; nothing where the schedule starts the job.
+    as_of: String,
 }
 
 impl Workspace {
+    /// One that the schedule starts, and one in which somebody redoes a month.
+    fn both() -> [Self; 2] {
+        let redone = end_of_the_month_before(Utc::now().date_naive());
+        [Workspace::new(), Workspace { as_of: redone.to_string(), ..Workspace::new() }]
+    }
+
+    /// The month whose ledger the examples keep.
+    fn month(&self) -> String {
+        let day = self.as_of.parse().unwrap_or_else(|_| Utc::now().date_naive());
+        end_of_the_month_before(day).format("%Y-%m").to_string()
+    }
+
     fn new() -> Self {
         let (desk, server) = (Desk::new(), Served::new("reports: { completes_after: 0s }"));
-        for folder in ["bin", "ci", "ledgers", "manifest", "state"] {
+        for folder in ["bin", "ci", "ledgers", "manifest", "month", "state"] {
             fs::create_dir(desk.path(folder)).unwrap();
         }
         desk.write("monthly.yaml", unhurried(read("monthly.yaml")));
@@ -88,7 +100,14 @@ impl Workspace {
             fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
         }
         symlink(env!("CARGO_BIN_EXE_monthend"), desk.path("bin/monthend")).unwrap();
-        Workspace { desk, server }
+        let workspace = Workspace { desk, server, as_of: String::new() };
+        workspace.install("bin/month-end", &workspace.moved(&read("month-end")));
+        workspace
+    }
+
+    fn install(&self, name: &str, script: &str) {
+        let program = self.desk.write(name, script);
+        fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// Runs a script as CI engines do: it ends with the first command that fails. Gives the exit code.
@@ -120,6 +139,7 @@ impl Workspace {
             ("github.run_attempt", "1"),
             ("github.token", "gh-token"),
             ("github.actor", "jo"),
+            ("inputs.as_of", self.as_of.as_str()),
             ("secrets.WEBEX_CLIENT_ID", CLIENT_ID),
             ("secrets.WEBEX_CLIENT_SECRET", CLIENT_SECRET),
             ("secrets.WEBEX_REFRESH_TOKEN", REFRESH_TOKEN),
@@ -161,7 +181,8 @@ impl Workspace {
         let node = node.map(|(index, total)| {
             [("CI_NODE_INDEX", index.to_string()), ("CI_NODE_TOTAL", total.to_string())]
         });
-        let set = secrets.into_iter().chain(node.into_iter().flatten());
+        let by_hand = [("MONTHEND_AS_OF", self.as_of.clone())];
+        let set = secrets.into_iter().chain(by_hand).chain(node.into_iter().flatten());
         let set: Variables = set.map(|(name, value)| (name.to_owned(), value)).collect();
         let job = &pipeline[job];
         let lines = [list(&job["before_script"]), list(&job["script"])].concat();
@@ -186,6 +207,7 @@ impl Workspace {
         let variables = list(&container["env"]).iter().map(|variable| {
             let value = match &variable["valueFrom"]["fieldRef"]["fieldPath"] {
                 Value::Null => self.moved(&text(&variable["value"])),
+                field if text(field) == "metadata.annotations['as-of']" => self.as_of.clone(),
                 field => {
                     assert!(text(field).contains("batch.kubernetes.io/job-completion-index"));
                     index.to_string()
@@ -209,7 +231,9 @@ impl Workspace {
             .replace("/token/", &format!("{folder}/"))
             .replace("%d", &folder.to_string())
             .replace("/manifest/", &format!("{folder}/manifest/"))
+            .replace("/month/ledgers", &format!("{folder}/month/current"))
             .replace("/ledgers/", &format!("{folder}/ledgers/"))
+            .replace("/month/current", "/month/ledgers")
     }
 
     /// Every request is created once, by this server.
@@ -234,7 +258,10 @@ impl Workspace {
 
 #[test]
 fn github_runs_a_matrix_and_merges_it() {
-    let workspace = Workspace::new();
+    Workspace::both().iter().for_each(github);
+}
+
+fn github(workspace: &Workspace) {
     let workflow = read("github-actions.yml");
     let jobs = &documents(&workflow)[0]["jobs"];
     assert_eq!(list(&jobs["share"]["strategy"]["matrix"]["share"]), [1, 2, 3].map(Value::from));
@@ -261,7 +288,7 @@ fn github_runs_a_matrix_and_merges_it() {
     assert_eq!(workspace.github(&workflow, "share", 2), 0);
     assert_eq!(workspace.github(&workflow, "merge", 0), 0);
     assert_eq!(workspace.server.creates().len(), ALL);
-    workspace.is_closed(&format!("ledger/{}", month()), ALL);
+    workspace.is_closed(&format!("ledger/{}", workspace.month()), ALL);
 }
 
 #[test]
@@ -271,7 +298,10 @@ fn a_month_end_that_never_ran_fails_loudly_on_github() {
 
 #[test]
 fn gitlab_runs_shares_in_parallel_and_merges_them() {
-    let workspace = Workspace::new();
+    Workspace::both().iter().for_each(gitlab);
+}
+
+fn gitlab(workspace: &Workspace) {
     let pipeline = &documents(&read("gitlab-ci.yml"))[0];
     let total = pipeline["month-end"]["parallel"].as_u64().unwrap();
     for index in 1..=total {
@@ -279,12 +309,15 @@ fn gitlab_runs_shares_in_parallel_and_merges_them() {
     }
     assert_eq!(pipeline["month-end"]["artifacts"]["paths"][0], "ledger/");
     assert_eq!(workspace.gitlab(pipeline, "merge", None), 0);
-    workspace.is_closed(&format!("ledger/{}", month()), ALL);
+    workspace.is_closed(&format!("ledger/{}", workspace.month()), ALL);
 }
 
 #[test]
 fn kubernetes_runs_an_indexed_job_then_merges_and_audits() {
-    let workspace = Workspace::new();
+    Workspace::both().iter().for_each(kubernetes);
+}
+
+fn kubernetes(workspace: &Workspace) {
     let documents = documents(&read("kubernetes.yaml"));
     let named = |kind: &str, name: &str| {
         let is_it = |d: &&Value| d["kind"] == kind && d["metadata"]["name"] == name;
@@ -310,39 +343,50 @@ fn kubernetes_runs_an_indexed_job_then_merges_and_audits() {
         assert_eq!(workspace.pod(share, index), 0);
     }
     assert_eq!(workspace.pod(after, 0), 0);
-    workspace.is_closed(&format!("ledgers/{}/monthly", month()), 6 * 2);
+    workspace.is_closed(&format!("ledgers/{}/monthly", workspace.month()), 6 * 2);
 }
 
 #[test]
 fn systemd_runs_on_the_second_and_watches_on_the_fourth() {
-    let workspace = Workspace::new();
+    Workspace::both().iter().for_each(systemd);
+}
+
+fn systemd(workspace: &Workspace) {
     let run = |unit: &str| {
         let unit = workspace.moved(&read(unit));
         let set = |key: &'static str| unit.lines().filter_map(move |line| line.strip_prefix(key));
         let variables = set("Environment=").filter_map(|pair| pair.split_once('='));
-        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let mut variables: Variables =
+            variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        // As the drop-in of the comment says.
+        variables.push(("MONTHEND_AS_OF".to_owned(), workspace.as_of.clone()));
         let [command] = set("ExecStart=").collect::<Vec<_>>()[..] else {
             panic!("{unit} starts one command");
         };
         let command = command.replace("%%", "%").replace("$$", "$");
-        workspace.shell(&command, variables.collect())
+        workspace.shell(&command, variables)
     };
     assert_eq!(run("month-end-watch.service"), 4, "a month-end that never ran");
     assert_eq!(run("month-end.service"), 0);
     assert_eq!(run("month-end-watch.service"), 0);
-    workspace.is_closed(&format!("state/{}", month()), ALL);
+    workspace.is_closed(&format!("state/{}", workspace.month()), ALL);
     assert_eq!(run("month-end.service"), 0, "nothing to do");
 }
 
 #[test]
 fn cron_runs_on_the_second_and_watches_on_the_fourth() {
-    let workspace = Workspace::new();
+    Workspace::both().iter().for_each(cron);
+}
+
+fn cron(workspace: &Workspace) {
     let table = workspace.moved(&read("crontab"));
     let lines = table.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let (commands, variables): (Vec<&str>, Vec<&str>) =
         lines.partition(|line| line.starts_with(|c: char| c.is_ascii_digit()));
+    let by_hand = format!("MONTHEND_AS_OF={}", workspace.as_of);
     let variables: Variables = variables
-        .iter()
+        .into_iter()
+        .chain([by_hand.as_str()])
         .filter_map(|line| line.split_once('='))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
@@ -358,7 +402,7 @@ fn cron_runs_on_the_second_and_watches_on_the_fourth() {
     assert_eq!(run("2"), 0, "the same again does nothing");
     assert_eq!(workspace.server.creates().len(), sent);
     assert_eq!(run("4"), 0);
-    workspace.is_closed(&format!("state/{}", month()), ALL);
+    workspace.is_closed(&format!("state/{}", workspace.month()), ALL);
 }
 
 /// What the alerts look at is what a run writes.
@@ -427,32 +471,74 @@ fn the_jobs_of_the_pages_work_as_they_stand() {
         let page = fs::read_to_string(repository().join(page)).unwrap();
         let blocks = page[page.find(from).unwrap()..].split("```yaml\n").skip(1);
         let blocks: Vec<&str> = blocks.map(|block| block.split("```").next().unwrap()).collect();
+        // Both by the schedule and to redo a month.
         let are_there = |workspace: &Workspace| {
-            workspace.is_created(&format!("ledger/{}.csv", month()), ALL);
+            workspace.is_created(&format!("ledger/{}.csv", workspace.month()), ALL);
             for file in ["reports.xml", "summary.json", "monthend.prom"] {
                 assert!(workspace.desk.has(file), "{from}: {file}");
             }
         };
-        let workspace = Workspace::new();
         let workflow = blocks.iter().find(|block| block.contains("\njobs:")).unwrap();
-        assert_eq!(workspace.github(workflow, "reports", 0), 0, "{from}");
-        are_there(&workspace);
+        for workspace in Workspace::both() {
+            assert_eq!(workspace.github(workflow, "reports", 0), 0, "{from}");
+            are_there(&workspace);
+        }
 
         // The README has the shortest job only.
         let Some(pipeline) = blocks.iter().find(|block| block.starts_with("reports:")) else {
             assert_eq!(from, "## In CI");
             continue;
         };
-        let workspace = Workspace::new();
         let pipeline = &documents(pipeline)[0];
-        assert_eq!(workspace.gitlab(pipeline, "reports", None), 0, "{from}");
-        are_there(&workspace);
+        for workspace in Workspace::both() {
+            assert_eq!(workspace.gitlab(pipeline, "reports", None), 0, "{from}");
+            are_there(&workspace);
+        }
         // What GitLab is told to read is what was written.
         let reports = &pipeline["reports"]["artifacts"]["reports"];
         assert_eq!(
             (&reports["junit"], &reports["metrics"]),
             (&Value::from("reports.xml"), &Value::from("monthend.prom"))
         );
+    }
+}
+
+/// In each line that asks for the day, `MONTHEND_AS_OF` counts, and its month before is found at every border.
+#[test]
+fn the_ledgers_name_follows_the_day_of_the_plan() {
+    let asking = [
+        "README.md",
+        "docs/ci.md",
+        "examples/ci/github-actions.yml",
+        "examples/ci/github-watch.yml",
+        "examples/ci/gitlab-ci.yml",
+        "examples/ci/month-end",
+    ];
+    let workspace = Workspace::new();
+    for name in asking {
+        let page = fs::read_to_string(repository().join(name)).unwrap();
+        let lines: Vec<&str> = page.lines().filter(|line| line.contains("$(date")).collect();
+        assert!(!lines.is_empty(), "{name}");
+        let script = lines.iter().map(|line| {
+            let from = line.find(['M', 'f']).filter(|_| name.ends_with("month-end"));
+            let line = &line[from.or(line.find("MONTHEND_LEDGER")).unwrap()..];
+            line.replace(" >>\"$GITHUB_ENV\"", "").replacen(
+                "ledger/",
+                "\"ledger/",
+                usize::from(line.contains("GITHUB_ENV")),
+            )
+        });
+        let script = script.collect::<Vec<_>>().join("\n");
+        for (day, month) in [
+            ("2026-01-01", "2025-12"),
+            ("2026-03-31", "2026-02"),
+            ("2024-03-01", "2024-02"),
+            ("2026-12-31", "2026-11"),
+        ] {
+            let as_of = vec![("MONTHEND_AS_OF".to_owned(), day.to_owned())];
+            let script = format!("{script}\n[[ $MONTHEND_LEDGER == */{month}.csv ]]");
+            assert_eq!(workspace.shell(&script, as_of), 0, "{name}: {day}");
+        }
     }
 }
 
@@ -463,7 +549,7 @@ fn no_file_is_left_out() {
         files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
     files.sort();
     let known = "README.md crontab github-actions.yml github-watch.yml gitlab-ci.yml install-monthend kubernetes.yaml \
-                 month-end-failed@.service month-end-watch.service month-end-watch.timer month-end.service \
+                 month-end month-end-failed@.service month-end-watch.service month-end-watch.timer month-end.service \
                  month-end.timer monthly.yaml prometheus-rules.yaml";
     assert_eq!(files.join(" "), known, "run it by a test, then name it here");
 }
