@@ -19,6 +19,15 @@ use crate::support::{Desk, LedgerFile, Served, TOKEN};
 /// How many requests `monthly.yaml` comes to.
 const ALL: usize = 1 + 3 * 2;
 
+/// GitHub's own program, as far as the examples use it. An artifact is the folder that keeps its files.
+const GH: &str = r#"#!/bin/sh
+case "$1 $2 $4 $6" in
+"run download example/billing month-end") exec cp -R ledger "$8" ;;
+"release download "*) exec cat ledger.tar ;;
+esac
+exit 1
+"#;
+
 type Variables = Vec<(String, String)>;
 
 /// The last day of the month before.
@@ -51,6 +60,7 @@ fn text(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
         Value::Bool(truth) => truth.to_string(),
+        Value::Null => String::new(),
         other => panic!("no text: {other:?}"),
     }
 }
@@ -92,15 +102,12 @@ impl Workspace {
         }
         desk.write("monthly.yaml", unhurried(read("monthly.yaml")));
         desk.write("token", TOKEN);
-        // Nobody can download what was never made.
-        for (name, script) in
-            [("ci/install-monthend", "#!/bin/sh\n"), ("bin/gh", "#!/bin/sh\nexit 1\n")]
-        {
-            let program = desk.write(name, script);
-            fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
-        }
+        // Nobody can download what was never made. What a person has returned is `ledger.tar`.
         symlink(env!("CARGO_BIN_EXE_monthend"), desk.path("bin/monthend")).unwrap();
         let workspace = Workspace { desk, server, as_of: String::new() };
+        workspace.install("ci/install-monthend", "#!/bin/sh\n");
+        workspace.install("bin/gh", GH);
+        workspace.desk.write("bin/busybox", "");
         workspace.install("bin/month-end", &workspace.moved(&read("month-end")));
         workspace
     }
@@ -140,6 +147,8 @@ impl Workspace {
             ("github.token", "gh-token"),
             ("github.actor", "jo"),
             ("inputs.as_of", self.as_of.as_str()),
+            ("vars.MONTH_END_REPOSITORY", "example/billing"),
+            ("secrets.MONTH_END_TOKEN", "gh-token"),
             ("secrets.WEBEX_CLIENT_ID", CLIENT_ID),
             ("secrets.WEBEX_CLIENT_SECRET", CLIENT_SECRET),
             ("secrets.WEBEX_REFRESH_TOKEN", REFRESH_TOKEN),
@@ -153,9 +162,14 @@ impl Workspace {
         let mut variables = [pairs(&workflow["env"]), pairs(&job["env"])].concat();
         variables.push(("GITHUB_ENV".to_owned(), set));
         let steps = list(&job["steps"]);
-        let mut scripts = steps.iter().filter_map(|step| step["run"].as_str());
-        let failed = scripts.find_map(|script| {
-            let code = self.shell(script, variables.clone());
+        let mut running = steps.iter().filter(|step| match step["if"].as_str() {
+            Some("inputs.returned") => self.is_returned(),
+            _ => true,
+        });
+        let failed = running.find_map(|step| {
+            let folder = step["working-directory"].as_str().unwrap_or(".");
+            let script = format!("cd {folder}\n{}", step["run"].as_str()?);
+            let code = self.shell(&script, [variables.clone(), pairs(&step["env"])].concat());
             // What a step writes there is set in the next ones.
             let set = self.desk.read("github_env");
             let set = set.lines().filter_map(|line| line.split_once('='));
@@ -171,6 +185,11 @@ impl Workspace {
         failed.unwrap_or(0)
     }
 
+    /// A person has decided, and returned the ledger.
+    fn is_returned(&self) -> bool {
+        self.desk.has("ledger.tar")
+    }
+
     /// A job's scripts on GitLab; `node`: which one of how many.
     fn gitlab(&self, pipeline: &Value, job: &str, node: Option<(u64, u64)>) -> i32 {
         let secrets = [
@@ -181,11 +200,18 @@ impl Workspace {
         let node = node.map(|(index, total)| {
             [("CI_NODE_INDEX", index.to_string()), ("CI_NODE_TOTAL", total.to_string())]
         });
-        let by_hand = [("MONTHEND_AS_OF", self.as_of.clone())];
+        let returned = if self.is_returned() { "2026-10" } else { "" };
+        let by_hand = [
+            ("MONTHEND_AS_OF", self.as_of.clone()),
+            ("LEDGER_RETURNED", returned.to_owned()),
+            ("CI_API_V4_URL", format!("file://{}/api", self.desk.folder().display())),
+            ("CI_PROJECT_ID", "7".to_owned()),
+            ("CI_JOB_TOKEN", "job-token".to_owned()),
+        ];
         let set = secrets.into_iter().chain(by_hand).chain(node.into_iter().flatten());
         let set: Variables = set.map(|(name, value)| (name.to_owned(), value)).collect();
         let job = &pipeline[job];
-        let lines = [list(&job["before_script"]), list(&job["script"])].concat();
+        let lines = [list(&pipeline["default"]["before_script"]), list(&job["script"])].concat();
         let script: Vec<String> = lines.iter().map(text).collect();
         self.shell(
             &script.join("\n"),
@@ -226,6 +252,8 @@ impl Workspace {
     fn moved(&self, text: &str) -> String {
         let folder = self.desk.folder().display();
         text.replace("/usr/local/bin/", "")
+            .replace("/bin/busybox", &format!("{folder}/bin/busybox"))
+            .replace("/month/sh", &format!("{folder}/month/sh"))
             .replace("/etc/monthend", &folder.to_string())
             .replace("/var/lib/monthend", &format!("{folder}/state"))
             .replace("/token/", &format!("{folder}/"))
@@ -245,13 +273,19 @@ impl Workspace {
         file
     }
 
-    /// And its file is there, and the month is closed. `ledger`: without `.csv`.
+    /// And its file is there.
+    #[track_caller]
+    fn is_collected(&self, ledger: &str, rows: usize) {
+        for file in self.is_created(ledger, rows).column("report_file") {
+            assert!(self.desk.path(ledger).with_file_name(file).is_file(), "{file}");
+        }
+    }
+
+    /// And the month is closed. `ledger`: without `.csv`.
     #[track_caller]
     fn is_closed(&self, ledger: &str, rows: usize) {
-        let (close, ledger) = (format!("{ledger}.close.json"), format!("{ledger}.csv"));
-        for file in self.is_created(&ledger, rows).column("report_file") {
-            assert!(self.desk.path(&ledger).with_file_name(file).is_file(), "{file}");
-        }
+        self.is_collected(&format!("{ledger}.csv"), rows);
+        let close = format!("{ledger}.close.json");
         assert_eq!(self.shell(&format!("monthend verify {close}"), Variables::new()), 0);
     }
 }
@@ -289,11 +323,33 @@ fn github(workspace: &Workspace) {
     assert_eq!(workspace.github(&workflow, "merge", 0), 0);
     assert_eq!(workspace.server.creates().len(), ALL);
     workspace.is_closed(&format!("ledger/{}", workspace.month()), ALL);
+    // Once more, on a closed month.
+    assert_eq!(workspace.github(&workflow, "share", 2), 0);
+    assert_eq!(workspace.github(&workflow, "merge", 0), 0);
 }
 
 #[test]
-fn a_month_end_that_never_ran_fails_loudly_on_github() {
-    assert_eq!(Workspace::new().github(&read("github-watch.yml"), "watch", 0), 1);
+fn the_watch_on_github_fails_until_all_is_done() {
+    let workspace = Workspace::new();
+    let (workflow, watch) = (read("github-actions.yml"), read("github-watch.yml"));
+    workspace.desk.write("watched/monthly.yaml", unhurried(read("monthly.yaml")));
+    let watched = || {
+        assert_eq!(workspace.shell("rm -rf watched/ledger", Variables::new()), 0);
+        workspace.github(&watch, "watch", 0)
+    };
+    assert_eq!(watched(), 1, "nothing ever ran");
+    for share in [1, 2, 3] {
+        assert_eq!(workspace.github(&workflow, "share", share), 0);
+    }
+    assert_eq!(watched(), 1, "nothing is merged");
+    let merge = format!("monthend merge ledger/*-of-3.csv -o ledger/{}.csv", workspace.month());
+    assert_eq!(workspace.shell(&merge, Variables::new()), 0);
+    assert_eq!(watched(), 2, "it is not closed");
+    assert_eq!(workspace.github(&workflow, "merge", 0), 0);
+    assert_eq!(watched(), 0);
+    assert_eq!(workspace.shell("rm -r ledger/*.reports", Variables::new()), 0);
+    assert_eq!(watched(), 1, "the files are gone");
+    assert_eq!(workspace.github(&workflow, "merge", 0), 1, "and the job that closed knows");
 }
 
 #[test]
@@ -310,6 +366,7 @@ fn gitlab(workspace: &Workspace) {
     assert_eq!(pipeline["month-end"]["artifacts"]["paths"][0], "ledger/");
     assert_eq!(workspace.gitlab(pipeline, "merge", None), 0);
     workspace.is_closed(&format!("ledger/{}", workspace.month()), ALL);
+    assert_eq!(workspace.gitlab(pipeline, "merge", None), 0, "once more, on a closed month");
 }
 
 #[test]
@@ -344,6 +401,7 @@ fn kubernetes(workspace: &Workspace) {
     }
     assert_eq!(workspace.pod(after, 0), 0);
     workspace.is_closed(&format!("ledgers/{}/monthly", workspace.month()), 6 * 2);
+    assert_eq!(workspace.pod(after, 0), 0, "once more, on a closed month");
 }
 
 #[test]
@@ -371,6 +429,7 @@ fn systemd(workspace: &Workspace) {
     assert_eq!(run("month-end-watch.service"), 0);
     workspace.is_closed(&format!("state/{}", workspace.month()), ALL);
     assert_eq!(run("month-end.service"), 0, "nothing to do");
+    assert_eq!(run("month-end-watch.service"), 0, "once more, on a closed month");
 }
 
 #[test]
@@ -390,19 +449,23 @@ fn cron(workspace: &Workspace) {
         .filter_map(|line| line.split_once('='))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    let run = |day: &str| {
+    let run = |hours: &str, day: &str| {
         let fields = commands.iter().map(|line| line.split_whitespace().collect::<Vec<_>>());
-        let command = fields.into_iter().find(|fields| fields[2] == day).unwrap()[5..].join(" ");
+        let command = fields.into_iter().find(|fields| fields[1..3] == [hours, day]).unwrap();
+        let command = command[5..].join(" ");
         let command = command.replace("\\%", "%");
         workspace.shell(&command, variables.clone())
     };
-    assert_eq!(run("4"), 4, "a month-end that never ran");
-    assert_eq!(run("2"), 0);
+    assert_eq!(run("6", "4"), 4, "a month-end that never ran");
+    assert_eq!(run("6", "2"), 0);
     let sent = workspace.server.creates().len();
-    assert_eq!(run("2"), 0, "the same again does nothing");
+    for (hours, day) in [("8-22/2", "2"), ("6", "3")] {
+        assert_eq!(run(hours, day), 0, "the same again does nothing");
+    }
     assert_eq!(workspace.server.creates().len(), sent);
-    assert_eq!(run("4"), 0);
+    assert_eq!(run("6", "4"), 0);
     workspace.is_closed(&format!("state/{}", workspace.month()), ALL);
+    assert_eq!(run("6", "4"), 0, "once more, on a closed month");
 }
 
 /// What the alerts look at is what a run writes.
@@ -464,43 +527,92 @@ fn a_runner_gets_the_binary_and_only_the_right_one() {
     assert!(Path::new(path.trim()).join("monthend").is_file(), "{path}");
 }
 
-/// The jobs of README.md and docs/ci.md, as they stand.
-#[test]
-fn the_jobs_of_the_pages_work_as_they_stand() {
-    for (page, from) in [("README.md", "## In CI"), ("docs/ci.md", "## GitHub Actions")] {
-        let page = fs::read_to_string(repository().join(page)).unwrap();
-        let blocks = page[page.find(from).unwrap()..].split("```yaml\n").skip(1);
-        let blocks: Vec<&str> = blocks.map(|block| block.split("```").next().unwrap()).collect();
-        // Both by the schedule and to redo a month.
-        let are_there = |workspace: &Workspace| {
-            workspace.is_created(&format!("ledger/{}.csv", workspace.month()), ALL);
-            for file in ["reports.xml", "summary.json", "monthend.prom"] {
-                assert!(workspace.desk.has(file), "{from}: {file}");
-            }
-        };
-        let workflow = blocks.iter().find(|block| block.contains("\njobs:")).unwrap();
-        for workspace in Workspace::both() {
-            assert_eq!(workspace.github(workflow, "reports", 0), 0, "{from}");
-            are_there(&workspace);
-        }
+/// The jobs that a page shows: of GitHub, and perhaps of GitLab.
+fn jobs_of(page: &str, from: &str) -> (String, Option<Value>) {
+    let page = fs::read_to_string(repository().join(page)).unwrap();
+    let blocks = page[page.find(from).unwrap()..].split("```yaml\n").skip(1);
+    let blocks: Vec<&str> = blocks.map(|block| block.split("```").next().unwrap()).collect();
+    let workflow = blocks.iter().find(|block| block.contains("\njobs:")).unwrap();
+    let pipeline = blocks.iter().find(|block| block.contains("\nreports:"));
+    ((*workflow).to_owned(), pipeline.map(|block| documents(block)[0].clone()))
+}
 
-        // The README has the shortest job only.
-        let Some(pipeline) = blocks.iter().find(|block| block.starts_with("reports:")) else {
-            assert_eq!(from, "## In CI");
-            continue;
-        };
-        let pipeline = &documents(pipeline)[0];
-        for workspace in Workspace::both() {
-            assert_eq!(workspace.gitlab(pipeline, "reports", None), 0, "{from}");
-            are_there(&workspace);
+/// The job of README.md, by the schedule and to redo a month.
+#[test]
+fn the_shortest_job_works_as_it_stands() {
+    let (workflow, _) = jobs_of("README.md", "## In CI");
+    for workspace in Workspace::both() {
+        assert_eq!(workspace.github(&workflow, "reports", 0), 0);
+        workspace.is_collected(&format!("ledger/{}.csv", workspace.month()), ALL);
+        for file in ["reports.xml", "summary.json", "monthend.prom"] {
+            assert!(workspace.desk.has(file), "{file}");
         }
-        // What GitLab is told to read is what was written.
-        let reports = &pipeline["reports"]["artifacts"]["reports"];
-        assert_eq!(
-            (&reports["junit"], &reports["metrics"]),
-            (&Value::from("reports.xml"), &Value::from("monthend.prom"))
-        );
     }
+}
+
+/// The jobs of docs/ci.md, by the schedule and to redo a month. What GitLab is told to read is what was written.
+#[test]
+fn the_jobs_of_the_page_work_as_they_stand() {
+    let (workflow, pipeline) = jobs_of("docs/ci.md", "## GitHub Actions");
+    let pipeline = pipeline.unwrap();
+    let reports = &pipeline["reports"]["artifacts"]["reports"];
+    assert_eq!(reports["junit"], Value::from(vec!["reports.xml", "audit.xml"]));
+    assert_eq!(reports["metrics"], Value::from("monthend.prom"));
+    for workspace in Workspace::both() {
+        all_of_the_month(&workspace, |job| workspace.github(&workflow, job, 0));
+    }
+    for workspace in Workspace::both() {
+        all_of_the_month(&workspace, |job| workspace.gitlab(&pipeline, job, None));
+    }
+}
+
+fn all_of_the_month(workspace: &Workspace, run: impl Fn(&str) -> i32) {
+    let month = workspace.month();
+    assert_eq!(run("reports"), 0);
+    workspace.is_collected(&format!("ledger/{month}.csv"), ALL);
+    assert!(!workspace.desk.has(&format!("ledger/{month}.close.json")));
+    for file in ["reports.xml", "audit.xml", "summary.json", "monthend.prom"] {
+        assert!(workspace.desk.has(file), "{file}");
+    }
+    assert_eq!(run("close"), 0);
+    workspace.is_closed(&format!("ledger/{month}"), ALL);
+    // Once more, on a closed month.
+    assert_eq!((run("reports"), run("close")), (0, 0));
+}
+
+/// The cache is gone. What `adopt` cannot decide, a person does, and returns the ledger as the page says.
+#[test]
+fn a_ledger_that_was_lost_is_decided_by_a_person_and_returned() {
+    let (workflow, pipeline) = jobs_of("docs/ci.md", "## GitHub Actions");
+    let pipeline = pipeline.unwrap();
+    let workspace = Workspace::new();
+    decided(&workspace, |job| workspace.github(&workflow, job, 0));
+    let workspace = Workspace::new();
+    decided(&workspace, |job| workspace.gitlab(&pipeline, job, None));
+}
+
+fn decided(workspace: &Workspace, run: impl Fn(&str) -> i32) {
+    let ledger = format!("ledger/{}.csv", workspace.month());
+    assert_eq!(run("reports"), 0);
+    let first = workspace.desk.ledger_at(&ledger);
+    let own = first.column("type").iter().position(|kind| *kind == "PARTNER").unwrap();
+    let [request, report] = ["request_id", "report_id"].map(|name| first.column(name)[own]);
+    assert_eq!(workspace.shell("rm -r ledger", Variables::new()), 0);
+    assert_eq!(run("reports"), 1);
+    assert_eq!(workspace.desk.ledger_at(&ledger).column("error_code")[own], "in_doubt");
+
+    let returned = format!(
+        "monthend resolve {ledger} --request {request} --adopt {report} --reason 'of the second'
+        tar -cf ledger.tar ledger
+        rm -r ledger
+        mkdir -p api/projects/7/packages/generic/month-end/2026-10
+        cp ledger.tar api/projects/7/packages/generic/month-end/2026-10"
+    );
+    let token = vec![("WEBEX_ACCESS_TOKEN".to_owned(), TOKEN.to_owned())];
+    assert_eq!(workspace.shell(&returned, token), 0);
+    assert_eq!((run("reports"), run("close")), (0, 0));
+    assert_eq!(workspace.server.creates().len(), ALL);
+    workspace.is_closed(ledger.trim_end_matches(".csv"), ALL);
 }
 
 /// In each line that asks for the day, `MONTHEND_AS_OF` counts, and its month before is found at every border.
@@ -519,14 +631,11 @@ fn the_ledgers_name_follows_the_day_of_the_plan() {
         let page = fs::read_to_string(repository().join(name)).unwrap();
         let lines: Vec<&str> = page.lines().filter(|line| line.contains("$(date")).collect();
         assert!(!lines.is_empty(), "{name}");
+        // From the name of the variable on; what GitHub is told with `echo` becomes an assignment.
         let script = lines.iter().map(|line| {
-            let from = line.find(['M', 'f']).filter(|_| name.ends_with("month-end"));
-            let line = &line[from.or(line.find("MONTHEND_LEDGER")).unwrap()..];
-            line.replace(" >>\"$GITHUB_ENV\"", "").replacen(
-                "ledger/",
-                "\"ledger/",
-                usize::from(line.contains("GITHUB_ENV")),
-            )
+            let name = if line.starts_with("first=") { "first=" } else { "MONTHEND_LEDGER=" };
+            let line = &line[line.find(name).unwrap()..];
+            line.replace("\" >>\"$GITHUB_ENV\"", "")
         });
         let script = script.collect::<Vec<_>>().join("\n");
         for (day, month) in [
