@@ -264,6 +264,11 @@ impl Workspace {
             .replace("/month/current", "/month/ledgers")
     }
 
+    /// Files that a job has not collected yet.
+    fn lose(&self, files: &str) {
+        assert_eq!(self.shell(&format!("rm -r {files}"), Variables::new()), 0);
+    }
+
     /// Every request is created once, by this server.
     #[track_caller]
     fn is_created(&self, ledger: &str, rows: usize) -> LedgerFile {
@@ -320,6 +325,7 @@ fn github(workspace: &Workspace) {
     assert!(workspace.server.creates().len() < ALL);
     // It runs again alone.
     assert_eq!(workspace.github(&workflow, "share", 2), 0);
+    workspace.lose("ledger/*.1-of-3.reports");
     assert_eq!(workspace.github(&workflow, "merge", 0), 0);
     assert_eq!(workspace.server.creates().len(), ALL);
     workspace.is_closed(&format!("ledger/{}", workspace.month()), ALL);
@@ -347,7 +353,7 @@ fn the_watch_on_github_fails_until_all_is_done() {
     assert_eq!(watched(), 2, "it is not closed");
     assert_eq!(workspace.github(&workflow, "merge", 0), 0);
     assert_eq!(watched(), 0);
-    assert_eq!(workspace.shell("rm -r ledger/*.reports", Variables::new()), 0);
+    workspace.lose("ledger/*.reports");
     assert_eq!(watched(), 1, "the files are gone");
     assert_eq!(workspace.github(&workflow, "merge", 0), 1, "and the job that closed knows");
 }
@@ -364,6 +370,7 @@ fn gitlab(workspace: &Workspace) {
         assert_eq!(workspace.gitlab(pipeline, "month-end", Some((index, total))), 0);
     }
     assert_eq!(pipeline["month-end"]["artifacts"]["paths"][0], "ledger/");
+    workspace.lose("ledger/*.1-of-3.reports");
     assert_eq!(workspace.gitlab(pipeline, "merge", None), 0);
     workspace.is_closed(&format!("ledger/{}", workspace.month()), ALL);
     assert_eq!(workspace.gitlab(pipeline, "merge", None), 0, "once more, on a closed month");
@@ -399,6 +406,7 @@ fn kubernetes(workspace: &Workspace) {
     for index in 0..pods {
         assert_eq!(workspace.pod(share, index), 0);
     }
+    workspace.lose("ledgers/*/*.1-of-3.reports");
     assert_eq!(workspace.pod(after, 0), 0);
     workspace.is_closed(&format!("ledgers/{}/monthly", workspace.month()), 6 * 2);
     assert_eq!(workspace.pod(after, 0), 0, "once more, on a closed month");
@@ -597,7 +605,7 @@ fn decided(workspace: &Workspace, run: impl Fn(&str) -> i32) {
     let first = workspace.desk.ledger_at(&ledger);
     let own = first.column("type").iter().position(|kind| *kind == "PARTNER").unwrap();
     let [request, report] = ["request_id", "report_id"].map(|name| first.column(name)[own]);
-    assert_eq!(workspace.shell("rm -r ledger", Variables::new()), 0);
+    workspace.lose("ledger");
     assert_eq!(run("reports"), 1);
     assert_eq!(workspace.desk.ledger_at(&ledger).column("error_code")[own], "in_doubt");
 
