@@ -338,6 +338,7 @@ fn github(workspace: &Workspace) {
 fn the_watch_on_github_fails_until_all_is_done() {
     let workspace = Workspace::new();
     let (workflow, watch) = (read("github-actions.yml"), read("github-watch.yml"));
+    fs::create_dir(workspace.desk.path("watched")).unwrap();
     workspace.desk.write("watched/monthly.yaml", unhurried(read("monthly.yaml")));
     let watched = || {
         assert_eq!(workspace.shell("rm -rf watched/ledger", Variables::new()), 0);
@@ -458,11 +459,9 @@ fn cron(workspace: &Workspace) {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
     let run = |hours: &str, day: &str| {
-        let fields = commands.iter().map(|line| line.split_whitespace().collect::<Vec<_>>());
-        let command = fields.into_iter().find(|fields| fields[1..3] == [hours, day]).unwrap();
-        let command = command[5..].join(" ");
-        let command = command.replace("\\%", "%");
-        workspace.shell(&command, variables.clone())
+        let lines = commands.iter().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let fields = lines.into_iter().find(|line| line[1..3] == [hours, day]).unwrap();
+        workspace.shell(&fields[5..].join(" ").replace("\\%", "%"), variables.clone())
     };
     assert_eq!(run("6", "4"), 4, "a month-end that never ran");
     assert_eq!(run("6", "2"), 0);
