@@ -257,7 +257,7 @@ impl Workspace {
             .replace("/etc/monthend", &folder.to_string())
             .replace("/var/lib/monthend", &format!("{folder}/state"))
             .replace("/token/", &format!("{folder}/"))
-            .replace("%d", &folder.to_string())
+            .replace("%d/", &format!("{folder}/"))
             .replace("/manifest/", &format!("{folder}/manifest/"))
             .replace("/month/ledgers", &format!("{folder}/month/current"))
             .replace("/ledgers/", &format!("{folder}/ledgers/"))
@@ -393,11 +393,9 @@ fn kubernetes(workspace: &Workspace) {
     let job = &named("CronJob", "month-end")["spec"]["jobTemplate"]["spec"];
     let share = &job["template"]["spec"];
     let pods = job["completions"].as_u64().unwrap();
-    assert_eq!(
-        text(&share["containers"][0]["env"][1]["value"]),
-        pods.to_string(),
-        "as many shares as pods"
-    );
+    let set = list(&share["containers"][0]["env"]);
+    let shares = set.iter().find(|set| set["name"] == "MONTHEND_PARTITION_COUNT").unwrap();
+    assert_eq!(text(&shares["value"]), pods.to_string(), "as many shares as pods");
     let after =
         &named("CronJob", "month-end-ledger")["spec"]["jobTemplate"]["spec"]["template"]["spec"];
 
