@@ -99,7 +99,11 @@ pub(super) enum Command {
     /// Close a month: prove it, and keep a hash of every file that proves it
     Close(CloseArgs),
     /// Compare all files of a closed month with their hashes; needs no network, no token and no manifest
-    Verify(VerifyArgs),
+    Verify {
+        /// The close file (NAME.close.json), with its files where they were then
+        #[arg(value_name = "FILE.close.json")]
+        file: PathBuf,
+    },
     /// Write an HTML report (one file, works offline)
     Report(ReportArgs),
     /// Count a ledger's rows by status, type, period and cause
@@ -107,11 +111,23 @@ pub(super) enum Command {
     /// Serve the simulator of the API on loopback until stopped
     Sandbox(SandboxArgs),
     /// Print the JSON Schema of the manifest or of what a command prints, or the Table Schema of the ledger
-    Schema(SchemaArgs),
+    Schema {
+        /// The schema to print
+        #[arg(value_enum)]
+        which: SchemaKind,
+    },
     /// Print what a shell needs to complete commands and options
-    Completions(CompletionsArgs),
+    Completions {
+        /// The shell that completes
+        #[arg(value_enum)]
+        shell: Shell,
+    },
     /// Write manual pages, one for each command, for packagers
-    Man(ManArgs),
+    Man {
+        /// The folder to write monthend.1 and the pages of all commands into
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
 
 impl Command {
@@ -151,13 +167,8 @@ pub(super) struct RunArgs {
     /// For a lost ledger, reports that the server already has: `adopt` records the newest of each request instead of
     /// creating another, `stop` lists them and ends with 1, `ignore` creates them again. Without it, none are looked
     /// for, and a ledger that is gone while its history or its files are still there stops the run
-    #[arg(
-        long,
-        env = "MONTHEND_EXISTING",
-        value_enum,
-        value_name = "WHAT",
-        hide_possible_values = true
-    )]
+    #[arg(long, env = "MONTHEND_EXISTING", value_enum)]
+    #[arg(value_name = "WHAT", hide_possible_values = true)]
     pub(super) existing: Option<OnExisting>,
 
     #[command(flatten)]
@@ -335,13 +346,6 @@ pub(super) struct SandboxArgs {
     pub(super) fixed: bool,
 }
 
-#[derive(Debug, Args)]
-pub(super) struct SchemaArgs {
-    /// The schema to print
-    #[arg(value_enum)]
-    pub(super) which: SchemaKind,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum SchemaKind {
     /// JSON Schema of the YAML manifest
@@ -508,20 +512,6 @@ impl InitArgs {
             ..ManifestArgs::of(&self.file, false)
         }
     }
-}
-
-#[derive(Debug, Args)]
-pub(super) struct CompletionsArgs {
-    /// The shell that completes
-    #[arg(value_enum)]
-    pub(super) shell: Shell,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ManArgs {
-    /// The folder to write monthend.1 and the pages of all commands into
-    #[arg(value_name = "DIR")]
-    pub(super) folder: PathBuf,
 }
 
 /// Neither the environment nor a default counts.

@@ -31,9 +31,7 @@ pub(super) struct LockedLedger {
 impl LockedLedger {
     pub(super) fn take(ledger: &Path) -> CliResult<Self> {
         let path = real_ledger(ledger)?;
-        if let Some(folder) = missing_folder(&path) {
-            return Err(no_folder(ledger, folder));
-        }
+        require_folder(ledger, &path)?;
         Ok(LockedLedger::of(LedgerFile::hold(&path, Utc::now())?))
     }
 
@@ -99,11 +97,13 @@ impl LockedLedger {
     }
 }
 
-pub(super) fn no_folder(ledger: &Path, folder: &Path) -> CliError {
+/// `ledger` as it was named, and its real path.
+pub(super) fn require_folder(ledger: &Path, path: &Path) -> CliResult<()> {
+    let Some(folder) = missing_folder(path) else { return Ok(()) };
     let (ledger, folder) = (ledger.display(), folder.display());
-    CliError::BadLedger(format!(
+    Err(CliError::BadLedger(format!(
         "the folder {folder} does not exist; make it, or put the ledger {ledger} elsewhere"
-    ))
+    )))
 }
 
 /// The folder of the ledger, where it is missing.

@@ -1,4 +1,6 @@
-use super::{CliResult, Exit, VerifyArgs, print_table};
+use std::path::Path;
+
+use super::{CliResult, Exit, print_table};
 use crate::{
     audit::{CloseFile, ClosedFileKind, FileVerdict},
     files::folder_of,
@@ -6,12 +8,12 @@ use crate::{
 };
 
 /// Reads the close file and the files that it names, and nothing else.
-pub(super) fn verify(args: &VerifyArgs) -> CliResult {
-    let (close, sha256) = CloseFile::read(&args.file)?;
-    let verdicts: Vec<FileVerdict> = close.verify(&args.file).map(|(_, verdict)| verdict).collect();
+pub(super) fn verify(file: &Path) -> CliResult {
+    let (close, sha256) = CloseFile::read(file)?;
+    let verdicts: Vec<FileVerdict> = close.verify(file).map(|(_, verdict)| verdict).collect();
     // What was added to the history since.
-    let history = close.files.iter().find(|file| file.kind == ClosedFileKind::History);
-    let history = history.map(|file| history::read(&folder_of(&args.file).join(&file.path)));
+    let history = close.files.iter().find(|it| it.kind == ClosedFileKind::History);
+    let history = history.map(|it| history::read(&folder_of(file).join(&it.path)));
     let lines = history.and_then(Result::ok).unwrap_or_default().lines;
     let view = VerifyView {
         close: &close,

@@ -255,12 +255,13 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, A, H> {
         }
     }
 
-    /// While creates need the gate too: the time between two requests.
+    /// While creates need the gate too: the time between two requests. Rows in doubt wait for `settle`, not for the gate.
     fn apart(&self) -> Option<Duration> {
         let shared = self.carrier.shared;
+        let needs_gate = self.is_creating && shared.record.counts().pending > 0;
         let sent = shared.session.gate().stats().sent;
         let sent = u32::try_from(sent).unwrap_or(u32::MAX).max(1);
-        self.is_creating.then(|| shared.elapsed() / sent)
+        needs_gate.then(|| shared.elapsed() / sent)
     }
 
     fn on_done(&mut self, done: CollectStep) {

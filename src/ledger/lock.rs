@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{LedgerError, disk::identity, file::names_of};
 use crate::{
     files::{refuse_irregular, with_end, without_links},
-    text::read_moment,
+    text::{one_line, read_moment},
 };
 
 /// A wait that a server announced, kept so that the next process observes it.
@@ -70,8 +70,7 @@ impl Lock {
     /// Takes the lock at once or not at all.
     pub fn take(ledger: &Path, now: DateTime<Utc>) -> Result<Self, LedgerError> {
         let path = Self::path_of(ledger);
-        let failed =
-            |source| LedgerError::Io { doing: "make the lock", path: path.clone(), source };
+        let failed = LedgerError::io("make the lock", &path);
         loop {
             let mut options = OpenOptions::new();
             options.read(true).write(true).create(true).truncate(false);
@@ -96,7 +95,7 @@ impl Lock {
             }
             let mut lock =
                 Lock { contents: read(&mut file).unwrap_or_default(), file, path: path.clone() };
-            lock.contents.holder = Some(Holder { pid: std::process::id(), since: now });
+            lock.contents.holder = Some(Holder::this_process(now));
             let pauses = lock.contents.pauses.drain(..).map(|pause| pause.seen_at(now));
             lock.contents.pauses = pauses.filter(|pause| pause.until > now).collect();
             lock.write().map_err(failed)?;
@@ -209,7 +208,11 @@ fn read(file: &mut File) -> Option<LockContents> {
 }
 
 fn holder(file: &mut File, now: DateTime<Utc>) -> Holder {
-    read(file).and_then(|contents| contents.holder).unwrap_or(Holder { pid: 0, since: now })
+    read(file).and_then(|contents| contents.holder).unwrap_or(Holder {
+        pid: 0,
+        host: String::new(),
+        since: now,
+    })
 }
 
 fn still_there(file: &File, path: &Path) -> bool {
@@ -221,9 +224,19 @@ fn still_there(file: &File, path: &Path) -> bool {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
+    /// 0: not known.
     pub pid: u32,
+    /// The computer: a shared folder may be written from several.
+    #[serde(default)]
+    pub host: String,
     #[serde(deserialize_with = "read_moment")]
     pub since: DateTime<Utc>,
+}
+
+impl Holder {
+    fn this_process(since: DateTime<Utc>) -> Self {
+        Holder { pid: std::process::id(), host: whoami::hostname().unwrap_or_default(), since }
+    }
 }
 
 impl fmt::Display for Holder {
@@ -231,7 +244,8 @@ impl fmt::Display for Holder {
         let since = self.since.to_rfc3339_opts(SecondsFormat::Secs, true);
         match self.pid {
             0 => write!(f, "a process that the lock does not name"),
-            pid => write!(f, "process {pid}, since {since}"),
+            pid if self.host.is_empty() => write!(f, "process {pid}, since {since}"),
+            pid => write!(f, "process {pid} on {}, since {since}", one_line(&self.host)),
         }
     }
 }

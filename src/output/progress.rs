@@ -149,8 +149,8 @@ pub(super) struct LogInterval {
 
 impl LogInterval {
     const SPACING: Duration = Duration::from_secs(30);
-    /// Some CI systems end a job that is silent for ten minutes, and people worry after five.
-    const LONGEST: Duration = Duration::from_secs(290);
+    /// People worry about a job that says nothing, and some CI systems end it after ten minutes.
+    const LONGEST: Duration = Duration::from_secs(60);
     const BEGINNING: Duration = Duration::from_secs(60);
 
     pub(super) fn new(done: usize, total: usize) -> Self {

@@ -177,7 +177,7 @@ fn a_second_holder_is_told_who_holds_it() {
     assert!(held.reading.is_none());
     match LedgerFile::hold(&folder.ledger(), at(1)) {
         Err(e @ LedgerError::InUse { .. }) => {
-            let me = format!("process {}, since ", std::process::id());
+            let me = format!("process {} on ", std::process::id());
             assert!(e.to_string().contains(&me), "{e}");
         }
         other => panic!("{other:?}"),

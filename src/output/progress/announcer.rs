@@ -76,7 +76,7 @@ impl Announcer {
             EventKind::InDoubt(row) => {
                 let text = row.state.text();
                 let line = format!("{}; checking whether the report exists", without_stop(&text));
-                self.about(row, &line, &format!("in doubt after {}", row.state.error_code()));
+                self.about(row, &line, &format!("lost answers ({})", row.state.error_code()));
             }
             EventKind::Adopted(row) => {
                 self.about(row, "found on the server; its id is recorded", "found on the server");
