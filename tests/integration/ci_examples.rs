@@ -9,7 +9,7 @@ use std::{
     process::Command,
 };
 
-use chrono::{Datelike as _, Utc};
+use chrono::{Datelike as _, NaiveDate, Utc};
 use sandbox::{CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN};
 use serde::Deserialize as _;
 use serde_yaml::Value;
@@ -19,13 +19,20 @@ use crate::support::{Desk, LedgerFile, Served, TOKEN};
 /// How many requests `monthly.yaml` comes to.
 const ALL: usize = 1 + 3 * 2;
 
+/// GitHub's own program, as far as the examples use it. An artifact is the folder that keeps its files.
+const GH: &str = r#"#!/bin/sh
+case "$1 $2 $4 $6" in
+"run download example/billing month-end") exec cp -R ledger "$8" ;;
+"release download "*) exec cat ledger.tar ;;
+esac
+exit 1
+"#;
+
 type Variables = Vec<(String, String)>;
 
-/// The month before this one, whose ledger all of them keep.
-fn month() -> String {
-    let today = Utc::now().date_naive();
-    let last = today.with_day(1).unwrap().pred_opt().unwrap();
-    last.format("%Y-%m").to_string()
+/// The last day of the month before.
+fn end_of_the_month_before(day: NaiveDate) -> NaiveDate {
+    day.with_day(1).unwrap().pred_opt().unwrap()
 }
 
 fn repository() -> PathBuf {
@@ -53,6 +60,7 @@ fn text(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
         Value::Bool(truth) => truth.to_string(),
+        Value::Null => String::new(),
         other => panic!("no text: {other:?}"),
     }
 }
@@ -70,25 +78,43 @@ fn pairs(value: &Value) -> Variables {
 struct Workspace {
     desk: Desk,
     server: Served,
+    /// What a person sets to redo a month; nothing where the schedule starts the job.
+    as_of: String,
 }
 
 impl Workspace {
+    /// One that the schedule starts, and one in which somebody redoes a month.
+    fn both() -> [Self; 2] {
+        let redone = end_of_the_month_before(Utc::now().date_naive());
+        [Workspace::new(), Workspace { as_of: redone.to_string(), ..Workspace::new() }]
+    }
+
+    /// The month whose ledger the examples keep.
+    fn month(&self) -> String {
+        let day = self.as_of.parse().unwrap_or_else(|_| Utc::now().date_naive());
+        end_of_the_month_before(day).format("%Y-%m").to_string()
+    }
+
     fn new() -> Self {
         let (desk, server) = (Desk::new(), Served::new("reports: { completes_after: 0s }"));
-        for folder in ["bin", "ci", "ledgers", "manifest", "state"] {
+        for folder in ["bin", "ci", "ledgers", "manifest", "month", "state"] {
             fs::create_dir(desk.path(folder)).unwrap();
         }
         desk.write("monthly.yaml", unhurried(read("monthly.yaml")));
         desk.write("token", TOKEN);
-        // Nobody can download what was never made.
-        for (name, script) in
-            [("ci/install-monthend", "#!/bin/sh\n"), ("bin/gh", "#!/bin/sh\nexit 1\n")]
-        {
-            let program = desk.write(name, script);
-            fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
-        }
+        // Nobody can download what was never made. What a person has returned is `ledger.tar`.
         symlink(env!("CARGO_BIN_EXE_monthend"), desk.path("bin/monthend")).unwrap();
-        Workspace { desk, server }
+        let workspace = Workspace { desk, server, as_of: String::new() };
+        workspace.install("ci/install-monthend", "#!/bin/sh\n");
+        workspace.install("bin/gh", GH);
+        workspace.desk.write("bin/busybox", "");
+        workspace.install("bin/month-end", &workspace.moved(&read("month-end")));
+        workspace
+    }
+
+    fn install(&self, name: &str, script: &str) {
+        let program = self.desk.write(name, script);
+        fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// Runs a script as CI engines do: it ends with the first command that fails. Gives the exit code.
@@ -120,6 +146,9 @@ impl Workspace {
             ("github.run_attempt", "1"),
             ("github.token", "gh-token"),
             ("github.actor", "jo"),
+            ("inputs.as_of", self.as_of.as_str()),
+            ("vars.MONTH_END_REPOSITORY", "example/billing"),
+            ("secrets.MONTH_END_TOKEN", "gh-token"),
             ("secrets.WEBEX_CLIENT_ID", CLIENT_ID),
             ("secrets.WEBEX_CLIENT_SECRET", CLIENT_SECRET),
             ("secrets.WEBEX_REFRESH_TOKEN", REFRESH_TOKEN),
@@ -133,9 +162,14 @@ impl Workspace {
         let mut variables = [pairs(&workflow["env"]), pairs(&job["env"])].concat();
         variables.push(("GITHUB_ENV".to_owned(), set));
         let steps = list(&job["steps"]);
-        let mut scripts = steps.iter().filter_map(|step| step["run"].as_str());
-        let failed = scripts.find_map(|script| {
-            let code = self.shell(script, variables.clone());
+        let mut running = steps.iter().filter(|step| match step["if"].as_str() {
+            Some("inputs.returned") => self.is_returned(),
+            _ => true,
+        });
+        let failed = running.find_map(|step| {
+            let folder = step["working-directory"].as_str().unwrap_or(".");
+            let script = format!("cd {folder}\n{}", step["run"].as_str()?);
+            let code = self.shell(&script, [variables.clone(), pairs(&step["env"])].concat());
             // What a step writes there is set in the next ones.
             let set = self.desk.read("github_env");
             let set = set.lines().filter_map(|line| line.split_once('='));
@@ -151,6 +185,11 @@ impl Workspace {
         failed.unwrap_or(0)
     }
 
+    /// A person has decided, and returned the ledger.
+    fn is_returned(&self) -> bool {
+        self.desk.has("ledger.tar")
+    }
+
     /// A job's scripts on GitLab; `node`: which one of how many.
     fn gitlab(&self, pipeline: &Value, job: &str, node: Option<(u64, u64)>) -> i32 {
         let secrets = [
@@ -161,10 +200,18 @@ impl Workspace {
         let node = node.map(|(index, total)| {
             [("CI_NODE_INDEX", index.to_string()), ("CI_NODE_TOTAL", total.to_string())]
         });
-        let set = secrets.into_iter().chain(node.into_iter().flatten());
+        let returned = if self.is_returned() { "2026-10" } else { "" };
+        let by_hand = [
+            ("MONTHEND_AS_OF", self.as_of.clone()),
+            ("LEDGER_RETURNED", returned.to_owned()),
+            ("CI_API_V4_URL", format!("file://{}/api", self.desk.folder().display())),
+            ("CI_PROJECT_ID", "7".to_owned()),
+            ("CI_JOB_TOKEN", "job-token".to_owned()),
+        ];
+        let set = secrets.into_iter().chain(by_hand).chain(node.into_iter().flatten());
         let set: Variables = set.map(|(name, value)| (name.to_owned(), value)).collect();
         let job = &pipeline[job];
-        let lines = [list(&job["before_script"]), list(&job["script"])].concat();
+        let lines = [list(&pipeline["default"]["before_script"]), list(&job["script"])].concat();
         let script: Vec<String> = lines.iter().map(text).collect();
         self.shell(
             &script.join("\n"),
@@ -186,6 +233,7 @@ impl Workspace {
         let variables = list(&container["env"]).iter().map(|variable| {
             let value = match &variable["valueFrom"]["fieldRef"]["fieldPath"] {
                 Value::Null => self.moved(&text(&variable["value"])),
+                field if text(field) == "metadata.annotations['as-of']" => self.as_of.clone(),
                 field => {
                     assert!(text(field).contains("batch.kubernetes.io/job-completion-index"));
                     index.to_string()
@@ -204,12 +252,21 @@ impl Workspace {
     fn moved(&self, text: &str) -> String {
         let folder = self.desk.folder().display();
         text.replace("/usr/local/bin/", "")
+            .replace("/bin/busybox", &format!("{folder}/bin/busybox"))
+            .replace("/month/sh", &format!("{folder}/month/sh"))
             .replace("/etc/monthend", &folder.to_string())
             .replace("/var/lib/monthend", &format!("{folder}/state"))
             .replace("/token/", &format!("{folder}/"))
-            .replace("%d", &folder.to_string())
+            .replace("%d/", &format!("{folder}/"))
             .replace("/manifest/", &format!("{folder}/manifest/"))
+            .replace("/month/ledgers", &format!("{folder}/month/current"))
             .replace("/ledgers/", &format!("{folder}/ledgers/"))
+            .replace("/month/current", "/month/ledgers")
+    }
+
+    /// Files that a job has not collected yet.
+    fn lose(&self, files: &str) {
+        assert_eq!(self.shell(&format!("rm -r {files}"), Variables::new()), 0);
     }
 
     /// Every request is created once, by this server.
@@ -221,20 +278,29 @@ impl Workspace {
         file
     }
 
-    /// And its file is there, and the month is closed. `ledger`: without `.csv`.
+    /// And its file is there.
+    #[track_caller]
+    fn is_collected(&self, ledger: &str, rows: usize) {
+        for file in self.is_created(ledger, rows).column("report_file") {
+            assert!(self.desk.path(ledger).with_file_name(file).is_file(), "{file}");
+        }
+    }
+
+    /// And the month is closed. `ledger`: without `.csv`.
     #[track_caller]
     fn is_closed(&self, ledger: &str, rows: usize) {
-        let (close, ledger) = (format!("{ledger}.close.json"), format!("{ledger}.csv"));
-        for file in self.is_created(&ledger, rows).column("report_file") {
-            assert!(self.desk.path(&ledger).with_file_name(file).is_file(), "{file}");
-        }
+        self.is_collected(&format!("{ledger}.csv"), rows);
+        let close = format!("{ledger}.close.json");
         assert_eq!(self.shell(&format!("monthend verify {close}"), Variables::new()), 0);
     }
 }
 
 #[test]
 fn github_runs_a_matrix_and_merges_it() {
-    let workspace = Workspace::new();
+    Workspace::both().iter().for_each(github);
+}
+
+fn github(workspace: &Workspace) {
     let workflow = read("github-actions.yml");
     let jobs = &documents(&workflow)[0]["jobs"];
     assert_eq!(list(&jobs["share"]["strategy"]["matrix"]["share"]), [1, 2, 3].map(Value::from));
@@ -259,32 +325,64 @@ fn github_runs_a_matrix_and_merges_it() {
     assert!(workspace.server.creates().len() < ALL);
     // It runs again alone.
     assert_eq!(workspace.github(&workflow, "share", 2), 0);
+    workspace.lose("ledger/*.1-of-3.reports");
     assert_eq!(workspace.github(&workflow, "merge", 0), 0);
     assert_eq!(workspace.server.creates().len(), ALL);
-    workspace.is_closed(&format!("ledger/{}", month()), ALL);
+    workspace.is_closed(&format!("ledger/{}", workspace.month()), ALL);
+    // Once more, on a closed month.
+    assert_eq!(workspace.github(&workflow, "share", 2), 0);
+    assert_eq!(workspace.github(&workflow, "merge", 0), 0);
 }
 
 #[test]
-fn a_month_end_that_never_ran_fails_loudly_on_github() {
-    assert_eq!(Workspace::new().github(&read("github-watch.yml"), "watch", 0), 1);
+fn the_watch_on_github_fails_until_all_is_done() {
+    let workspace = Workspace::new();
+    let (workflow, watch) = (read("github-actions.yml"), read("github-watch.yml"));
+    fs::create_dir(workspace.desk.path("watched")).unwrap();
+    workspace.desk.write("watched/monthly.yaml", unhurried(read("monthly.yaml")));
+    let watched = || {
+        assert_eq!(workspace.shell("rm -rf watched/ledger", Variables::new()), 0);
+        workspace.github(&watch, "watch", 0)
+    };
+    assert_eq!(watched(), 1, "nothing ever ran");
+    for share in [1, 2, 3] {
+        assert_eq!(workspace.github(&workflow, "share", share), 0);
+    }
+    assert_eq!(watched(), 1, "nothing is merged");
+    let merge = format!("monthend merge ledger/*-of-3.csv -o ledger/{}.csv", workspace.month());
+    assert_eq!(workspace.shell(&merge, Variables::new()), 0);
+    assert_eq!(watched(), 2, "it is not closed");
+    assert_eq!(workspace.github(&workflow, "merge", 0), 0);
+    assert_eq!(watched(), 0);
+    workspace.lose("ledger/*.reports");
+    assert_eq!(watched(), 1, "the files are gone");
+    assert_eq!(workspace.github(&workflow, "merge", 0), 1, "and the job that closed knows");
 }
 
 #[test]
 fn gitlab_runs_shares_in_parallel_and_merges_them() {
-    let workspace = Workspace::new();
+    Workspace::both().iter().for_each(gitlab);
+}
+
+fn gitlab(workspace: &Workspace) {
     let pipeline = &documents(&read("gitlab-ci.yml"))[0];
     let total = pipeline["month-end"]["parallel"].as_u64().unwrap();
     for index in 1..=total {
         assert_eq!(workspace.gitlab(pipeline, "month-end", Some((index, total))), 0);
     }
     assert_eq!(pipeline["month-end"]["artifacts"]["paths"][0], "ledger/");
+    workspace.lose("ledger/*.1-of-3.reports");
     assert_eq!(workspace.gitlab(pipeline, "merge", None), 0);
-    workspace.is_closed(&format!("ledger/{}", month()), ALL);
+    workspace.is_closed(&format!("ledger/{}", workspace.month()), ALL);
+    assert_eq!(workspace.gitlab(pipeline, "merge", None), 0, "once more, on a closed month");
 }
 
 #[test]
 fn kubernetes_runs_an_indexed_job_then_merges_and_audits() {
-    let workspace = Workspace::new();
+    Workspace::both().iter().for_each(kubernetes);
+}
+
+fn kubernetes(workspace: &Workspace) {
     let documents = documents(&read("kubernetes.yaml"));
     let named = |kind: &str, name: &str| {
         let is_it = |d: &&Value| d["kind"] == kind && d["metadata"]["name"] == name;
@@ -295,11 +393,9 @@ fn kubernetes_runs_an_indexed_job_then_merges_and_audits() {
     let job = &named("CronJob", "month-end")["spec"]["jobTemplate"]["spec"];
     let share = &job["template"]["spec"];
     let pods = job["completions"].as_u64().unwrap();
-    assert_eq!(
-        text(&share["containers"][0]["env"][1]["value"]),
-        pods.to_string(),
-        "as many shares as pods"
-    );
+    let set = list(&share["containers"][0]["env"]);
+    let shares = set.iter().find(|set| set["name"] == "MONTHEND_PARTITION_COUNT").unwrap();
+    assert_eq!(text(&shares["value"]), pods.to_string(), "as many shares as pods");
     let after =
         &named("CronJob", "month-end-ledger")["spec"]["jobTemplate"]["spec"]["template"]["spec"];
 
@@ -309,56 +405,72 @@ fn kubernetes_runs_an_indexed_job_then_merges_and_audits() {
     for index in 0..pods {
         assert_eq!(workspace.pod(share, index), 0);
     }
+    workspace.lose("ledgers/*/*.1-of-3.reports");
     assert_eq!(workspace.pod(after, 0), 0);
-    workspace.is_closed(&format!("ledgers/{}/monthly", month()), 6 * 2);
+    workspace.is_closed(&format!("ledgers/{}/monthly", workspace.month()), 6 * 2);
+    assert_eq!(workspace.pod(after, 0), 0, "once more, on a closed month");
 }
 
 #[test]
 fn systemd_runs_on_the_second_and_watches_on_the_fourth() {
-    let workspace = Workspace::new();
+    Workspace::both().iter().for_each(systemd);
+}
+
+fn systemd(workspace: &Workspace) {
     let run = |unit: &str| {
         let unit = workspace.moved(&read(unit));
         let set = |key: &'static str| unit.lines().filter_map(move |line| line.strip_prefix(key));
         let variables = set("Environment=").filter_map(|pair| pair.split_once('='));
-        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let mut variables: Variables =
+            variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        // As the drop-in of the comment says.
+        variables.push(("MONTHEND_AS_OF".to_owned(), workspace.as_of.clone()));
         let [command] = set("ExecStart=").collect::<Vec<_>>()[..] else {
             panic!("{unit} starts one command");
         };
         let command = command.replace("%%", "%").replace("$$", "$");
-        workspace.shell(&command, variables.collect())
+        workspace.shell(&command, variables)
     };
     assert_eq!(run("month-end-watch.service"), 4, "a month-end that never ran");
     assert_eq!(run("month-end.service"), 0);
     assert_eq!(run("month-end-watch.service"), 0);
-    workspace.is_closed(&format!("state/{}", month()), ALL);
+    workspace.is_closed(&format!("state/{}", workspace.month()), ALL);
     assert_eq!(run("month-end.service"), 0, "nothing to do");
+    assert_eq!(run("month-end-watch.service"), 0, "once more, on a closed month");
 }
 
 #[test]
 fn cron_runs_on_the_second_and_watches_on_the_fourth() {
-    let workspace = Workspace::new();
+    Workspace::both().iter().for_each(cron);
+}
+
+fn cron(workspace: &Workspace) {
     let table = workspace.moved(&read("crontab"));
     let lines = table.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let (commands, variables): (Vec<&str>, Vec<&str>) =
         lines.partition(|line| line.starts_with(|c: char| c.is_ascii_digit()));
+    let by_hand = format!("MONTHEND_AS_OF={}", workspace.as_of);
     let variables: Variables = variables
-        .iter()
+        .into_iter()
+        .chain([by_hand.as_str()])
         .filter_map(|line| line.split_once('='))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    let run = |day: &str| {
-        let fields = commands.iter().map(|line| line.split_whitespace().collect::<Vec<_>>());
-        let command = fields.into_iter().find(|fields| fields[2] == day).unwrap()[5..].join(" ");
-        let command = command.replace("\\%", "%");
-        workspace.shell(&command, variables.clone())
+    let run = |hours: &str, day: &str| {
+        let lines = commands.iter().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let fields = lines.into_iter().find(|line| line[1..3] == [hours, day]).unwrap();
+        workspace.shell(&fields[5..].join(" ").replace("\\%", "%"), variables.clone())
     };
-    assert_eq!(run("4"), 4, "a month-end that never ran");
-    assert_eq!(run("2"), 0);
+    assert_eq!(run("6", "4"), 4, "a month-end that never ran");
+    assert_eq!(run("6", "2"), 0);
     let sent = workspace.server.creates().len();
-    assert_eq!(run("2"), 0, "the same again does nothing");
+    for (hours, day) in [("8-22/2", "2"), ("6", "3")] {
+        assert_eq!(run(hours, day), 0, "the same again does nothing");
+    }
     assert_eq!(workspace.server.creates().len(), sent);
-    assert_eq!(run("4"), 0);
-    workspace.is_closed(&format!("state/{}", month()), ALL);
+    assert_eq!(run("6", "4"), 0);
+    workspace.is_closed(&format!("state/{}", workspace.month()), ALL);
+    assert_eq!(run("6", "4"), 0, "once more, on a closed month");
 }
 
 /// What the alerts look at is what a run writes.
@@ -420,39 +532,127 @@ fn a_runner_gets_the_binary_and_only_the_right_one() {
     assert!(Path::new(path.trim()).join("monthend").is_file(), "{path}");
 }
 
-/// The jobs of README.md and docs/ci.md, as they stand.
-#[test]
-fn the_jobs_of_the_pages_work_as_they_stand() {
-    for (page, from) in [("README.md", "## In CI"), ("docs/ci.md", "## GitHub Actions")] {
-        let page = fs::read_to_string(repository().join(page)).unwrap();
-        let blocks = page[page.find(from).unwrap()..].split("```yaml\n").skip(1);
-        let blocks: Vec<&str> = blocks.map(|block| block.split("```").next().unwrap()).collect();
-        let are_there = |workspace: &Workspace| {
-            workspace.is_created(&format!("ledger/{}.csv", month()), ALL);
-            for file in ["reports.xml", "summary.json", "monthend.prom"] {
-                assert!(workspace.desk.has(file), "{from}: {file}");
-            }
-        };
-        let workspace = Workspace::new();
-        let workflow = blocks.iter().find(|block| block.contains("\njobs:")).unwrap();
-        assert_eq!(workspace.github(workflow, "reports", 0), 0, "{from}");
-        are_there(&workspace);
+/// The jobs that a page shows: of GitHub, and perhaps of GitLab.
+fn jobs_of(page: &str, from: &str) -> (String, Option<Value>) {
+    let page = fs::read_to_string(repository().join(page)).unwrap();
+    let blocks = page[page.find(from).unwrap()..].split("```yaml\n").skip(1);
+    let blocks: Vec<&str> = blocks.map(|block| block.split("```").next().unwrap()).collect();
+    let workflow = blocks.iter().find(|block| block.contains("\njobs:")).unwrap();
+    let pipeline = blocks.iter().find(|block| block.contains("\nreports:"));
+    ((*workflow).to_owned(), pipeline.map(|block| documents(block)[0].clone()))
+}
 
-        // The README has the shortest job only.
-        let Some(pipeline) = blocks.iter().find(|block| block.starts_with("reports:")) else {
-            assert_eq!(from, "## In CI");
-            continue;
-        };
-        let workspace = Workspace::new();
-        let pipeline = &documents(pipeline)[0];
-        assert_eq!(workspace.gitlab(pipeline, "reports", None), 0, "{from}");
-        are_there(&workspace);
-        // What GitLab is told to read is what was written.
-        let reports = &pipeline["reports"]["artifacts"]["reports"];
-        assert_eq!(
-            (&reports["junit"], &reports["metrics"]),
-            (&Value::from("reports.xml"), &Value::from("monthend.prom"))
-        );
+/// The job of README.md, by the schedule and to redo a month.
+#[test]
+fn the_shortest_job_works_as_it_stands() {
+    let (workflow, _) = jobs_of("README.md", "## In CI");
+    for workspace in Workspace::both() {
+        assert_eq!(workspace.github(&workflow, "reports", 0), 0);
+        workspace.is_collected(&format!("ledger/{}.csv", workspace.month()), ALL);
+        for file in ["reports.xml", "summary.json", "monthend.prom"] {
+            assert!(workspace.desk.has(file), "{file}");
+        }
+    }
+}
+
+/// The jobs of docs/ci.md, by the schedule and to redo a month. What GitLab is told to read is what was written.
+#[test]
+fn the_jobs_of_the_page_work_as_they_stand() {
+    let (workflow, pipeline) = jobs_of("docs/ci.md", "## GitHub Actions");
+    let pipeline = pipeline.unwrap();
+    let reports = &pipeline["reports"]["artifacts"]["reports"];
+    assert_eq!(reports["junit"], Value::from(vec!["reports.xml", "audit.xml"]));
+    assert_eq!(reports["metrics"], Value::from("monthend.prom"));
+    for workspace in Workspace::both() {
+        all_of_the_month(&workspace, |job| workspace.github(&workflow, job, 0));
+    }
+    for workspace in Workspace::both() {
+        all_of_the_month(&workspace, |job| workspace.gitlab(&pipeline, job, None));
+    }
+}
+
+fn all_of_the_month(workspace: &Workspace, run: impl Fn(&str) -> i32) {
+    let month = workspace.month();
+    assert_eq!(run("reports"), 0);
+    workspace.is_collected(&format!("ledger/{month}.csv"), ALL);
+    assert!(!workspace.desk.has(&format!("ledger/{month}.close.json")));
+    for file in ["reports.xml", "audit.xml", "summary.json", "monthend.prom"] {
+        assert!(workspace.desk.has(file), "{file}");
+    }
+    assert_eq!(run("close"), 0);
+    workspace.is_closed(&format!("ledger/{month}"), ALL);
+    // Once more, on a closed month.
+    assert_eq!((run("reports"), run("close")), (0, 0));
+}
+
+/// The cache is gone. What `adopt` cannot decide, a person does, and returns the ledger as the page says.
+#[test]
+fn a_ledger_that_was_lost_is_decided_by_a_person_and_returned() {
+    let (workflow, pipeline) = jobs_of("docs/ci.md", "## GitHub Actions");
+    let pipeline = pipeline.unwrap();
+    let workspace = Workspace::new();
+    decided(&workspace, |job| workspace.github(&workflow, job, 0));
+    let workspace = Workspace::new();
+    decided(&workspace, |job| workspace.gitlab(&pipeline, job, None));
+}
+
+fn decided(workspace: &Workspace, run: impl Fn(&str) -> i32) {
+    let ledger = format!("ledger/{}.csv", workspace.month());
+    assert_eq!(run("reports"), 0);
+    let first = workspace.desk.ledger_at(&ledger);
+    let own = first.column("type").iter().position(|kind| *kind == "PARTNER").unwrap();
+    let [request, report] = ["request_id", "report_id"].map(|name| first.column(name)[own]);
+    workspace.lose("ledger");
+    assert_eq!(run("reports"), 1);
+    assert_eq!(workspace.desk.ledger_at(&ledger).column("error_code")[own], "in_doubt");
+
+    let returned = format!(
+        "monthend resolve {ledger} --request {request} --adopt {report} --reason 'of the second'
+        tar -cf ledger.tar ledger
+        rm -r ledger
+        mkdir -p api/projects/7/packages/generic/month-end/2026-10
+        cp ledger.tar api/projects/7/packages/generic/month-end/2026-10"
+    );
+    let token = vec![("WEBEX_ACCESS_TOKEN".to_owned(), TOKEN.to_owned())];
+    assert_eq!(workspace.shell(&returned, token), 0);
+    assert_eq!((run("reports"), run("close")), (0, 0));
+    assert_eq!(workspace.server.creates().len(), ALL);
+    workspace.is_closed(ledger.trim_end_matches(".csv"), ALL);
+}
+
+/// In each line that asks for the day, `MONTHEND_AS_OF` counts, and its month before is found at every border.
+#[test]
+fn the_ledgers_name_follows_the_day_of_the_plan() {
+    let asking = [
+        "README.md",
+        "docs/ci.md",
+        "examples/ci/github-actions.yml",
+        "examples/ci/github-watch.yml",
+        "examples/ci/gitlab-ci.yml",
+        "examples/ci/month-end",
+    ];
+    let workspace = Workspace::new();
+    for name in asking {
+        let page = fs::read_to_string(repository().join(name)).unwrap();
+        let lines: Vec<&str> = page.lines().filter(|line| line.contains("$(date")).collect();
+        assert!(!lines.is_empty(), "{name}");
+        // From the name of the variable on; what GitHub is told with `echo` becomes an assignment.
+        let script = lines.iter().map(|line| {
+            let name = if line.starts_with("first=") { "first=" } else { "MONTHEND_LEDGER=" };
+            let line = &line[line.find(name).unwrap()..];
+            line.replace("\" >>\"$GITHUB_ENV\"", "")
+        });
+        let script = script.collect::<Vec<_>>().join("\n");
+        for (day, month) in [
+            ("2026-01-01", "2025-12"),
+            ("2026-03-31", "2026-02"),
+            ("2024-03-01", "2024-02"),
+            ("2026-12-31", "2026-11"),
+        ] {
+            let as_of = vec![("MONTHEND_AS_OF".to_owned(), day.to_owned())];
+            let script = format!("{script}\n[[ $MONTHEND_LEDGER == */{month}.csv ]]");
+            assert_eq!(workspace.shell(&script, as_of), 0, "{name}: {day}");
+        }
     }
 }
 
@@ -463,7 +663,7 @@ fn no_file_is_left_out() {
         files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
     files.sort();
     let known = "README.md crontab github-actions.yml github-watch.yml gitlab-ci.yml install-monthend kubernetes.yaml \
-                 month-end-failed@.service month-end-watch.service month-end-watch.timer month-end.service \
+                 month-end month-end-failed@.service month-end-watch.service month-end-watch.timer month-end.service \
                  month-end.timer monthly.yaml prometheus-rules.yaml";
     assert_eq!(files.join(" "), known, "run it by a test, then name it here");
 }
