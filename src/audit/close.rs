@@ -32,6 +32,11 @@ pub fn close_path(ledger: &Path) -> PathBuf {
     companion(ledger, "close.json")
 }
 
+/// Whether there is a close file, even one that cannot be read. `ledger` is the ledger itself, not a link to it.
+pub fn is_closed(ledger: &Path) -> bool {
+    close_path(ledger).symlink_metadata().is_ok()
+}
+
 /// Whether a file has what every close file has, whatever its name.
 pub fn is_close_file(path: &Path) -> bool {
     let begins = read_first_line(path).unwrap_or_default();
@@ -80,8 +85,10 @@ impl ClosedMonth {
     /// `None` where there is no close file. The error says why the one that is there cannot be read: it counts all the
     /// same. `ledger` is the ledger itself, not a link to it.
     pub fn of(ledger: &Path) -> Option<Result<Self, CloseError>> {
+        if !is_closed(ledger) {
+            return None;
+        }
         let path = close_path(ledger);
-        path.symlink_metadata().ok()?;
         let read = value_of(&path).and_then(|value| {
             let stamp = CloseStamp::deserialize(value);
             stamp.map_err(|e| CloseError::Broken { path: path.clone(), why: e.to_string() })
@@ -191,6 +198,8 @@ pub enum FileVerdict {
     Missing,
     /// In which way.
     Changed(String),
+    /// Why. Nothing is known of its bytes.
+    Unreadable(String),
 }
 
 impl FileVerdict {
@@ -199,6 +208,7 @@ impl FileVerdict {
             FileVerdict::Unchanged => "unchanged",
             FileVerdict::Missing => "missing",
             FileVerdict::Changed(_) => "changed",
+            FileVerdict::Unreadable(_) => "unreadable",
         }
     }
 }
@@ -217,7 +227,8 @@ impl ClosedFile {
         let changed = FileVerdict::Changed;
         let failed = |e: io::Error| match e.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => FileVerdict::Missing,
-            _ => FileVerdict::Changed(format!("it cannot be read ({})", system_says(&e))),
+            io::ErrorKind::InvalidInput => changed(system_says(&e)),
+            _ => FileVerdict::Unreadable(system_says(&e)),
         };
         let file = match open_regular(&folder.join(&self.path)) {
             Ok(file) => file,

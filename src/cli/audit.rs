@@ -10,13 +10,14 @@ use super::{
     FileSources, Format, LedgerTrace, LockedLedger, ManifestArgs, MaxDropArgs, OpenedLedger,
     Planning, ReadSession, RepairNote, Signals, WHERE, after_audit, credentials, discover_note,
     discovered, find_trace, forgotten_of_history, history_of, named_rows, on_manifest, print_view,
-    relabelled, summarised_lists, tell_repairs, trace_of, warn_of_run, warn_where_refused,
+    relabelled, summarised_lists, tell_repairs, trace_of, unlike_since_close, verify_command,
+    warn_of_run, warn_where_refused,
 };
 use crate::{
     api::Credentials,
     audit::{
-        Acceptances, Audit, Checked, ClosedMonth, FileChecks, Files, MaxDrop, Previous, Remedy,
-        Scope,
+        Acceptances, Audit, Checked, ClosedFileKind, FileChecks, Files, MaxDrop, Previous, Remedy,
+        Scope, is_closed,
     },
     files::{folder_of, replace},
     ledger::{
@@ -57,6 +58,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> CliRe
         return Err(CliError::Usage(format!("--totals shows the sums of `audit.totals`: {lacks}")));
     }
     let audited = input.audit(&asked, &signals).await?;
+    input.warn_of_unlike(command_line);
 
     let mut notes = Vec::new();
     let narrowed = command_line.narrowed_by_environment();
@@ -264,6 +266,16 @@ impl AuditInput {
         Ok(Audited { audit, plan, requests, notes, trace, is_offline })
     }
 
+    /// Names what was changed since the month was closed. Collected files are audited anyhow.
+    fn warn_of_unlike(&self, command_line: &CommandLine) {
+        let unlike = unlike_since_close(&self.path, |kind| kind != ClosedFileKind::Report);
+        if !unlike.is_empty() {
+            let names = named(unlike.iter().take(NAMED), unlike.len());
+            let verify = verify_command(&self.path, command_line);
+            warn!("changed or missing since the month was closed: {names}; `{verify}` shows it");
+        }
+    }
+
     /// Names the accepted ids that no difference has.
     pub(super) fn warn_of_unused(&self, audit: &Audit) {
         let unused = self.acceptances.unused(&audit.found_ids());
@@ -300,18 +312,17 @@ impl Audited {
     ) -> AuditView<'v> {
         let (context, path) = (&input.context, &input.path);
         let merge = || self.trace.as_ref().and_then(|it| it.merge(&context.ledger, command_line));
-        let folder = path.parent().unwrap_or(Path::new(""));
-        let is_closed = ClosedMonth::of(path).is_some();
+        let merge_first = to_merge_first(path, &input.reading.ledger, command_line);
         AuditView {
             audit: &self.audit,
             is_offline: self.is_offline,
             notes,
-            next: match to_merge_first(path, &input.reading.ledger, command_line) {
+            next: match merge_first {
                 Some(command) => Some(("to merge the rescued ledger first", command)),
-                None => after_audit(&self.audit, folder, context, merge(), command_line),
+                None => after_audit(&self.audit, path, context, merge(), command_line),
             },
             accept: on_manifest(command_line, "accept", &context.ledger)
-                .filter(|_| !is_closed && path.exists()),
+                .filter(|_| !is_closed(path) && path.exists()),
             exit_code: self.exit().code(),
         }
     }

@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 use super::{
     AuditInput, AuditRequest, Audited, CliError, CliResult, CloseArgs, CommandLine, Context, Exit,
     Format, LockedLedger, MaxDropArgs, Signals, account, add_to_history, by, history_line,
-    print_view,
+    print_view, verify_command,
 };
 use crate::{
     audit::{
@@ -115,7 +115,7 @@ pub(super) async fn close(args: &CloseArgs, command_line: &CommandLine) -> CliRe
     if !args.history.no_history {
         add_to_history(&input.path, now, what);
     }
-    let verify = command_line.with("verify", [place.display().to_string()]);
+    let verify = verify_command(&input.path, command_line);
     console::say(format!(
         "{} is closed, by {}: {} has the hashes of {}, and {} accepted\n\nto see later whether the files are as they were, here or \
          in a copy of the folder:\n  {verify}\n",

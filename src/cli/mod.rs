@@ -77,7 +77,9 @@ use self::{
         ledgers_next_to, refuse_gone, shares_of, trace_of,
     },
     guard::{Guard, refusal, sandbox_state_of},
-    hints::{after_audit, commands_for, manifest_next_to, of_manifest, on_manifest},
+    hints::{
+        after_audit, commands_for, manifest_next_to, of_manifest, on_manifest, verify_command,
+    },
     locked_ledger::{LockedLedger, announced_pause, missing_folder, no_folder, remember_pause},
     offline::{FileSources, OfflineInput},
     opened_ledger::{
@@ -96,6 +98,7 @@ use self::{
     run_context::{Rows, RunContext, run_session, ticking},
     signals::Signals,
     table_file::TableFile,
+    verify::unlike_since_close,
 };
 use crate::{
     manifest::YEAR,

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     audit::{
-        Acceptances, ClosedMonth, CollectedFiles, Compared, EntrySides, ListError, ListOutcome,
-        ListSummary, Reconciliation,
+        Acceptances, CollectedFiles, Compared, EntrySides, ListError, ListOutcome, ListSummary,
+        Reconciliation, is_closed,
     },
     files,
     manifest::{OtherSide, ReconcileEntry},
@@ -52,7 +52,7 @@ pub(super) fn reconcile(args: &ReconcileArgs, command_line: &CommandLine) -> Cli
     let exit = if agrees { Exit::Success } else { Exit::Failures };
     let all: Vec<&ListOutcome<'_>> = outcomes.iter().collect();
     let accept = on_manifest(command_line, "accept", &input.context.ledger)
-        .filter(|_| ClosedMonth::of(&input.path).is_none());
+        .filter(|_| !is_closed(&input.path));
     let audit = command_line.next("audit", &[&WHERE[..], &CALENDAR].concat());
     let is_whole = *sources.selection == Selection::default() && args.name.is_none();
     let next = if outcomes.iter().any(|it| !it.missing.is_empty()) {

@@ -5,7 +5,7 @@ use tracing::info;
 
 use super::{
     CliError, CliResult, Context, Exit, FileSources, Guard, ManifestArgs, OpenedLedger, ReportArgs,
-    closed_of, is_manifest, ledger_of_manifest, refusal, summarised_lists,
+    closed_of, is_manifest, ledger_of_manifest, refusal, summarised_lists, unlike_since_close,
 };
 use crate::{
     audit::{
@@ -87,6 +87,7 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
         manifest: manifest.map(name),
         title: settings.as_ref().map(|read| read.name.clone()),
         closed: closed_of(&ledger.path),
+        unlike: unlike_since_close(&ledger.path, |_| true),
         not_in_ledger: planned
             .as_ref()
             .map_or_else(Vec::new, |planned| not_in_ledger(planned, &ledger.ledger, &acceptances)),

@@ -1,8 +1,11 @@
+use std::path::Path;
+
 use super::{CliResult, Exit, VerifyArgs, print_table};
 use crate::{
-    audit::{CloseFile, ClosedFileKind, FileVerdict},
+    audit::{CloseFile, ClosedFileKind, FileVerdict, close_path, is_closed},
     files::folder_of,
     output::{VerifyView, history},
+    text::one_line,
 };
 
 /// Reads the close file and the files that it names, and nothing else.
@@ -22,4 +25,27 @@ pub(super) fn verify(args: &VerifyArgs) -> CliResult {
     print_table(&view.text())?;
     let is_proven = verdicts.iter().all(|verdict| *verdict == FileVerdict::Unchanged);
     Ok(if is_proven { Exit::Success } else { Exit::Failures })
+}
+
+/// What is not as it was when the month was closed, of the files of these kinds: `partners.csv changed`. None where it is
+/// not closed. `ledger` is the real path.
+pub(super) fn unlike_since_close(
+    ledger: &Path,
+    is_asked: impl Fn(ClosedFileKind) -> bool,
+) -> Vec<String> {
+    if !is_closed(ledger) {
+        return Vec::new();
+    }
+    let path = close_path(ledger);
+    match CloseFile::read(&path) {
+        Ok((mut close, _)) => {
+            close.files.retain(|file| is_asked(file.kind));
+            let unlike = close.verify(&path).filter(|(_, it)| *it != FileVerdict::Unchanged);
+            unlike.map(|(file, it)| format!("{} {}", one_line(&file.path), it.word())).collect()
+        }
+        Err(_) => {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            vec![format!("{} broken", one_line(&name))]
+        }
+    }
 }

@@ -255,6 +255,49 @@ fn the_page_the_status_and_the_history_say_who_closed_it() {
     }
 }
 
+/// A command that a sentence has between backticks.
+fn quoted(ended: &Ended, begins: &str) -> Vec<String> {
+    let all = format!("{}{}", ended.stdout, ended.stderr);
+    let found = all.split('`').find(|it| it.contains(begins) && !it.contains('\n'));
+    let found = found.unwrap_or_else(|| panic!("no {begins}\n{ended}"));
+    found.split_whitespace().skip(1).map(str::to_owned).collect()
+}
+
+#[test]
+fn what_was_changed_since_the_close_is_on_the_page_and_in_the_audit() {
+    let server = refusing();
+    let desk = month(&server);
+    accept_all(&desk);
+    assert_eq!(close(&desk).code, Some(0));
+    let verdict = || {
+        desk.monthend(["report", "m.yaml", "-o", "p.html"]).expect(0);
+        let page = desk.read("p.html");
+        let verdict = page.split("<p class=\"verdict ").nth(1).unwrap();
+        verdict.split("</p>").next().unwrap().to_owned()
+    };
+    let audit = || desk.monthend(["audit", "m.yaml", "--offline"]).expect(0);
+    assert!(verdict().starts_with("good"), "{}", verdict());
+    assert!(!audit().stderr.contains("since the month was closed"));
+    for name in ["m.ledger.accepted.csv", "m.yaml", "m.ledger.csv"] {
+        let was = desk.read(name);
+        desk.write(name, was.replace("\n", "\n\n"));
+        let said = verdict();
+        let expected = format!("1 file changed or missing since the close ({name} changed)");
+        assert!(said.starts_with("bad") && said.contains(&expected), "{name}: {said}");
+        let warned = audit();
+        let warned = warned
+            .says(["changed or missing since the month was closed", &format!("{name} changed")]);
+        let verify = quoted(&warned, " verify ");
+        desk.monthend(verify.iter().map(String::as_str)).expect(1).shows([name]);
+        desk.write(name, was);
+    }
+    fs::remove_file(desk.path("m.ledger.reports/2026-09/USER/Acme.csv")).unwrap();
+    assert!(verdict().contains("(m.ledger.reports/2026-09/USER/Acme.csv missing)"));
+    // A close file that is broken proves nothing.
+    desk.write("m.ledger.close.json", "{");
+    assert!(verdict().contains("(m.ledger.close.json broken)"), "{}", verdict());
+}
+
 /// Every file but the history, which may grow, and the lock.
 fn bytes(desk: &Desk) -> Vec<(String, Vec<u8>)> {
     fn below(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
