@@ -240,7 +240,8 @@ impl AuditInput {
         audit.accept(&self.acceptances);
 
         let mut trace = self.gone.take().or_else(|| {
-            let found = find_trace(&self.context, &self.reading, (&plan, &selected), None)?;
+            let found = find_trace(&self.context, &self.reading, (&plan, &selected), None);
+            let found = found.filter(|_| !is_closed(&self.path))?;
             found.warn(&self.context.ledger);
             Some(found)
         });
@@ -251,6 +252,9 @@ impl AuditInput {
             let to_create = differences.filter(|it| it.remedy == Remedy::Run);
             let lost = to_create.filter(|it| it.request_id.is_some_and(is_known));
             lost.for_each(|it| it.remedy = remedy);
+        }
+        if is_closed(&self.path) {
+            audit.differences.iter_mut().for_each(|it| it.remedy = it.remedy.once_closed());
         }
 
         let mut notes = Vec::new();
@@ -317,7 +321,7 @@ impl Audited {
             audit: &self.audit,
             is_offline: self.is_offline,
             notes,
-            next: match merge_first {
+            next: match merge_first.filter(|_| !is_closed(path)) {
                 Some(command) => Some(("to merge the rescued ledger first", command)),
                 None => after_audit(&self.audit, path, context, merge(), command_line),
             },

@@ -102,6 +102,10 @@ pub(super) fn after_audit(
     let run = || command_line.next("run", &[&WHERE[..], &CALENDAR].concat());
     Some(match first.remedy {
         Remedy::Look(_) => return None,
+        Remedy::PutBack => (
+            "to see what is not as it was when the month was closed",
+            verify_command(ledger, command_line),
+        ),
         Remedy::Reconcile => (
             "to see what does not match",
             command_line.next("reconcile", &[&WHERE[..], &CALENDAR].concat()),

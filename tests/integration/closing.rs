@@ -298,6 +298,54 @@ fn what_was_changed_since_the_close_is_on_the_page_and_in_the_audit() {
     assert!(verdict().contains("(m.ledger.close.json broken)"), "{}", verdict());
 }
 
+#[test]
+fn the_audit_of_a_closed_month_names_no_command_that_changes_it() {
+    let server = refusing();
+    let desk = month(&server);
+    accept_all(&desk);
+    assert_eq!(close(&desk).code, Some(0));
+    let file = "m.ledger.reports/2026-09/USER/Acme.csv";
+    let (bytes, ledger) = (desk.read(file), desk.read("m.ledger.csv"));
+    let hash = ledger.lines().find(|it| it.contains(file)).unwrap();
+    let hash = hash.split(',').find(|it| it.len() == 64).unwrap();
+    let changes: [&dyn Fn(); 5] = [
+        &|| drop(desk.write(file, "other bytes")),
+        &|| fs::remove_file(desk.path(file)).unwrap(),
+        &|| {
+            fs::remove_file(desk.path(file)).unwrap();
+            fs::create_dir(desk.path(file)).unwrap();
+        },
+        // The history has another hash.
+        &|| {
+            let other = hash.replace(&hash[..8], "00000000");
+            fs::write(desk.path("m.ledger.csv"), ledger.replace(hash, &other)).unwrap();
+        },
+        // A row is gone.
+        &|| {
+            let rows = ledger.lines().filter(|it| !it.contains(file));
+            let rows: String = rows.map(|row| format!("{row}\n")).collect();
+            fs::write(desk.path("m.ledger.csv"), rows).unwrap();
+        },
+    ];
+    for change in changes {
+        change();
+        for narrow in [&[][..], &["--offline"]] {
+            let audit = desk.monthend(["audit", "m.yaml"]).args(narrow.iter().copied()).expect(1);
+            let audit = audit.shows(["the month is closed"]);
+            for refused in ["mv ", "--force", "monthend run", "monthend collect", "--existing"] {
+                let all = format!("{}{}", audit.stdout, audit.stderr);
+                assert!(!all.contains(refused), "{refused}: {audit}");
+            }
+            let verify = suggested(&audit, " verify m.ledger.close.json");
+            let verify = verify.iter().map(String::as_str);
+            desk.monthend(verify).expect(1);
+        }
+        let _ = fs::remove_dir(desk.path(file));
+        desk.write(file, &bytes);
+        desk.write("m.ledger.csv", &ledger);
+    }
+}
+
 /// Every file but the history, which may grow, and the lock.
 fn bytes(desk: &Desk) -> Vec<(String, Vec<u8>)> {
     fn below(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
