@@ -85,10 +85,8 @@ impl ClosedMonth {
     /// `None` where there is no close file. The error says why the one that is there cannot be read: it counts all the
     /// same. `ledger` is the ledger itself, not a link to it.
     pub fn of(ledger: &Path) -> Option<Result<Self, CloseError>> {
-        if !is_closed(ledger) {
-            return None;
-        }
         let path = close_path(ledger);
+        path.symlink_metadata().ok()?;
         let read = value_of(&path).and_then(|value| {
             let stamp = CloseStamp::deserialize(value);
             stamp.map_err(|e| CloseError::Broken { path: path.clone(), why: e.to_string() })
@@ -203,6 +201,10 @@ pub enum FileVerdict {
 }
 
 impl FileVerdict {
+    pub fn is_unchanged(&self) -> bool {
+        *self == FileVerdict::Unchanged
+    }
+
     pub fn word(&self) -> &'static str {
         match self {
             FileVerdict::Unchanged => "unchanged",
@@ -328,6 +330,12 @@ impl CloseFile {
         let folder = folder_of(path).to_owned();
         self.files.iter().map(move |file| (file, file.verify(&folder)))
     }
+
+    /// The ledger that it closes: the first one, since earlier ones follow.
+    pub fn ledger(&self) -> &str {
+        let ledger = self.files.iter().find(|file| file.kind == ClosedFileKind::Ledger);
+        ledger.map_or("no ledger", |file| &file.path)
+    }
 }
 
 #[cfg(test)]
@@ -432,7 +440,7 @@ mod tests {
         fs::remove_file(&ledger).unwrap();
         assert_eq!(unlike(&place), named("missing"));
         symlink("m.ledger.csv", &ledger).unwrap();
-        assert_eq!(unlike(&place), named("changed"), "a link to itself");
+        assert_eq!(unlike(&place), named("unreadable"), "a link to itself");
         for (target, word) in [
             ("/dev/zero", "changed"),
             ("nowhere", "missing"),

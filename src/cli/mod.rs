@@ -168,7 +168,7 @@ fn dispatch(cli: Cli, command_line: &CommandLine) -> CliResult {
         Command::Units(args) => units::units(&args),
         Command::Reconcile(args) => reconcile::reconcile(&args, command_line),
         Command::Accept(args) => accept::accept(&args, command_line),
-        Command::Verify(args) => verify::verify(&args),
+        Command::Verify(args) => verify::verify(&args, command_line),
         Command::Report(args) => report::report(&args),
         Command::Schema(args) => documents::schema(&args),
         Command::Completions(args) => documents::completions(&args),

@@ -1,30 +1,94 @@
 use std::path::Path;
 
-use super::{CliResult, Exit, VerifyArgs, print_table};
+use tracing::warn;
+
+use super::{
+    CliError, CliResult, CommandLine, Exit, VerifyArgs, is_manifest, ledger_of_manifest,
+    print_table,
+};
 use crate::{
-    audit::{CloseFile, ClosedFileKind, FileVerdict, close_path, is_closed},
-    files::folder_of,
-    output::{VerifyView, history},
+    audit::{
+        CloseError, CloseFile, ClosedFileKind, FileVerdict, close_path, is_closed,
+        is_place_of_reopened,
+    },
+    ledger::real_ledger,
+    output::{VerifyView, history, verify_table},
     text::one_line,
 };
 
-/// Reads the close file and the files that it names, and nothing else.
-pub(super) fn verify(args: &VerifyArgs) -> CliResult {
-    let (close, sha256) = CloseFile::read(&args.file)?;
-    let verdicts: Vec<FileVerdict> = close.verify(&args.file).map(|(_, verdict)| verdict).collect();
-    // What was added to the history since.
-    let history = close.files.iter().find(|file| file.kind == ClosedFileKind::History);
-    let history = history.map(|file| history::read(&folder_of(&args.file).join(&file.path)));
-    let lines = history.and_then(Result::ok).unwrap_or_default().lines;
-    let view = VerifyView {
-        close: &close,
-        verdicts: &verdicts,
-        sha256: &sha256,
-        reopened: history::reopening(&lines, close.closed_at),
+/// Reads the close files and the files that they name, and nothing else.
+pub(super) fn verify(args: &VerifyArgs, command_line: &CommandLine) -> CliResult {
+    let (mut texts, mut lines, mut worst) = (Vec::new(), Vec::new(), Exit::Success);
+    for path in &args.files {
+        let exit = match verify_one(path) {
+            Ok(view) => {
+                view.doubts.iter().for_each(|doubt| warn!("{doubt}"));
+                texts.push(view.text());
+                lines.push(view.line());
+                if view.is_proven() { Exit::Success } else { Exit::Failures }
+            }
+            Err(error) => {
+                error.report(command_line);
+                lines.push(VerifyView::no_line(path));
+                error.exit()
+            }
+        };
+        worst = if exit.code() > worst.code() { exit } else { worst };
+    }
+    if lines.len() > 1 {
+        texts.push(verify_table(lines));
+    }
+    print_table(&texts.join("\n"))?;
+    Ok(worst)
+}
+
+/// Of a ledger or a manifest, the close file is meant.
+fn verify_one(path: &Path) -> CliResult<VerifyView> {
+    let ledger = if is_manifest(path) {
+        ledger_of_manifest(path, None, false, None)?
+    } else if path.extension().is_some_and(|end| end == "csv") {
+        path.to_owned()
+    } else {
+        return Ok(verified(path, |_| true)?);
     };
-    print_table(&view.text())?;
-    let is_proven = verdicts.iter().all(|verdict| *verdict == FileVerdict::Unchanged);
-    Ok(if is_proven { Exit::Success } else { Exit::Failures })
+    let close = close_path(&real_ledger(&ledger)?);
+    let is_there =
+        if close.exists() { "" } else { ", which is not there: the month is not closed" };
+    let (path, close) = (path.display(), close.display());
+    Err(CliError::Usage(format!("{path} is no close file; that of the month is {close}{is_there}")))
+}
+
+/// Files of the other kinds are left out.
+fn verified(
+    path: &Path,
+    is_asked: impl Fn(ClosedFileKind) -> bool,
+) -> Result<VerifyView, CloseError> {
+    let (mut close, sha256) = CloseFile::read(path)?;
+    close.files.retain(|file| is_asked(file.kind));
+    let verdicts: Vec<FileVerdict> = close.verify(path).map(|(_, verdict)| verdict).collect();
+    let ledger = path.with_file_name(close.ledger());
+    let is_current = close_path(&ledger).file_name() == path.file_name();
+    // What was added to the history since is read, too.
+    let lines = history::read(&history::path_of(&ledger)).unwrap_or_default().lines;
+    let mut reopened = history::reopenings(&lines);
+    let mut checked = close.files.iter().zip(&verdicts);
+    if !checked.any(|(file, it)| file.kind == ClosedFileKind::History && it.is_unchanged()) {
+        reopened.retain(|it| it.at > close.closed_at);
+    }
+    let mut doubts = Vec::new();
+    if !is_current && !is_place_of_reopened(&ledger, path) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let stem = name.rsplit_once(".close").map_or("", |(stem, _)| stem);
+        let other = format!("{stem}.csv");
+        let why = format!("{} closes {}, as its name does not say", path.display(), close.ledger());
+        if path.with_file_name(&other).exists() {
+            doubts.push(format!("{why}: nothing of {other} was checked"));
+        } else {
+            warn!("{why}");
+        }
+    }
+    let is_open = history::last_close(&lines).is_none() && (is_current || !is_closed(&ledger));
+    Ok(VerifyView { close, verdicts, sha256, reopened, is_open, doubts })
 }
 
 /// What is not as it was when the month was closed, of the files of these kinds: `partners.csv changed`. None where it is
@@ -37,15 +101,12 @@ pub(super) fn unlike_since_close(
         return Vec::new();
     }
     let path = close_path(ledger);
-    match CloseFile::read(&path) {
-        Ok((mut close, _)) => {
-            close.files.retain(|file| is_asked(file.kind));
-            let unlike = close.verify(&path).filter(|(_, it)| *it != FileVerdict::Unchanged);
-            unlike.map(|(file, it)| format!("{} {}", one_line(&file.path), it.word())).collect()
+    let name = one_line(&path.file_name().unwrap_or_default().to_string_lossy());
+    match verified(&path, is_asked) {
+        Ok(view) => {
+            let doubts = view.doubts.iter().map(|_| format!("{name} changed")).take(1);
+            doubts.chain(view.unlike()).collect()
         }
-        Err(_) => {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            vec![format!("{} broken", one_line(&name))]
-        }
+        Err(_) => vec![format!("{name} broken")],
     }
 }

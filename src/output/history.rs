@@ -411,16 +411,23 @@ pub struct Read {
     pub unreadable: usize,
 }
 
-/// When the month was opened again after `closed_at`, by whom, and why.
-pub fn reopening(
-    lines: &[HistoryLine],
-    closed_at: DateTime<Utc>,
-) -> Option<(DateTime<Utc>, &str, &str)> {
-    let later = lines.iter().filter(|line| line.at > closed_at);
-    later.rev().find_map(|line| match &line.what {
-        HistoryEvent::Reopened { by, reason, .. } => Some((line.at, by.as_str(), reason.as_str())),
+/// When the month was opened again, by whom, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reopening {
+    pub at: DateTime<Utc>,
+    pub by: String,
+    pub reason: String,
+}
+
+/// Each time, in the order of the lines.
+pub fn reopenings(lines: &[HistoryLine]) -> Vec<Reopening> {
+    let reopened = lines.iter().filter_map(|line| match &line.what {
+        HistoryEvent::Reopened { by, reason, .. } => {
+            Some(Reopening { at: line.at, by: by.clone(), reason: reason.clone() })
+        }
         _ => None,
-    })
+    });
+    reopened.collect()
 }
 
 /// When and by whom the month was closed, unless it was opened again.

@@ -346,6 +346,57 @@ fn the_audit_of_a_closed_month_names_no_command_that_changes_it() {
     }
 }
 
+#[test]
+fn verify_says_which_month_it_is_and_what_it_could_not_read() {
+    let server = refusing();
+    let desk = month(&server);
+    accept_all(&desk);
+    assert_eq!(close(&desk).code, Some(0));
+    let verify = |name: &str| desk.monthend(["verify", name]);
+    let shown = verify("m.ledger.close.json").expect(0);
+    let day = close_file(&desk)["closed_at"].as_str().unwrap()[..10].to_owned();
+    assert!(shown.stdout.starts_with("SANDBOX: m.ledger.csv: test was closed "), "{shown}");
+    shown.shows([&*format!("accepted {day}: not_created d")]);
+    for other in ["m.ledger.csv", "m.yaml"] {
+        verify(other)
+            .expect(2)
+            .says(["is no close file; that of the month is ", "m.ledger.close.json"]);
+    }
+    // One of another name, and one in the place of another month's.
+    fs::copy(desk.path("m.ledger.close.json"), desk.path("n.ledger.close.json")).unwrap();
+    verify("n.ledger.close.json").expect(0).says(["closes m.ledger.csv, as its name does not say"]);
+    fs::copy(desk.path("m.ledger.csv"), desk.path("n.ledger.csv")).unwrap();
+    let misleading = verify("n.ledger.close.json").expect(1);
+    let misleading = misleading.says([
+        "closes m.ledger.csv, as its name does not say: nothing of n.ledger.csv was checked",
+    ]);
+    assert!(!misleading.stdout.trim_end().ends_with("closed"), "{misleading}");
+    // Reading it fails, even for root.
+    fs::remove_file(desk.path("partners.csv")).unwrap();
+    std::os::unix::fs::symlink("/proc/self/mem", desk.path("partners.csv")).unwrap();
+    let ended = verify("m.ledger.close.json").expect(1);
+    ended.shows([
+        "unreadable  partners.csv",
+        "6 files checked: all are as they were when the month was closed; 1 could not be read: not checked",
+    ]);
+    desk.write("broken.json", "{");
+    let all = ["verify", "m.ledger.close.json", "broken.json", "n.ledger.close.json"];
+    let all = desk.monthend(all).expect(2);
+    let all = all.says(["broken.json is no close file"]);
+    let table: Vec<&str> = all.stdout.lines().rev().take(4).collect();
+    assert!(table[3].starts_with("LEDGER  ") && table[3].ends_with("  VERDICT"), "{all}");
+    assert!(
+        table[2].starts_with("m.ledger.csv  20") && table[2].ends_with("  1 unreadable"),
+        "{all}"
+    );
+    assert!(
+        table[1].starts_with("broken.json  ") && table[1].ends_with("  no close file"),
+        "{all}"
+    );
+    let hash = table[2].split("  ").find(|cell| cell.trim().len() == 64);
+    assert!(table[2].contains("Jo Doe") && hash.is_some(), "{all}");
+}
+
 /// Every file but the history, which may grow, and the lock.
 fn bytes(desk: &Desk) -> Vec<(String, Vec<u8>)> {
     fn below(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
@@ -464,7 +515,7 @@ fn the_command_that_a_refusal_names_opens_the_month_again() {
     let verified = desk.monthend(["verify", "m.ledger.close-1.json"]).expect(0);
     verified.shows([
         "opened again 20",
-        ": WHY. What counts is a later close file",
+        ": WHY. The month is open now",
         "SHA-256 of the close file: ",
     ]);
     assert!(!desk.has("m.ledger.close.json"));
@@ -473,6 +524,10 @@ fn the_command_that_a_refusal_names_opens_the_month_again() {
     // `resolve` names a ledger, whose manifest lies next to it.
     accept_all(&desk);
     assert_eq!(close(&desk).code, Some(0));
+    let old = desk.monthend(["verify", "m.ledger.close-1.json"]).expect(1);
+    old.shows([": WHY. What counts is a later close file", "changed  m.ledger.csv"]);
+    let new = desk.monthend(["verify", "m.ledger.close.json"]).expect(0);
+    new.shows(["closed before, and opened again 20", ": WHY\n"]);
     let row =
         desk.read("m.ledger.csv").lines().nth(1).unwrap().split(',').next().unwrap().to_owned();
     let refused = desk

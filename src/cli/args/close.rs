@@ -71,7 +71,7 @@ pub(in crate::cli) struct CloseArgs {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct VerifyArgs {
-    /// The close file (NAME.close.json), with its files where they were then
-    #[arg(value_name = "FILE.close.json")]
-    pub(in crate::cli) file: PathBuf,
+    /// The close files (NAME.close.json), with their files where they were then
+    #[arg(required = true, value_name = "FILE.close.json")]
+    pub(in crate::cli) files: Vec<PathBuf>,
 }
