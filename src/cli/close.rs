@@ -7,6 +7,7 @@ use std::{
 };
 
 use chrono::{SubsecRound as _, Utc};
+use sha2::{Digest as _, Sha256};
 use tracing::{error, info, warn};
 
 use super::{
@@ -28,7 +29,7 @@ use crate::{
         history::{self, Account, HistoryEvent},
     },
     plan::Selection,
-    text::{count, named, system_says},
+    text::{count, hexadecimal, named, system_says},
 };
 use request::{Period, RequestIds};
 
@@ -108,16 +109,18 @@ pub(super) async fn close(args: &CloseArgs, command_line: &CommandLine) -> CliRe
         files: [inputs, collected].concat(),
     };
     let place = close_path(&input.path);
-    let written = close.json().map_err(io::Error::from);
-    let written = written.and_then(|json| create(&place, json.as_bytes()));
-    written.map_err(failed("write the close file", &place))?;
-    let what = HistoryEvent::Closed { by, reason: args.reason.clone(), account };
+    let unwritten = failed("write the close file", &place);
+    let json = close.json().map_err(|e| unwritten(e.into()))?;
+    create(&place, json.as_bytes()).map_err(unwritten)?;
+    let sha256 = hexadecimal(&Sha256::digest(&json));
+    let reason = args.reason.clone();
+    let what = HistoryEvent::Closed { by, sha256: Some(sha256.clone()), reason, account };
     if !args.history.no_history {
         add_to_history(&input.path, now, what);
     }
     let verify = verify_command(&input.path, command_line);
     console::say(format!(
-        "{} is closed, by {}: {} has the hashes of {}, and {} accepted\n\nto see later whether the files are as they were, here or \
+        "{} is closed, by {}: {} has the hashes of {}, and {} accepted\nSHA-256 of the close file: {sha256}\n\nto see later whether the files are as they were, here or \
          in a copy of the folder:\n  {verify}\n",
         close.manifest,
         close.by,

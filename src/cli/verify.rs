@@ -76,6 +76,11 @@ fn verified(
         reopened.retain(|it| it.at > close.closed_at);
     }
     let mut doubts = Vec::new();
+    let recorded = history::recorded_close(&lines, (!is_current).then_some(close.closed_at));
+    if recorded.is_some_and(|it| it != sha256) {
+        let why = "the history names another SHA-256 for the close file: this is not the one that `close` wrote";
+        doubts.push(format!("{}: {why}", path.display()));
+    }
     if !is_current && !is_place_of_reopened(&ledger, path) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let stem = name.rsplit_once(".close").map_or("", |(stem, _)| stem);

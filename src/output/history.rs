@@ -146,6 +146,9 @@ pub enum HistoryEvent {
     Closed {
         /// Who.
         by: String,
+        /// Of the bytes of the close file.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sha256: Option<String>,
         /// Why (`--reason`).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
@@ -428,6 +431,17 @@ pub fn reopenings(lines: &[HistoryLine]) -> Vec<Reopening> {
         _ => None,
     });
     reopened.collect()
+}
+
+/// The SHA-256 of the close file that was written then; `None`: of the last one, unless the month was opened again.
+pub fn recorded_close(lines: &[HistoryLine], then: Option<DateTime<Utc>>) -> Option<&str> {
+    let mut turns = lines.iter().rev().filter(|line| then.is_none_or(|then| line.at == then));
+    let turn = turns.find_map(|line| match &line.what {
+        HistoryEvent::Closed { sha256, .. } => Some(sha256.as_deref()),
+        HistoryEvent::Reopened { .. } => Some(None),
+        _ => None,
+    });
+    turn.flatten()
 }
 
 /// When and by whom the month was closed, unless it was opened again.

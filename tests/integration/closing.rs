@@ -397,6 +397,36 @@ fn verify_says_which_month_it_is_and_what_it_could_not_read() {
     assert!(table[2].contains("Jo Doe") && hash.is_some(), "{all}");
 }
 
+#[test]
+fn the_history_knows_the_close_file_by_its_hash() {
+    let server = refusing();
+    let desk = month(&server);
+    accept_all(&desk);
+    let closed = close(&desk);
+    let hash = closed.stdout.split("SHA-256 of the close file: ").nth(1).unwrap()[..64].to_owned();
+    let verify = |name: &str| desk.monthend(["verify", name]);
+    verify("m.ledger.close.json").expect(0).shows([&*hash]);
+    let history = desk.read("m.ledger.history.jsonl");
+    let last: Value = serde_json::from_str(history.lines().last().unwrap()).unwrap();
+    assert_eq!(last["sha256"], *hash);
+    // Who edits a file and its hash has changed the close file.
+    let was = desk.read("m.ledger.close.json");
+    desk.write("m.ledger.close.json", was.replace("leaves us", "is fine"));
+    let ended = verify("m.ledger.close.json").expect(1);
+    ended.says(["the history names another SHA-256"]).shows(["But the close file is in doubt"]);
+    let audit = desk.monthend(["audit", "m.yaml"]).expect(0);
+    audit.says(["m.ledger.close.json changed"]);
+    desk.monthend(["report", "m.yaml", "-o", "p.html"]).expect(0);
+    assert!(desk.read("p.html").contains("since the close (m.ledger.close.json changed)"));
+    // An older one is not the one that counts, wherever it lies.
+    desk.write("m.ledger.close.json", &was);
+    desk.monthend(["close", "m.yaml", "--reopen", "--reason", "late"]).expect(0);
+    assert_eq!(close(&desk).code, Some(0));
+    verify("m.ledger.close-1.json").expect(0);
+    desk.write("m.ledger.close.json", &was);
+    verify("m.ledger.close.json").expect(1).says(["the history names another SHA-256"]);
+}
+
 /// Every file but the history, which may grow, and the lock.
 fn bytes(desk: &Desk) -> Vec<(String, Vec<u8>)> {
     fn below(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {

@@ -123,7 +123,12 @@ fn every_kind_of_line_keeps_its_schema() {
             until: None,
             account: account(),
         },
-        HistoryEvent::Closed { by: "Jo Doe".to_owned(), reason: None, account: account() },
+        HistoryEvent::Closed {
+            by: "Jo Doe".to_owned(),
+            sha256: Some("ab".repeat(32)),
+            reason: None,
+            account: account(),
+        },
         HistoryEvent::Reopened {
             by: "Jo Doe".to_owned(),
             reason: "a late credit note".to_owned(),
