@@ -219,6 +219,9 @@ pub struct RunStart {
     pub as_of: Option<NaiveDate>,
     /// The selectors as they were given; all empty: everything.
     pub selection: Selected,
+    /// Where the command ran.
+    #[serde(flatten)]
+    pub account: Account,
 }
 
 /// Which rows were asked for.

@@ -78,6 +78,7 @@ fn every_kind_of_line_keeps_its_schema() {
             rehearsal: false,
             as_of: DateTime::UNIX_EPOCH.date_naive().into(),
             selection: Selected::default(),
+            account: account(),
         }),
         HistoryEvent::End(RunEnd {
             exit_code: 143,
