@@ -258,9 +258,10 @@ pub(super) struct StatusArgs {
     #[arg(long, conflicts_with = "history")]
     pub(super) rows: bool,
 
-    /// Show the history of one row, and the row as it is now; --rows lists the ids
+    /// Show the history of one row, and the row as it is now (--rows lists the ids); without an id, the commands and
+    /// decisions of the whole ledger
     #[arg(long, value_name = "REQUEST_ID", value_parser = listed_request)]
-    pub(super) history: Option<RequestId>,
+    pub(super) history: Option<Option<RequestId>>,
 
     #[command(flatten)]
     pub(super) cause: CauseArgs,
@@ -271,7 +272,7 @@ pub(super) struct StatusArgs {
 
 fn listed_request(text: &str) -> Result<RequestId, String> {
     text.parse().map_err(|why: request::RequestIdError| {
-        format!("{why}; `monthend status --rows` lists them")
+        format!("{why}; `monthend status --rows` lists them (a ledger stands before --history)")
     })
 }
 
