@@ -11,7 +11,7 @@ use super::{
     Planning, ReadSession, RepairNote, Signals, WHERE, after_audit, credentials, discover_note,
     discovered, find_trace, forgotten_of_history, history_of, named_rows, on_manifest, print_view,
     relabelled, summarised_lists, tell_repairs, trace_of, unlike_since_close, verify_command,
-    warn_of_run, warn_where_refused,
+    warn_of_lost_close, warn_of_run, warn_where_refused,
 };
 use crate::{
     api::Credentials,
@@ -67,7 +67,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> CliRe
     }
     let is_whole = asked.selection == Selection::default() && !args.offline && !args.no_files;
     if is_whole {
-        input.warn_of_unused(&audited.audit);
+        input.warn_of_unused(&audited.audit, args.offline);
     }
     notes.extend(audited.notes.iter().cloned());
     if args.format == Format::Csv {
@@ -135,7 +135,9 @@ impl AuditInput {
             Context::with_manifest(asked.manifest, asked.calendar, asked.selection.partition)?;
         context.tell_rehearsal();
         context.refuse_as_for_real()?;
-        let credentials = if asked.is_offline { None } else { Some(credentials(&context)?) };
+        let credentials = (!asked.is_offline).then(|| credentials(&context)).transpose();
+        let credentials = credentials
+            .inspect_err(|_| info!("--offline asks no server and needs no credentials"))?;
         let path = real_ledger(&context.ledger)?;
         let mut guard = context.guard()?;
         let junit = asked.junit.map(|file| guard.document("--junit", file)).transpose()?;
@@ -209,7 +211,11 @@ impl AuditInput {
         };
 
         signals.end_at_once();
-        let recorded = history::recorded_hashes(&history_of(&self.path).lines);
+        let lines = history_of(&self.path).lines;
+        if !is_closed(&self.path) {
+            warn_of_lost_close(&self.path, &lines);
+        }
+        let recorded = history::recorded_hashes(&lines);
         let folder = self.path.parent().unwrap_or(Path::new(""));
         let files = |files| Some(files).filter(|_| !asked.without_files);
         let previous = self.earlier.as_ref().map(|earlier| Previous {
@@ -281,12 +287,13 @@ impl AuditInput {
     }
 
     /// Names the accepted ids that no difference has.
-    pub(super) fn warn_of_unused(&self, audit: &Audit) {
+    pub(super) fn warn_of_unused(&self, audit: &Audit, is_offline: bool) {
         let unused = self.acceptances.unused(&audit.found_ids());
         if !unused.is_empty() {
             let names = named(unused.iter().take(NAMED), unused.len());
             let ids = count(unused.len(), "accepted id");
-            warn!("{ids} with no difference that was found: {names}");
+            let note = if is_offline { " (the server was not asked)" } else { "" };
+            warn!("{ids} with no difference that was found{note}: {names}");
         }
     }
 }

@@ -55,7 +55,7 @@ pub(super) async fn close(args: &CloseArgs, command_line: &CommandLine) -> CliRe
     let month = Month::of(&input)?;
     let inputs = month.hash_inputs()?;
     let audited = input.audit(&asked, &signals).await?;
-    input.warn_of_unused(&audited.audit);
+    input.warn_of_unused(&audited.audit, args.offline);
 
     let mut notes = audited.notes.clone();
     if input.manifest.is_relative {
