@@ -51,16 +51,17 @@ impl VerifyView {
             let day = accepted.acceptance.accepted_at.date_naive();
             out.push_str(&format!("accepted {day}: {kind} {id} {message}; {why}\n"));
         }
-        for Reopening { at, by, reason } in &self.reopened {
-            let (first, last) = if *at < close.closed_at {
+        for reopened in &self.reopened {
+            let (first, last) = if reopened.at < close.closed_at {
                 ("closed before, and opened", "")
             } else if self.is_open {
                 ("opened", ". The month is open now")
             } else {
                 ("opened", ". What counts is a later close file")
             };
-            let (at, by, reason) = (words::time(*at), one_line(by), one_line(reason));
-            out.push_str(&format!("{first} again {at} by {by}: {reason}{last}\n"));
+            let Reopening { at: then, by: who, reason: why } = reopened;
+            let (then, who, why) = (words::time(*then), one_line(who), one_line(why));
+            out.push_str(&format!("{first} again {then} by {who}: {why}{last}\n"));
         }
         out.push_str(&format!("SHA-256 of the close file: {}\n\n", self.sha256));
         let unlike = close.files.iter().zip(&self.verdicts);
