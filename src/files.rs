@@ -399,6 +399,14 @@ pub fn names_in(folder: &Path) -> impl Iterator<Item = String> {
     entries.map(|entry| entry.file_name().to_string_lossy().into_owned())
 }
 
+/// What lies in the folder of `path`, by name; none where the folder cannot be read.
+pub fn paths_next_to(path: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder_of(path)).into_iter().flatten().flatten();
+    let mut paths: Vec<PathBuf> = entries.map(|it| path.with_file_name(it.file_name())).collect();
+    paths.sort();
+    paths
+}
+
 /// `.` where `path` is only a name.
 pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))

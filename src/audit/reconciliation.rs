@@ -1,6 +1,9 @@
 //! Compares the collected files with the other sides that `reconcile:` names, each period by itself.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    hash::{BuildHasher as _, RandomState},
+};
 
 use super::{
     accepted::Acceptances,
@@ -247,6 +250,7 @@ impl Reconciliation<'_> {
             if !unfit.has_added_rows {
                 let outcome = comparison.finish();
                 let division = units.map(|units| division(units, period));
+                let notes = [list_note, self.without_label(sides, period), lost_zeros(&outcome)];
                 return Ok(ListOutcome {
                     entry,
                     period,
@@ -255,7 +259,7 @@ impl Reconciliation<'_> {
                     files,
                     division,
                     earlier: sides.earlier.as_ref().and_then(|it| it.earlier.clone()),
-                    notes: list_note.into_iter().chain(self.without_label(sides, period)).collect(),
+                    notes: notes.into_iter().flatten().collect(),
                 });
             }
             unfit.has_added_rows = false;
@@ -276,6 +280,25 @@ impl Reconciliation<'_> {
             )
         })
     }
+}
+
+/// A note if keys of both sides are alike but for zeros at their beginning, which spreadsheets drop.
+fn lost_zeros(outcome: &Outcome) -> Option<String> {
+    let hasher = RandomState::new();
+    let without_zeros = |key: &KeyDifference| {
+        let cells: Vec<&str> = key.key.iter().map(|cell| cell.trim_start_matches('0')).collect();
+        hasher.hash_one(cells)
+    };
+    let of = |class| outcome.differences().filter(move |key| key.class == class);
+    let of_report: HashSet<u64> = of(Class::OnlyInReport).map(|key| without_zeros(&key)).collect();
+    let is_alike = |key: &KeyDifference| of_report.contains(&without_zeros(key));
+    let mut alike = of(Class::OnlyInList).filter(is_alike);
+    let example = one_line(&alike.next()?.key.join(", "));
+    Some(format!(
+        "{} of the list would be in the report with zeros at the beginning ({example}): a spreadsheet drops these. Export \
+         the list with this column as text",
+        count(alike.count() + 1, "key")
+    ))
 }
 
 /// The files that are left out of one comparison.

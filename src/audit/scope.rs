@@ -32,12 +32,7 @@ impl<'a> Scope<'a> {
         let subjects = (plan.requests().iter())
             .filter(|planned| selected.contains(&planned.id))
             .map(|planned| AuditedRequest { planned, row: ledger.get(planned.id) });
-        Scope {
-            plan,
-            planned: plan.requests().iter().map(|planned| planned.id).collect(),
-            ledger,
-            subjects: subjects.collect(),
-        }
+        Scope { plan, planned: plan.ids().collect(), ledger, subjects: subjects.collect() }
     }
 
     /// The selected requests in plan order: as differences name them, as people read them, and the job of each.

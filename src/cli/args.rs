@@ -99,7 +99,11 @@ pub(super) enum Command {
     /// Close a month: prove it, and keep a hash of every file that proves it
     Close(CloseArgs),
     /// Compare all files of a closed month with their hashes; needs no network, no token and no manifest
-    Verify(VerifyArgs),
+    Verify {
+        /// The close files (NAME.close.json), with their files where they were then
+        #[arg(required = true, value_name = "FILE.close.json")]
+        files: Vec<PathBuf>,
+    },
     /// Write an HTML report (one file, works offline)
     Report(ReportArgs),
     /// Count a ledger's rows by status, type, period and cause
@@ -107,11 +111,23 @@ pub(super) enum Command {
     /// Serve the simulator of the API on loopback until stopped
     Sandbox(SandboxArgs),
     /// Print the JSON Schema of the manifest or of what a command prints, or the Table Schema of the ledger
-    Schema(SchemaArgs),
+    Schema {
+        /// The schema to print
+        #[arg(value_enum)]
+        which: SchemaKind,
+    },
     /// Print what a shell needs to complete commands and options
-    Completions(CompletionsArgs),
+    Completions {
+        /// The shell that completes
+        #[arg(value_enum)]
+        shell: Shell,
+    },
     /// Write manual pages, one for each command, for packagers
-    Man(ManArgs),
+    Man {
+        /// The folder to write monthend.1 and the pages of all commands into
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
 
 impl Command {
@@ -151,13 +167,8 @@ pub(super) struct RunArgs {
     /// For a lost ledger, reports that the server already has: `adopt` records the newest of each request instead of
     /// creating another, `stop` lists them and ends with 1, `ignore` creates them again. Without it, none are looked
     /// for, and a ledger that is gone while its history or its files are still there stops the run
-    #[arg(
-        long,
-        env = "MONTHEND_EXISTING",
-        value_enum,
-        value_name = "WHAT",
-        hide_possible_values = true
-    )]
+    #[arg(long, env = "MONTHEND_EXISTING", value_enum)]
+    #[arg(value_name = "WHAT", hide_possible_values = true)]
     pub(super) existing: Option<OnExisting>,
 
     #[command(flatten)]
@@ -304,8 +315,8 @@ pub(super) struct AuditArgs {
     #[arg(long, help_heading = "Outputs", env = "MONTHEND_AUDIT_JUNIT", value_name = "FILE")]
     pub(super) junit: Option<PathBuf>,
 
-    /// An earlier ledger, with its files next to it: also report who has vanished since, and whose figures dropped. It
-    /// may be the same ledger, where that has earlier periods
+    /// An earlier ledger or its manifest, with its files next to it: also report who has vanished since, and whose
+    /// figures dropped. It may be the same ledger, where that has earlier periods
     #[arg(id = EARLIER, long = "previous", value_name = "LEDGER")]
     #[arg(help_heading = "Comparing", env = "MONTHEND_PREVIOUS")]
     pub(super) previous: Option<PathBuf>,
@@ -334,13 +345,6 @@ pub(super) struct SandboxArgs {
     /// Accept the sub-partners that were refused
     #[arg(long, alias = "mended", env = "MONTHEND_SANDBOX_FIXED")]
     pub(super) fixed: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct SchemaArgs {
-    /// The schema to print
-    #[arg(value_enum)]
-    pub(super) which: SchemaKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -392,11 +396,12 @@ pub(super) struct ReportArgs {
     /// The ledger, or its manifest (.yaml, .yml)
     pub(super) ledger: PathBuf,
 
-    /// The page to write: an HTML file
+    /// The page to write: an HTML file [default: the ledger's name with .html]
     #[arg(long, short, env = "MONTHEND_REPORT", value_name = "FILE")]
-    pub(super) output: PathBuf,
+    pub(super) output: Option<PathBuf>,
 
-    /// An earlier ledger, with its files next to it: show its figures, who has vanished, and whose figures dropped
+    /// An earlier ledger or its manifest, with its files next to it: show its figures, who has vanished, and whose
+    /// figures dropped
     #[arg(id = EARLIER, long = "compare", value_name = "EARLIER_LEDGER")]
     #[arg(help_heading = "Comparing", env = "MONTHEND_COMPARE")]
     pub(super) compare: Option<PathBuf>,
@@ -475,6 +480,8 @@ impl ResolveArgs {
 fn reason(text: &str) -> Result<String, String> {
     match one_line(text) {
         reason if reason.is_empty() => Err("write why".to_owned()),
+        // As the printed commands have it.
+        reason if reason == "WHY" => Err("write your reason in the place of WHY".to_owned()),
         reason => Ok(reason),
     }
 }
@@ -506,20 +513,6 @@ impl InitArgs {
             ..ManifestArgs::of(&self.file, false)
         }
     }
-}
-
-#[derive(Debug, Args)]
-pub(super) struct CompletionsArgs {
-    /// The shell that completes
-    #[arg(value_enum)]
-    pub(super) shell: Shell,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ManArgs {
-    /// The folder to write monthend.1 and the pages of all commands into
-    #[arg(value_name = "DIR")]
-    pub(super) folder: PathBuf,
 }
 
 /// Neither the environment nor a default counts.

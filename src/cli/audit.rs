@@ -6,12 +6,12 @@ use std::{
 use tracing::{info, warn};
 
 use super::{
-    AuditArgs, CALENDAR, CalendarArgs, CliError, CliResult, CommandLine, Connection, Context, Exit,
-    FileSources, Format, LedgerTrace, LockedLedger, ManifestArgs, MaxDropArgs, OpenedLedger,
-    Planning, ReadSession, RepairNote, Signals, WHERE, after_audit, credentials, discover_note,
-    discovered, find_trace, forgotten_of_history, history_of, named_rows, on_manifest, print_view,
-    relabelled, summarised_lists, tell_repairs, trace_of, unlike_since_close, verify_command,
-    warn_of_lost_close, warn_of_run, warn_where_refused,
+    AuditArgs, CalendarArgs, CliError, CliResult, CommandLine, Connection, Context, Exit,
+    FileSources, Format, LedgerTrace, LockedLedger, ManifestArgs, OpenedLedger, RepairNote,
+    Signals, after_audit, credentials, discover_note, discovered, find_trace, forgotten_of_history,
+    history_of, ledger_or_of_manifest, lines_of, named_rows, on_manifest, plan_with_selected,
+    print_view, refuse_mixed_up, relabelled, summarised_lists, tell_repairs, trace_of,
+    unlike_since_close, verify_command, warn_of_lost_close, warn_of_run, warn_where_refused,
 };
 use crate::{
     api::Credentials,
@@ -42,13 +42,21 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> CliRe
         selection: args.selection.selection(&[])?,
         is_offline: args.offline,
         without_files: args.no_files,
-        previous: args.previous.as_deref(),
-        max_drop: &args.max_drop,
-        junit: args.junit.as_deref(),
         locks: false,
     };
     let signals = Signals::listen();
-    let mut input = AuditInput::open(&asked)?;
+    let mut input = AuditInput::open(asked)?;
+    // What is wrong with the earlier ledger is said before the server is asked.
+    let is_rehearsal = input.context.is_rehearsal();
+    let ledger_of = |named: &Path| ledger_or_of_manifest(named, args.manifest.sandbox.sandbox);
+    let previous = args.previous.as_deref().map(ledger_of).transpose()?;
+    input.earlier = OpenedLedger::earlier(previous.as_deref(), &args.max_drop, is_rehearsal)?;
+    let mut guard = input.context.guard()?;
+    if let Some(typed) = &args.previous {
+        guard.input("--previous", typed);
+    }
+    let junit = args.junit.as_deref().map(|file| guard.document("--junit", file)).transpose()?;
+    guard.spare_collected(&input.reading.ledger, folder_of(&input.path))?;
     if args.totals && (args.no_files || input.context.settings.audit.totals.is_none()) {
         let lacks = if args.no_files {
             "--no-files reads none"
@@ -57,7 +65,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> CliRe
         };
         return Err(CliError::Usage(format!("--totals shows the sums of `audit.totals`: {lacks}")));
     }
-    let audited = input.audit(&asked, &signals).await?;
+    let audited = input.audit(&signals).await?;
     input.warn_of_unlike(command_line);
 
     let mut notes = Vec::new();
@@ -65,7 +73,8 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> CliRe
     if !narrowed.is_empty() {
         notes.push(format!("narrowed by the environment: {}", narrowed.join(" ")));
     }
-    let is_whole = asked.selection == Selection::default() && !args.offline && !args.no_files;
+    let selection = &input.asked.selection;
+    let is_whole = *selection == Selection::default() && !args.offline && !args.no_files;
     if is_whole {
         input.warn_of_unused(&audited.audit, args.offline);
     }
@@ -75,12 +84,12 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> CliRe
     }
     let exit = audited.exit();
     let mut view = audited.view(&input, &notes, command_line);
-    let leaves = asked.selection.leftover(&input.reading.ledger, &audited.plan, &input.manifest);
+    let leaves = selection.leftover(&input.reading.ledger, &audited.plan, &input.manifest);
     if is_whole && exit == Exit::Success && view.accept.is_some() && leaves.is_empty() {
-        let close = command_line.next("close", &[&WHERE[..], &CALENDAR].concat());
+        let close = command_line.on_same("close");
         view.next = Some(("to close the month, once nothing more is to come", close));
     }
-    if let Some(place) = &input.junit {
+    if let Some(place) = &junit {
         checks_junit("audit", &input.manifest.name, audit_cases(&audited.audit, &audited.requests))
             .and_then(|xml| replace(place, xml.as_bytes()))
             .map_err(|why| CliError::unwritable(place, &why))?;
@@ -103,25 +112,22 @@ pub(super) struct AuditRequest<'a> {
     pub(super) selection: Selection,
     pub(super) is_offline: bool,
     pub(super) without_files: bool,
-    pub(super) previous: Option<&'a Path>,
-    pub(super) max_drop: &'a MaxDropArgs,
-    pub(super) junit: Option<&'a Path>,
     /// Whether the ledger is locked, so that nobody changes it meanwhile. Then it has to be there, and open.
     pub(super) locks: bool,
 }
 
 /// What an audit reads before it asks the server.
-pub(super) struct AuditInput {
+pub(super) struct AuditInput<'a> {
+    asked: AuditRequest<'a>,
     pub(super) context: Context,
     pub(super) manifest: Manifest,
     pub(super) reading: LedgerRead,
     /// The real path of the ledger.
     pub(super) path: PathBuf,
-    pub(super) earlier: Option<OpenedLedger>,
-    pub(super) acceptances: Acceptances,
+    /// The ledger to compare with, and by how much a figure may fall.
+    earlier: Option<(OpenedLedger, MaxDrop)>,
+    acceptances: Acceptances,
     credentials: Option<Credentials>,
-    max_drop: MaxDrop,
-    junit: Option<PathBuf>,
     /// What shows that a ledger was there.
     gone: Option<LedgerTrace>,
     /// Jobs whose sub-partners are those of the ledger.
@@ -129,8 +135,8 @@ pub(super) struct AuditInput {
     _lock: Option<LockedLedger>,
 }
 
-impl AuditInput {
-    pub(super) fn open(asked: &AuditRequest<'_>) -> CliResult<Self> {
+impl<'a> AuditInput<'a> {
+    pub(super) fn open(asked: AuditRequest<'a>) -> CliResult<Self> {
         let (context, mut manifest) =
             Context::with_manifest(asked.manifest, asked.calendar, asked.selection.partition)?;
         context.tell_rehearsal();
@@ -139,8 +145,6 @@ impl AuditInput {
         let credentials = credentials
             .inspect_err(|_| info!("--offline asks no server and needs no credentials"))?;
         let path = real_ledger(&context.ledger)?;
-        let mut guard = context.guard()?;
-        let junit = asked.junit.map(|file| guard.document("--junit", file)).transpose()?;
         let acceptances = Acceptances::read(&path, asked.calendar.as_of())?;
         let (reading, gone, lock) = if asked.locks {
             let (reading, lock) = read_locked(&context)?;
@@ -149,25 +153,20 @@ impl AuditInput {
             let (reading, gone) = read(&context, &path)?;
             (reading, gone, None)
         };
-        guard.spare_collected(&reading.ledger, folder_of(&path))?;
         let discovering = if asked.is_offline {
             take_known(&mut manifest, &reading.ledger, &asked.selection.jobs)?
         } else {
             Vec::new()
         };
-        // What is wrong with the earlier ledger is said before the server is asked.
-        let (earlier, max_drop) =
-            OpenedLedger::earlier(asked.previous, asked.max_drop, context.is_rehearsal())?;
         Ok(AuditInput {
+            asked,
             context,
             manifest,
             reading,
             path,
-            earlier,
+            earlier: None,
             acceptances,
             credentials,
-            max_drop,
-            junit,
             gone,
             discovering,
             _lock: lock,
@@ -175,65 +174,59 @@ impl AuditInput {
     }
 
     /// Asks the server, unless the audit is offline, and reads the files.
-    pub(super) async fn audit(
-        &mut self,
-        asked: &AuditRequest<'_>,
-        signals: &Signals,
-    ) -> CliResult<Audited> {
-        let ledger = &self.reading.ledger;
-        let planning = Planning {
-            manifest: &self.manifest,
-            calendar: asked.calendar,
-            selection: &asked.selection,
+    pub(super) async fn audit(&mut self, signals: &Signals) -> CliResult<Audited> {
+        let (asked, ledger) = (&self.asked, &self.reading.ledger);
+        let connection = match self.credentials.take() {
+            Some(credentials) => Some(Connection::open(&mut self.context, credentials).await?),
+            None => None,
+        };
+        let settings = &self.context.settings;
+        let session = connection.as_ref().map(|it| it.read_session(settings, &self.path, signals));
+        let discovered = match &session {
+            Some(session) => discovered(session, &self.manifest, signals).await?,
+            None => Discovered::new(),
+        };
+        let (plan, selected) = plan_with_selected(
+            &self.manifest,
+            asked.calendar,
+            &asked.selection,
             ledger,
-            is_offline: asked.is_offline,
-        };
-        let mut known_sub_partners = Discovered::new();
-        let (plan, selected, server_reports) = match self.credentials.take() {
-            None => {
-                let (plan, selected) = planning.plan(&Discovered::new())?;
-                (plan, selected, None)
-            }
-            Some(credentials) => {
-                let concurrency = self.context.settings.limits.concurrency.get();
-                let connection = Connection::open(&mut self.context, credentials).await?;
-                let settings = &self.context.settings;
-                let server = ReadSession::begin(&connection, settings, &self.path, signals);
-                let discovered = discovered(&server.session, &self.manifest, signals).await?;
-                let (plan, selected) = planning.plan(&discovered)?;
-                let scope = Scope::new(&plan, &selected, ledger);
-                let reports = signals.or(scope.ask(&server.session, concurrency)).await?;
-                let unread = |error| CliError::unread("the server for its reports", &error);
-                let server_reports = reports.map_err(unread)?;
-                known_sub_partners = discovered;
-                (plan, selected, Some(server_reports))
-            }
-        };
+            &discovered,
+        )?;
+        let scope = Scope::new(&plan, &selected, ledger);
+        let mut server_reports = None;
+        if let Some(session) = &session {
+            let reports = scope.ask(session, settings.limits.concurrency.get());
+            let unread = |error| CliError::unread("the server for its reports", &error);
+            server_reports = Some(signals.or(reports).await?.map_err(unread)?);
+        }
+        drop(session);
+        drop(connection);
 
         signals.end_at_once();
-        let lines = history_of(&self.path).lines;
+        let history = history_of(&self.path);
+        refuse_mixed_up(ledger, &self.path, &history.lines)?;
         if !is_closed(&self.path) {
-            warn_of_lost_close(&self.path, &lines);
+            warn_of_lost_close(&self.path, &history.lines);
         }
-        let recorded = history::recorded_hashes(&lines);
+        let recorded = history::recorded_hashes(&history.lines);
         let folder = self.path.parent().unwrap_or(Path::new(""));
         let files = |files| Some(files).filter(|_| !asked.without_files);
-        let previous = self.earlier.as_ref().map(|earlier| Previous {
+        let previous = self.earlier.as_ref().map(|(earlier, max_drop)| Previous {
             ledger: &earlier.ledger,
             selected: earlier_rows(&asked.selection, earlier, &self.manifest, (&plan, &self.path)),
             files: files(earlier.files()),
-            max_drop: &self.max_drop,
-            totals: self.context.settings.audit.totals.as_ref(),
+            max_drop,
+            totals: settings.audit.totals.as_ref(),
         });
-        let scope = Scope::new(&plan, &selected, ledger);
         let files = files(Files { folder, recorded: &recorded });
-        let checks = FileChecks::from(&self.context.settings);
+        let checks = FileChecks::from(settings);
         let mut audit = scope.compare(server_reports.as_deref(), files, checks, previous.as_ref());
         let list_note = files.and_then(|files| {
             let sources = FileSources {
                 context: &self.context,
                 manifest: &self.manifest,
-                discovered: &known_sub_partners,
+                discovered: &discovered,
                 selection: &asked.selection,
                 plan: &plan,
                 ledger,
@@ -265,15 +258,33 @@ impl AuditInput {
 
         let mut notes = Vec::new();
         if asked.is_offline {
-            notes.extend(offline_notes(&self.context.ledger, &self.reading, &self.discovering));
+            notes.extend(self.offline_notes());
         }
-        notes.extend(self.earlier.as_ref().and_then(|it| incomparable_note(it, &audit.checked)));
+        notes.extend(
+            self.earlier.as_ref().and_then(|(it, _)| incomparable_note(it, &audit.checked)),
+        );
         notes.extend(list_note);
         notes.extend(relabelled(ledger, &plan));
         notes.extend(leftover_note(&asked.selection.leftover(ledger, &plan, &self.manifest)));
         let requests = scope.requests();
-        let is_offline = asked.is_offline;
-        Ok(Audited { audit, plan, requests, notes, trace, is_offline })
+        Ok(Audited { audit, plan, requests, notes, trace })
+    }
+
+    /// What an audit without a server leaves out, and which sub-partners it takes for discovered ones.
+    fn offline_notes(&self) -> Vec<String> {
+        let mut notes = vec![
+            "offline: no server was asked; gone, server_failed, duplicate and unknown were not looked for".to_owned(),
+        ];
+        if !self.discovering.is_empty() {
+            notes.push(format!("offline: {}", discover_note(&self.discovering)));
+            // A lost row may have been that of a discovered sub-partner; only the server can say.
+            let lost = forgotten_of_history(&self.path, &self.reading, &lines_of(&self.path));
+            let name = self.context.ledger.display();
+            notes.extend(lost.map(|lost| {
+                format!("{name} lacks rows: {lost}; ask the server (without --offline)")
+            }));
+        }
+        notes
     }
 
     /// Names what was changed since the month was closed. Collected files are audited anyhow.
@@ -298,7 +309,6 @@ impl AuditInput {
     }
 }
 
-/// The result of an audit.
 pub(super) struct Audited {
     pub(super) audit: Audit,
     pub(super) plan: Plan,
@@ -307,7 +317,6 @@ pub(super) struct Audited {
     pub(super) notes: Vec<String>,
     /// What shows reports that the ledger lacks.
     trace: Option<LedgerTrace>,
-    is_offline: bool,
 }
 
 impl Audited {
@@ -317,7 +326,7 @@ impl Audited {
 
     pub(super) fn view<'v>(
         &'v self,
-        input: &AuditInput,
+        input: &AuditInput<'_>,
         notes: &'v [String],
         command_line: &CommandLine,
     ) -> AuditView<'v> {
@@ -326,7 +335,7 @@ impl Audited {
         let merge_first = to_merge_first(path, &input.reading.ledger, command_line);
         AuditView {
             audit: &self.audit,
-            is_offline: self.is_offline,
+            is_offline: input.asked.is_offline,
             notes,
             next: match merge_first.filter(|_| !is_closed(path)) {
                 Some(command) => Some(("to merge the rescued ledger first", command)),
@@ -375,21 +384,6 @@ fn to_merge_first(path: &Path, ledger: &Ledger, command_line: &CommandLine) -> O
         return None;
     };
     Some(command_line.merge(&[vec![path.clone()], rescued].concat(), &path))
-}
-
-/// What an audit without a server leaves out, and which sub-partners it takes for discovered ones.
-fn offline_notes(path: &Path, reading: &LedgerRead, discovering: &[Arc<str>]) -> Vec<String> {
-    let mut notes = vec![
-        "offline: no server was asked; gone, server_failed, duplicate and unknown were not looked for".to_owned(),
-    ];
-    if !discovering.is_empty() {
-        notes.push(format!("offline: {}", discover_note(discovering)));
-        // A lost row may have been that of a discovered sub-partner; only the server can say.
-        notes.extend(forgotten_of_history(path, reading).map(|lost| {
-            format!("{} lacks rows: {lost}; ask the server (without --offline)", path.display())
-        }));
-    }
-    notes
 }
 
 /// Rows of an earlier ledger that may have vanished. If it is the audited ledger itself, only rows that end before the

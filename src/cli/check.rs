@@ -22,7 +22,7 @@ use crate::{
     },
     manifest::Manifest,
     output::{Action, CheckItem, Checklist, moment_text},
-    plan::{Partition, Plan, Planned},
+    plan::{Plan, Planned},
     text::{count, system_says},
 };
 
@@ -155,13 +155,12 @@ fn usable(context: &Context, path: &Path, rows: Option<usize>) -> Result<String,
 
 /// Whether the month is closed, and a run would have something to do all the same.
 fn try_open(context: &Context, plan: &Plan, reading: &LedgerRead, report: &mut Checklist) {
-    let is_own = |it: &&Planned| Partition::is_own(context.apart.share, &it.request);
     let is_done = |it: &Planned| {
         matches!(Action::for_row(reading.ledger.get(it.id)), Action::Skip | Action::Decide)
     };
     let closed = real_ledger(&context.ledger).ok().and_then(|path| closed_of(&path));
     if let Some(ClosedMonth { at, by }) = closed
-        && !plan.requests().iter().filter(is_own).all(is_done)
+        && !plan.own(context.apart.share).all(is_done)
     {
         let (name, at) = (context.ledger.display(), moment_text(at));
         let message = format!("{name} was closed {at} by {by}, and requests are left to do");
@@ -181,8 +180,7 @@ fn try_known(
     if trace_of(&context.ledger).is_some() {
         return; // it is said already
     }
-    let is_own = |it: &&Planned| Partition::is_own(context.apart.share, &it.request);
-    let own = plan.requests().iter().filter(is_own).map(|planned| planned.id).collect();
+    let own = plan.own(context.apart.share).map(|planned| planned.id).collect();
     let Some(trace) = find_trace(context, reading, (plan, &own), None) else { return };
     let advice = match trace.merge(&context.ledger, command_line) {
         Some(merge) => format!("take them over: {merge}"),

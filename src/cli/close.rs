@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
-    io,
     path::{Path, PathBuf},
 };
 
@@ -12,8 +11,8 @@ use tracing::{error, info, warn};
 
 use super::{
     AuditInput, AuditRequest, Audited, CliError, CliResult, CloseArgs, CommandLine, Context, Exit,
-    Format, LockedLedger, MaxDropArgs, Signals, account, add_to_history, by, history_line,
-    print_view, verify_command,
+    Format, LockedLedger, Signals, account, add_to_history, by, history_line, print_view,
+    verify_command,
 };
 use crate::{
     audit::{
@@ -46,15 +45,12 @@ pub(super) async fn close(args: &CloseArgs, command_line: &CommandLine) -> CliRe
         selection: Selection::default(),
         is_offline: args.offline,
         without_files: false,
-        previous: None,
-        max_drop: &MaxDropArgs::default(),
-        junit: None,
         locks: true,
     };
-    let mut input = AuditInput::open(&asked)?;
+    let mut input = AuditInput::open(asked)?;
     let month = Month::of(&input)?;
     let inputs = month.hash_inputs()?;
-    let audited = input.audit(&asked, &signals).await?;
+    let audited = input.audit(&signals).await?;
     input.warn_of_unused(&audited.audit, args.offline);
 
     let mut notes = audited.notes.clone();
@@ -109,7 +105,7 @@ pub(super) async fn close(args: &CloseArgs, command_line: &CommandLine) -> CliRe
         files: [inputs, collected].concat(),
     };
     let place = close_path(&input.path);
-    let unwritten = failed("write the close file", &place);
+    let unwritten = LedgerError::io("write the close file", &place);
     let json = close.json().map_err(|e| unwritten(e.into()))?;
     create(&place, json.as_bytes()).map_err(unwritten)?;
     let sha256 = hexadecimal(&Sha256::digest(&json));
@@ -134,21 +130,15 @@ pub(super) async fn close(args: &CloseArgs, command_line: &CommandLine) -> CliRe
 const RELATIVE: &str = "the manifest has periods that count from the day of the run: the next month needs another ledger, and who \
      edits the manifest after closing changes the month";
 
-fn failed<'p>(doing: &'static str, path: &'p Path) -> impl Fn(io::Error) -> CliError + use<'p> {
-    move |source| LedgerError::Io { doing, path: path.to_owned(), source }.into()
-}
-
 /// Rows outside the plan, of which the audit says nothing, that may have a report which nobody knows.
-fn undecided_leftovers(input: &AuditInput, audited: &Audited) -> usize {
-    let planned: RequestIds = audited.plan.requests().iter().map(|it| it.id).collect();
-    let others = input.reading.ledger.rows().filter(|row| !planned.contains(&row.key()));
+fn undecided_leftovers(input: &AuditInput<'_>, audited: &Audited) -> usize {
     let is_open =
         |row: &&Row| row.state.is_in_doubt() || matches!(row.state, State::Sending { .. });
-    others.filter(is_open).count()
+    audited.plan.leftover(&input.reading.ledger).filter(is_open).count()
 }
 
 /// What a closed month does not prove, and what changes it by accident.
-fn list_notes(input: &AuditInput) -> Vec<String> {
+fn list_notes(input: &AuditInput<'_>) -> Vec<String> {
     let manifest = &input.manifest;
     if manifest.reconcile.is_empty() {
         return vec![
@@ -169,7 +159,7 @@ fn list_notes(input: &AuditInput) -> Vec<String> {
 }
 
 /// Of rows of the ledger. The plan has no request of these periods, so the audit says nothing of them.
-fn unplanned_periods(input: &AuditInput, audited: &Audited) -> Vec<Period> {
+fn unplanned_periods(input: &AuditInput<'_>, audited: &Audited) -> Vec<Period> {
     let planned: BTreeSet<Period> =
         audited.plan.requests().iter().map(|planned| planned.request.period).collect();
     let periods = input.reading.ledger.rows().map(|row| row.request().period);
@@ -207,7 +197,7 @@ struct Month {
 }
 
 impl Month {
-    fn of(input: &AuditInput) -> CliResult<Self> {
+    fn of(input: &AuditInput<'_>) -> CliResult<Self> {
         let (manifest, path) = (&input.manifest, &input.path);
         let periods: BTreeSet<Period> =
             manifest.jobs.iter().flat_map(|job| job.periods.iter().copied()).collect();
@@ -243,7 +233,9 @@ impl Month {
         let partners = partners.into_iter().map(|it| (it, ClosedFileKind::Partners));
         let lists = lists.into_iter().map(|it| (it, ClosedFileKind::List));
         Ok(Month {
-            folder: folder_of(path).canonicalize().map_err(failed("find the folder of", path))?,
+            folder: folder_of(path)
+                .canonicalize()
+                .map_err(LedgerError::io("find the folder of", path))?,
             inputs: own.into_iter().chain(partners).chain(lists).chain(earlier_paths).collect(),
             history: history::path_of(path),
             earlier,
@@ -271,7 +263,7 @@ impl Month {
         };
         let accepted = audited.audit.differences.iter().filter(of_file);
         let accepted: RequestIds = accepted.filter_map(|it| it.request_id).collect();
-        let planned: RequestIds = audited.plan.requests().iter().map(|it| it.id).collect();
+        let planned: RequestIds = audited.plan.ids().collect();
         let history = self.history.exists().then_some(&self.history);
         let history = history.map(|path| self.hash(path, ClosedFileKind::History)).transpose()?;
         let mut files: Vec<ClosedFile> = history.into_iter().collect();
@@ -279,7 +271,7 @@ impl Month {
         let mut known = HashSet::new();
         for (path, of_path) in [(self.history.as_path(), ledger)].into_iter().chain(earlier) {
             let folder = folder_of(path).canonicalize();
-            let folder = folder.map_err(failed("find the folder of", path))?;
+            let folder = folder.map_err(LedgerError::io("find the folder of", path))?;
             for row in of_path.rows().filter(|row| !row.collected.file.is_empty()) {
                 let file = located(&folder, &row.collected.file);
                 let name = self.spell(&file)?;
@@ -302,10 +294,10 @@ impl Month {
     /// A link keeps its own name: it may be a file where the folder is copied to.
     fn hash(&self, place: &Path, kind: ClosedFileKind) -> CliResult<ClosedFile> {
         let name = place.file_name().unwrap_or_default();
-        let folder = folder_of(place).canonicalize().map_err(failed("read", place))?;
+        let folder = folder_of(place).canonicalize().map_err(LedgerError::io("read", place))?;
         let spelled = self.spell(&folder.join(name))?;
         let hashed = ClosedFile::of(place, spelled, kind);
-        hashed.map_err(failed("read", place))
+        Ok(hashed.map_err(LedgerError::io("read", place))?)
     }
 
     /// Relative to the close file. A name that is not UTF-8 could not be found by it.
@@ -336,9 +328,10 @@ fn reopen(args: &CloseArgs, by: String, account: Account) -> CliResult {
     if args.history.no_history {
         warn!("--no-history (or MONTHEND_NO_HISTORY) is given, so the reason is not recorded");
     } else {
-        history_line(path, Utc::now(), what).map_err(failed("write the history of", path))?;
+        history_line(path, Utc::now(), what)
+            .map_err(LedgerError::io("write the history of", path))?;
     }
-    let kept = set_reopened(path).map_err(failed("rename the close file of", path))?;
+    let kept = set_reopened(path).map_err(LedgerError::io("rename the close file of", path))?;
     console::say(format!("{name} is open again; {} shows what was closed\n", kept.display()));
     Ok(Exit::Success)
 }

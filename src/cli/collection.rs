@@ -9,7 +9,7 @@ use tracing::{info, warn};
 
 use super::{
     CliError, CliResult, CollectArgs, Context, LockedLedger, RunContext, created_rows, discovered,
-    history_of, named_rows, selected_rows,
+    named_rows, recorded_of, selected_rows,
 };
 use crate::{
     api::HttpApi,
@@ -18,7 +18,6 @@ use crate::{
     },
     ledger::{Ledger, RecordedHashes, Row},
     manifest::{Manifest, Settings},
-    output::history,
     plan::Plan,
     run::{Finished, NewReports, Shared},
     tables::TableFormat,
@@ -38,10 +37,7 @@ pub(super) struct Collection<'a> {
 }
 
 impl<'a> Collection<'a> {
-    /// Refuses outputs that are collected files already (exit code 2). [`Outputs::prepare`] has tried that files can be
-    /// written.
-    ///
-    /// [`Outputs::prepare`]: super::outputs::Outputs::prepare
+    /// `Outputs::prepare` has tried that files can be written.
     pub(super) fn prepare(
         args: &'a CollectArgs,
         context: &Context,
@@ -55,11 +51,11 @@ impl<'a> Collection<'a> {
             args,
             output: absolute(&output).map_err(failed)?,
             ledger_folder: ledger.parent().unwrap_or(Path::new("/")).to_owned(),
-            recorded: history::recorded_hashes(&history_of(&locked.file.path).lines),
+            recorded: recorded_of(&locked.file.path),
         })
     }
 
-    /// Collects the selected rows, as they are created.
+    /// As rows are created.
     pub(super) async fn collect(
         &self,
         shared: &Shared<'_, HttpApi>,

@@ -1,14 +1,14 @@
 use tracing::warn;
 
 use super::{
-    CliError, CliResult, ColumnsArgs, ColumnsFormat, Exit, Format, OfflineInput, print_view,
+    CliError, CliResult, ColumnsArgs, ColumnsFormat, Exit, Format, OfflineInput, format_or,
+    print_view,
 };
 use crate::{
     audit,
     output::{ColumnsView, console},
 };
 
-/// Only reads: takes no lock, and asks no server.
 pub(super) fn columns(args: &ColumnsArgs) -> CliResult {
     let input = OfflineInput::open(&args.offline)?;
     let collection = input.sources().collection(&input.selection);
@@ -22,13 +22,14 @@ pub(super) fn columns(args: &ColumnsArgs) -> CliResult {
         notes: &input.notes,
         exit_code: exit.code(),
     };
-    if matches!(args.format(), ColumnsFormat::Csv | ColumnsFormat::Yaml) {
+    let format = format_or(args.format, ColumnsFormat::Table);
+    if matches!(format, ColumnsFormat::Csv | ColumnsFormat::Yaml) {
         // The table and the JSON tell it themselves.
         for file in &missing {
             warn!("{} was left out: {}", file.subject, file.why);
         }
     }
-    match args.format() {
+    match format {
         ColumnsFormat::Table => print_view(&view, Format::Table)?,
         ColumnsFormat::Csv => print_view(&view, Format::Csv)?,
         ColumnsFormat::Json => print_view(&view, Format::Json)?,

@@ -21,6 +21,8 @@ use crate::text::{shell_path, shell_word, typed_path};
 pub(super) struct CommandLine {
     program: String,
     arguments: Vec<String>,
+    command: String,
+    /// Of the command.
     matches: ArgMatches,
     /// Whether only warnings and errors are said.
     pub(super) is_quiet: bool,
@@ -46,7 +48,7 @@ pub(super) const WHERE: [&str; 16] = [
     "no_content_check",
 ];
 
-pub(super) const CALENDAR: [&str; 2] = ["as_of", "no_date_check"];
+const CALENDAR: [&str; 2] = ["as_of", "no_date_check"];
 
 /// Those that mean the same in a run that is no rehearsal.
 const REAL: &[&str] = WHERE.split_at(4).1;
@@ -54,11 +56,13 @@ const REAL: &[&str] = WHERE.split_at(4).1;
 pub(super) const LEDGER: &[&str] = WHERE.split_at(7).0;
 
 impl CommandLine {
-    pub(super) fn new(matches: ArgMatches, is_quiet: bool) -> Self {
+    pub(super) fn new(mut matches: ArgMatches, is_quiet: bool) -> Self {
         let mut words = env::args_os().map(|word| quoted_word(&word));
+        let (command, matches) = matches.remove_subcommand().unwrap_or_default(); // clap requires it
         CommandLine {
             program: words.next().unwrap_or_else(|| "monthend".to_owned()),
             arguments: words.collect(),
+            command,
             matches,
             is_quiet,
         }
@@ -80,6 +84,11 @@ impl CommandLine {
         format!("{} {}", self.program, words.join(" "))
     }
 
+    /// Another command on the same, with everything that says which requests.
+    pub(super) fn on_same(&self, command: &str) -> String {
+        self.next(command, &[&WHERE[..], &CALENDAR].concat())
+    }
+
     pub(super) fn for_real(&self) -> String {
         let run = self.next("run", &[REAL, &CALENDAR].concat());
         if self.is("collect") { format!("{run} --collect") } else { run }
@@ -87,9 +96,7 @@ impl CommandLine {
 
     /// Typed values only.
     pub(super) fn values(&self, id: &str) -> Vec<String> {
-        let command_line = self.matches.subcommand().map(|(_, command_line)| command_line);
-        let raw = command_line.and_then(|command_line| command_line.try_get_raw(id).ok().flatten());
-        let values = raw.into_iter().flatten();
+        let values = self.matches.try_get_raw(id).ok().flatten().into_iter().flatten();
         values.map(|value| value.to_string_lossy().into_owned()).collect()
     }
 
@@ -106,21 +113,18 @@ impl CommandLine {
 
     /// Typed ones only.
     pub(super) fn has(&self, id: &str) -> bool {
-        let command_line = self.matches.subcommand();
-        command_line.is_some_and(|(_, command_line)| is_typed(command_line, id))
+        is_typed(&self.matches, id)
     }
 
     /// Whether it is about one share of a plan, as typed or by the environment.
     pub(super) fn is_share(&self) -> bool {
         let is_counted = || variable(PARTITION_COUNT).is_some();
-        let is_partition = |it: &ArgMatches| {
-            it.try_contains_id("partition").is_ok_and(|is_named| is_named || is_counted())
-        };
-        self.matches.subcommand().is_some_and(|(_, matches)| is_partition(matches))
+        let named = self.matches.try_contains_id("partition");
+        named.is_ok_and(|is_named| is_named || is_counted())
     }
 
     pub(super) fn is(&self, command: &str) -> bool {
-        self.matches.subcommand_name() == Some(command)
+        self.command == command
     }
 
     /// Variables that narrow the command, as `MONTHEND_SUB_PARTNER=Alder`.
@@ -133,9 +137,7 @@ impl CommandLine {
             ("cause", "MONTHEND_CAUSE"),
             ("no_files", "MONTHEND_NO_FILES"),
         ];
-        let Some((_, matches)) = self.matches.subcommand() else {
-            return Vec::new();
-        };
+        let matches = &self.matches;
         let narrow = matches.ids().filter_map(|id| NARROW.iter().find(|it| *id == *it.0));
         let of_variable =
             narrow.filter(|(id, _)| matches.value_source(id) == Some(ValueSource::EnvVariable));
@@ -145,9 +147,8 @@ impl CommandLine {
 
     /// The run that makes the missing ledger; none where it is no manifest's ledger.
     pub(super) fn first_run(&self) -> Option<String> {
-        let (command, command_line) = self.matches.subcommand()?;
-        let path = |id| command_line.try_get_one::<PathBuf>(id).ok().flatten();
-        match command {
+        let path = |id| self.matches.try_get_one::<PathBuf>(id).ok().flatten();
+        match &*self.command {
             "retry" | "collect" => Some(self.next("run", &[LEDGER, &CALENDAR].concat())),
             // They take a manifest in the place of a ledger.
             "status" | "resolve" => {
@@ -160,7 +161,7 @@ impl CommandLine {
             }
             "report" => {
                 let named = path("ledger").filter(|named| is_manifest(named))?;
-                let sandbox = is_typed(command_line, "sandbox").then(|| "--sandbox".to_owned());
+                let sandbox = self.has("sandbox").then(|| "--sandbox".to_owned());
                 let words = [typed_path(named)].into_iter().chain(sandbox);
                 Some(self.with("run", words))
             }
@@ -185,18 +186,16 @@ impl CommandLine {
     /// Another command on the same, with those of the options `kept` that were typed.
     pub(super) fn next(&self, command: &str, kept: &[&str]) -> String {
         let cli = Cli::command();
-        let (Some(next), Some((_, command_line))) =
-            (cli.find_subcommand(command), self.matches.subcommand())
-        else {
+        let Some(next) = cli.find_subcommand(command) else {
             return self.with(command, []);
         };
         let mut words = vec![self.program.clone(), command.to_owned()];
         for argument in next.get_arguments() {
             let id = argument.get_id().as_str();
-            if !kept.contains(&id) || !is_typed(command_line, id) {
+            if !kept.contains(&id) || !self.has(id) {
                 continue;
             }
-            let values = command_line.get_raw(id).into_iter().flatten();
+            let values = self.matches.get_raw(id).into_iter().flatten();
             match argument.get_long() {
                 None => words.extend(values.map(|value| shell_path(Path::new(value)))),
                 Some(long) if argument.get_action().takes_values() => {
@@ -232,10 +231,13 @@ mod tests {
 
     fn typed(arguments: &[&str]) -> CommandLine {
         let all = [&["monthend"], arguments].concat();
+        let mut matches = Cli::command().try_get_matches_from(all).unwrap();
+        let (command, matches) = matches.remove_subcommand().unwrap();
         CommandLine {
             program: "monthend".to_owned(),
             arguments: arguments.iter().map(|word| quoted_word(OsStr::new(word))).collect(),
-            matches: Cli::command().try_get_matches_from(all).unwrap(),
+            command,
+            matches,
             is_quiet: false,
         }
     }

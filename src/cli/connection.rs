@@ -1,6 +1,13 @@
 //! The way to the server, and the session of commands that only read.
 
-use std::{cell::RefCell, env, ffi::OsString, num::NonZeroU32, path::Path, rc::Rc, time::Duration};
+use std::{
+    cell::RefCell,
+    env,
+    ffi::OsString,
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use tracing::info;
@@ -15,7 +22,6 @@ use crate::{
 };
 use sandbox::{self, RunningSandbox, Sandbox};
 
-/// Of a command.
 pub(super) type HttpSession<'a> = Session<'a, HttpApi>;
 
 /// A way to the server, or to a sandbox that lives as long as this.
@@ -26,6 +32,8 @@ pub(super) struct Connection {
     token: Option<Token>,
     /// The key of remembered pauses.
     pub(super) server: String,
+    /// The latest pause in a session for reads, and its ledger.
+    announced: RefCell<Option<(PathBuf, Pause)>>,
     /// Dropping it stops it.
     _sandbox: Option<RunningSandbox>,
 }
@@ -60,6 +68,7 @@ impl Connection {
             api: HttpApi::new(&settings.api, settings.limits.concurrency, credentials)?,
             token,
             server: settings.api.base_url.to_string(),
+            announced: RefCell::default(),
             _sandbox: sandbox,
         })
     }
@@ -84,6 +93,36 @@ impl Connection {
         }
         session
     }
+
+    /// A session for reads: the ledger at `ledger` (the real path) is not held, but pauses next to it are kept. A pause
+    /// that is announced meanwhile is noted for the next command at the end. From here on the first signal is for the
+    /// caller to hear ([`Signals::caught`]).
+    pub(super) fn read_session<'a>(
+        &'a self,
+        settings: &Settings,
+        ledger: &'a Path,
+        signals: &Signals,
+    ) -> HttpSession<'a> {
+        signals.end_in_order();
+        let known = Lock::peek_pause(ledger, &self.server, Utc::now());
+        self.session(settings, known).telling(move |event| {
+            if let Some(pause) = announced_pause(&self.server, event) {
+                self.announced.replace(Some((ledger.to_owned(), pause)));
+            }
+        })
+    }
+}
+
+impl Drop for Connection {
+    /// Nothing is noted while a run holds the lock: the server will tell that run itself.
+    fn drop(&mut self) {
+        if let Some((ledger, pause)) = self.announced.take()
+            && let Ok(mut lock) = Lock::take(&ledger, Utc::now())
+        {
+            remember_pause(&mut lock, pause);
+            lock.release(Utc::now());
+        }
+    }
 }
 
 /// So that a rehearsal can renew a token too.
@@ -104,46 +143,4 @@ pub(super) fn limit_patience(settings: &mut Settings, longest_wait: Duration) {
     retry.max_attempts = const { NonZeroU32::new(2).unwrap() };
     retry.base_delay = retry.base_delay.min(Duration::from_millis(500));
     retry.max_retry_after = retry.max_retry_after.min(longest_wait);
-}
-
-/// A session for reads: the ledger is not held, but pauses next to it are kept. A pause that is announced meanwhile is noted for the next command when this is dropped.
-pub(super) struct ReadSession<'a> {
-    pub(super) session: HttpSession<'a>,
-    /// The latest.
-    pause: Rc<RefCell<Option<Pause>>>,
-    ledger: &'a Path,
-}
-
-impl<'a> ReadSession<'a> {
-    /// `ledger` is the real path. From here on the first signal is for the caller to hear ([`Signals::caught`]).
-    pub(super) fn begin(
-        connection: &'a Connection,
-        settings: &Settings,
-        ledger: &'a Path,
-        signals: &Signals,
-    ) -> Self {
-        let server = &connection.server;
-        let pause = Rc::new(RefCell::new(None));
-        let latest = Rc::clone(&pause);
-        let known = Lock::peek_pause(ledger, server, Utc::now());
-        let session = connection.session(settings, known).telling(move |event| {
-            if let Some(new) = announced_pause(server, event) {
-                latest.replace(Some(new));
-            }
-        });
-        signals.end_in_order();
-        ReadSession { session, pause, ledger }
-    }
-}
-
-impl Drop for ReadSession<'_> {
-    /// Nothing is noted while a run holds the lock: the server will tell that run itself.
-    fn drop(&mut self) {
-        if let Some(pause) = self.pause.take()
-            && let Ok(mut lock) = Lock::take(self.ledger, Utc::now())
-        {
-            remember_pause(&mut lock, pause);
-            lock.release(Utc::now());
-        }
-    }
 }

@@ -9,7 +9,7 @@ use tracing::info;
 
 use super::{
     CalendarArgs, CliError, CliResult, Guard, ManifestArgs, StatusArgs, is_manifest,
-    missing_folder, nearest_folder, no_folder, refuse_gone, sandbox_state_of, variable,
+    nearest_folder, refuse_gone, require_folder, sandbox_state_of, variable,
 };
 use crate::{
     files::{companion, read_regular, with_end},
@@ -80,14 +80,9 @@ impl Context {
 
     /// For the command that writes the manifest: default settings.
     pub(super) fn without_manifest(args: &ManifestArgs) -> CliResult<Context> {
-        let read = RunSettings {
-            origin: ManifestSource::default(),
-            name: String::new(),
-            settings: Settings::default(),
-            ledger: args.manifest.with_extension("ledger.csv"),
-        };
-        let context = Context::new(args, read, None)?;
-        Ok(context.forgetful())
+        let ledger = args.manifest.with_extension("ledger.csv");
+        let read = RunSettings { ledger, ..RunSettings::default() };
+        Ok(Context::new(args, read, None)?.forgetful())
     }
 
     /// A sandbox that writes no state file.
@@ -102,7 +97,7 @@ impl Context {
     /// manifest's ledger.
     pub(super) fn guard(&self) -> CliResult<Guard> {
         let mut guard = Guard::new();
-        guard.manifest(&self.manifest.0, &self.origin, &self.settings);
+        guard.manifest(self);
         if let Some(config) = &self.sandbox_config {
             guard.input("the sandbox's configuration", config);
         }
@@ -184,7 +179,6 @@ impl Context {
         variable("MONTHEND_OUTPUT").or_else(|| self.settings.collect.output.clone())
     }
 
-    /// A torn line about a request that nobody can name.
     pub(super) fn torn_line(&self, request: &UnknownRequest) -> CliError {
         CliError::BadLedger(format!("{}: {request}", self.ledger.display()))
     }
@@ -256,28 +250,37 @@ pub(super) fn ledger_of(args: &StatusArgs, share: Option<Partition>) -> CliResul
 }
 
 /// The ledger of `manifest`, or that of its rehearsals; `ledger`: the one that an option names.
-pub(super) fn ledger_of_manifest(
+fn ledger_of_manifest(
     manifest: &Path,
     ledger: Option<PathBuf>,
     sandbox: bool,
     share: Option<Partition>,
 ) -> CliResult<PathBuf> {
-    let args = |is_rehearsal| ManifestArgs {
-        ledger: ledger.clone(),
-        ..ManifestArgs::of(manifest, is_rehearsal)
+    let its_ledger = |is_rehearsal| {
+        let ledger = ledger.clone();
+        let args = ManifestArgs { ledger, ..ManifestArgs::of(manifest, is_rehearsal) };
+        Context::with_settings(&args, share).map(|context| context.ledger)
     };
-    let context = Context::with_settings(&args(sandbox), share)?;
+    let path = its_ledger(sandbox)?;
     if !sandbox && ledger.is_none() {
-        let rehearsal = Context::with_settings(&args(true), share)?.ledger;
-        if is_newer(&rehearsal, &context.ledger) {
-            let path = rehearsal.display();
-            info!("the last rehearsal has a ledger of its own, {path}; --sandbox shows it");
+        let rehearsal = its_ledger(true)?;
+        if is_newer(&rehearsal, &path) {
+            let rehearsal = rehearsal.display();
+            info!("the last rehearsal has a ledger of its own, {rehearsal}; --sandbox shows it");
         }
     }
-    Ok(context.ledger)
+    Ok(path)
 }
 
-/// Whether `one` was changed after `other`. A missing `other` is older.
+/// `named` is a ledger, or its manifest.
+pub(super) fn ledger_or_of_manifest(named: &Path, sandbox: bool) -> CliResult<PathBuf> {
+    if is_manifest(named) {
+        return ledger_of_manifest(named, None, sandbox, None);
+    }
+    Ok(named.to_owned())
+}
+
+/// A missing `other` is older.
 fn is_newer(one: &Path, other: &Path) -> bool {
     let changed = |path: &Path| path.metadata().and_then(|found| found.modified()).ok();
     changed(one).is_some_and(|one| changed(other).is_none_or(|other| one > other))
@@ -349,12 +352,10 @@ impl Context {
 
     fn look_at(&self, ledger: &Path) -> CliResult<()> {
         let mut guard = Guard::new();
-        guard.manifest(&self.manifest.0, &self.origin, &self.settings);
+        guard.manifest(self);
         guard.keep_ledger(ledger)?;
         let path = real_ledger(ledger)?;
-        if let Some(folder) = missing_folder(&path) {
-            return Err(no_folder(ledger, folder));
-        }
+        require_folder(ledger, &path)?;
         let reading = read_file(&path)?;
         let rows = reading.as_ref().map(|reading| &reading.ledger);
         refuse_mixing(&path, rows, self.settings.api.base_url.is_sandbox())?;

@@ -1,11 +1,12 @@
 //! What describes monthend itself: schemas, shell completions, manual pages.
 
+use std::path::Path;
+
 use clap::CommandFactory as _;
+use clap_complete::Shell;
 use serde_json::Value;
 
-use super::{
-    Cli, CliError, CliResult, CompletionsArgs, Exit, ManArgs, SchemaArgs, SchemaKind, print_json,
-};
+use super::{Cli, CliError, CliResult, Exit, SchemaKind, print_json};
 use crate::{
     audit::CloseFile,
     ledger, manifest,
@@ -15,22 +16,22 @@ use crate::{
     },
 };
 
-pub(super) fn completions(args: &CompletionsArgs) -> CliResult {
+pub(super) fn completions(shell: Shell) -> CliResult {
     let mut text = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "monthend", &mut text);
+    clap_complete::generate(shell, &mut Cli::command(), "monthend", &mut text);
     console::print_whole(&*String::from_utf8_lossy(&text)).map_err(CliError::Stdout)?;
     Ok(Exit::Success)
 }
 
-pub(super) fn man(args: &ManArgs) -> CliResult {
-    let failed = |why| CliError::unwritable(&args.folder, &why);
-    std::fs::create_dir_all(&args.folder).map_err(failed)?;
-    clap_mangen::generate_to(Cli::command(), &args.folder).map_err(failed)?;
+pub(super) fn man(folder: &Path) -> CliResult {
+    let failed = |why| CliError::unwritable(folder, &why);
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    clap_mangen::generate_to(Cli::command(), folder).map_err(failed)?;
     Ok(Exit::Success)
 }
 
-pub(super) fn schema(args: &SchemaArgs) -> CliResult {
-    let text = serde_json::to_string_pretty(&schema_named(args.which));
+pub(super) fn schema(which: SchemaKind) -> CliResult {
+    let text = serde_json::to_string_pretty(&schema_named(which));
     print_json(text.map(|text| text + "\n"))?;
     Ok(Exit::Success)
 }

@@ -21,7 +21,7 @@ use crate::{
     manifest::{Discover, ManifestError},
     output::{
         console::{self, CsvError, LogFilterError},
-        duration,
+        duration, moment_here,
     },
     plan::{NobodyKnown, PlanError, SelectionError},
     run::{Signal, StopReason},
@@ -47,13 +47,14 @@ pub(super) enum CliError {
     #[error("{source}")]
     NotPlanned { source: SelectionError, as_of: Option<NaiveDate> },
     #[error(transparent)]
+    List(#[from] ListError),
+    #[error(transparent)]
     Client(#[from] HttpApiError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     /// What else is wrong with a ledger.
     #[error("{0}")]
     BadLedger(String),
-    /// The month is closed.
     #[error("{}: {how}; nothing was sent or written", ledger.display())]
     Closed { ledger: PathBuf, how: String },
     /// The ledger is gone, and something shows that it was there.
@@ -62,7 +63,6 @@ pub(super) enum CliError {
     /// The ledger is there, and lacks what lies next to it.
     #[error("{} lacks reports that exist: {trace}; nothing was sent", ledger.display())]
     Forgotten { ledger: PathBuf, trace: LedgerTrace },
-    /// Nothing was sent.
     #[error("{0}; nothing was sent")]
     NoRoom(Room),
     /// The server does not tell what the command needs.
@@ -89,7 +89,6 @@ trait UsageError: Error {}
 impl UsageError for AcceptedError {}
 impl UsageError for CloseError {}
 impl UsageError for CredentialsError {}
-impl UsageError for ListError {}
 impl UsageError for LogFilterError {}
 impl UsageError for NobodyKnown {}
 impl UsageError for PlanError {}
@@ -144,7 +143,6 @@ impl CliError {
         })
     }
 
-    /// Nothing was sent.
     pub(super) fn unwritable(path: &Path, why: &io::Error) -> Self {
         let (path, why) = (path.display(), refusal(why));
         CliError::Usage(format!("cannot write {path}: {why}; nothing was sent"))
@@ -162,6 +160,7 @@ impl CliError {
             | CliError::Manifest(_)
             | CliError::OfSandbox(_)
             | CliError::NotPlanned { .. }
+            | CliError::List(_)
             | CliError::Client(_)
             | CliError::Csv(CsvError::StartsCommand(_)) => Exit::Usage,
             CliError::Ledger(_)
@@ -296,7 +295,7 @@ pub(super) fn stop_text(reason: &StopReason) -> String {
                  ledger keeps it, for 24h at most: run the same command again to continue after {}, or discard \
                  the wait with --forget-pause (run, retry, collect)",
                 duration(*wait),
-                at.format("%Y-%m-%d %H:%M:%S UTC")
+                moment_here(at)
             )
         }
         StopReason::Pacing(StopCause::ServerDown { failures }) => down_text(*failures, None),

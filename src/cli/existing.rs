@@ -6,8 +6,7 @@ use chrono::Utc;
 use tracing::info;
 
 use super::{
-    CALENDAR, CliError, CliResult, Exit, OnExisting, Rows, RunContext, SummaryFormat, WHERE,
-    ticking,
+    CliError, CliResult, Exit, OnExisting, Rows, RunContext, SummaryFormat, lines_of, ticking,
 };
 use crate::{
     api::Listed,
@@ -109,13 +108,12 @@ async fn prefer_known(
     work_list: &WorkList,
     found: &mut [FoundReports],
 ) -> CliResult<()> {
-    let history = history::path_of(&run.locked.file.path);
-    let read = history::read(&history).unwrap_or_default(); // it is never needed
-    let reports = history::reports_by_request(&read.lines);
+    let lines = lines_of(&run.locked.file.path);
+    let reports = history::reports_by_request(&lines);
     for FoundReports { place, existing, .. } in found {
         let row = work_list.ledger.row(*place);
         let known = reports.get(row.id().to_string().as_str());
-        let Some(known) = known.and_then(|(id, _)| id.parse::<ReportId>().ok()) else {
+        let Some(known) = known.and_then(|known| known.id.parse::<ReportId>().ok()) else {
             continue;
         };
         let is_there = match existing {
@@ -154,7 +152,7 @@ fn tell(run: &RunContext<'_>, work_list: &WorkList, found: &[FoundReports]) {
         let request = request_name(row);
         text.push_str(&format!("{} {request}: {ids}\n", row.id()));
     }
-    let again = run.outputs.command_line.next("run", &[&WHERE[..], &CALENDAR].concat());
+    let again = run.outputs.command_line.on_same("run");
     text.push_str(&format!(
         "\nto take them:\n  {again} --existing adopt\n\nto create others all the same:\n  {again} --existing ignore\n"
     ));

@@ -2,6 +2,7 @@
 //! an older copy may lie in its place, or another ledger may have them.
 
 use std::{
+    collections::HashMap,
     ffi::OsStr,
     fmt, fs,
     num::NonZeroU32,
@@ -10,11 +11,13 @@ use std::{
 
 use tracing::warn;
 
-use super::{CliError, CliResult, CommandLine, Context, lines_of, manifest_next_to, reports_of};
+use super::{
+    CliError, CliResult, CommandLine, Context, lines_of, manifest_next_to, named_rows, reports_of,
+};
 use crate::{
     audit::close_path,
     collect::Names,
-    files::{folder_of, read_first_line},
+    files::{folder_of, paths_next_to, read_first_line},
     ledger::{Ledger, LedgerRead, Row, State, is_header, read_file, real_ledger},
     output::{
         Action,
@@ -140,14 +143,8 @@ fn with_verb(paths: &[PathBuf], one: &str, several: &str) -> String {
     format!("{} {verb}", named(paths.first().map(|path| path.display()), paths.len()))
 }
 
-/// What the history shows and the ledger lacks, whatever is planned.
-pub(super) fn forgotten_of_history(path: &Path, reading: &LedgerRead) -> Option<LedgerTrace> {
-    let ledger = real_ledger(path).ok()?;
-    forgotten_of_lines(&ledger, reading, &lines_of(&ledger))
-}
-
-/// As [`forgotten_of_history`], for the lines of the history. `ledger` is the real path.
-pub(super) fn forgotten_of_lines(
+/// What the lines of the history show and the ledger lacks, whatever is planned. `ledger` is the real path.
+pub(super) fn forgotten_of_history(
     ledger: &Path,
     reading: &LedgerRead,
     lines: &[HistoryLine],
@@ -171,12 +168,40 @@ fn forgotten(reading: &LedgerRead, lines: &[HistoryLine]) -> RequestIds {
         Some(row) => {
             let is_replaced = |report: &str| row.replaces.iter().any(|old| old.as_str() == report);
             let is_newer = |at| row.updated_at.is_none_or(|then| then < at);
-            let report = reports.get(text);
             is_sent(Some(row))
-                && report.is_some_and(|(newer, at)| is_newer(*at) && !is_replaced(newer))
+                && reports.get(text).is_some_and(|known| {
+                    (known.is_certain || is_newer(known.at)) && !is_replaced(known.id)
+                })
         }
     };
     ids.filter(|(text, id)| is_forgotten(text, *id)).map(|(_, id)| id).collect()
+}
+
+/// Refuses a ledger in which reports stand in other rows than those that have them by the history: a column that a
+/// spreadsheet sorted without the others. Their files would go by the names of other sub-partners.
+pub(super) fn refuse_mixed_up(
+    ledger: &Ledger,
+    path: &Path,
+    lines: &[HistoryLine],
+) -> CliResult<()> {
+    let reports = history::reports_by_request(lines);
+    let certain = reports.iter().filter(|(_, known)| known.is_certain);
+    let owners: HashMap<&str, &str> =
+        certain.map(|(request, known)| (known.id, *request)).collect();
+    let is_mixed_up = |row: &&Row| {
+        let owner = row.state.report_id().and_then(|id| owners.get(id.as_str()));
+        owner.is_some_and(|owner| *owner != row.id().to_string())
+    };
+    let rows: Vec<&Row> = ledger.rows().filter(is_mixed_up).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let (path, n, names) = (path.display(), count(rows.len(), "row"), named_rows(&rows));
+    Err(CliError::BadLedger(format!(
+        "{path}: {n} with a report that the history gives to another row: {names}. Was a column sorted without the others? \
+         Put the ledger back from a copy, or move it away: `monthend run --existing adopt` then takes the reports from the \
+         server"
+    )))
 }
 
 /// The ledger does not name the request, not even in a torn line.
@@ -197,9 +222,8 @@ pub(super) fn find_trace(
     output: Option<&Path>,
 ) -> Option<LedgerTrace> {
     let path = real_ledger(&context.ledger).ok()?;
-    let planned = plan.requests().iter().map(|planned| planned.id);
     let is_to_send = |id: &RequestId| selected.contains(id) && is_sent(reading.ledger.get(*id));
-    let to_send: Vec<RequestId> = planned.filter(is_to_send).collect();
+    let to_send: Vec<RequestId> = plan.ids().filter(is_to_send).collect();
     if to_send.is_empty() {
         return None;
     }
@@ -207,7 +231,7 @@ pub(super) fn find_trace(
     if of_others.as_ref().is_some_and(|trace| !trace.is_meant) {
         return of_others;
     }
-    let known = forgotten_of_history(&path, reading).unwrap_or_default().requests;
+    let known = forgotten(reading, &lines_of(&path));
     let requests = to_send.into_iter().filter(|id| known.contains(id)).collect();
     of_history(&history::path_of(&path), requests)
         .or_else(|| {
@@ -285,8 +309,7 @@ fn of_files(
     if !absolute(output).is_dir() {
         return None;
     }
-    let is_own = |it: &&Planned| Partition::is_own(share, &it.request);
-    let new = plan.requests().iter().filter(|it| is_new(reading, it.id)).filter(is_own);
+    let new = plan.own(share).filter(|it| is_new(reading, it.id));
     let new: Vec<Row> = new.map(Planned::row).collect();
     let rows = reading.ledger.rows().chain(&new);
     let names = Names::new(absolute(output), absolute(folder_of(path)), rows);
@@ -329,11 +352,7 @@ fn shares_in_all(ledger: &Path) -> Option<NonZeroU32> {
 
 /// The ledgers in the folder of `path`, by name.
 pub(super) fn ledgers_next_to(path: &Path) -> impl Iterator<Item = PathBuf> + use<> {
-    let entries = fs::read_dir(folder_of(path)).into_iter().flatten();
-    let names = entries.flatten().map(|entry| entry.file_name());
-    let mut paths: Vec<PathBuf> = names.map(|name| path.with_file_name(name)).collect();
-    paths.sort();
     let is_table = |file: &PathBuf| file.extension() == Some(OsStr::new("csv"));
     let has_header = |file: &PathBuf| read_first_line(file).is_ok_and(|line| is_header(&line));
-    paths.into_iter().filter(move |file| is_table(file) && has_header(file))
+    paths_next_to(path).into_iter().filter(move |file| is_table(file) && has_header(file))
 }

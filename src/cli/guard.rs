@@ -12,13 +12,12 @@ use std::{
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::{CliError, CliResult, ledgers_next_to, sandbox_ledger, variable};
+use super::{CliError, CliResult, Context, ledgers_next_to, sandbox_ledger, variable};
 use crate::{
     audit::{accepted_path, close_path, is_accepted_header, is_close_file, is_place_of_reopened},
     collect::is_collected_place,
     files::{NewFile, folder_of, is_device, make_folder, read_first_line, with_end},
     ledger::{Ledger, Lock, Row, is_header, is_place_of_rescued, read_file},
-    manifest::{ManifestSource, Settings},
     output::history,
     text::system_says,
 };
@@ -30,8 +29,6 @@ const CREDENTIALS: [&str; 4] = [
     "WEBEX_CLIENT_SECRET_FILE",
     "WEBEX_REFRESH_TOKEN_FILE",
 ];
-
-const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 
 /// Exit code 2: `path` is used as something else. `output`: the option, or what it is for.
 fn taken(output: &str, path: &Path, other: &str) -> CliError {
@@ -88,8 +85,9 @@ impl Guard {
         }
     }
 
-    pub(super) fn manifest(&mut self, path: &Path, origin: &ManifestSource, settings: &Settings) {
-        self.input("the manifest", path);
+    pub(super) fn manifest(&mut self, context: &Context) {
+        let Context { origin, settings, .. } = context;
+        self.input("the manifest", &context.manifest.0);
         for file in origin.inputs() {
             self.input("a file that the manifest names", &file);
         }
@@ -107,9 +105,8 @@ impl Guard {
 
     /// A ledger that is read, and what lies next to it.
     pub(super) fn ledger(&mut self, ledger: &Path) {
-        for (what, path) in files_of_ledger(ledger) {
-            self.input(what, &path);
-        }
+        self.input(LEDGER, ledger);
+        self.around_ledger(ledger);
     }
 
     /// The ledger that the command writes, and what is kept next to it: none of these may be an input.
@@ -144,11 +141,6 @@ impl Guard {
         self.refuse(what, path)?;
         self.input(what, path);
         Ok(())
-    }
-
-    /// For GitHub Actions. That it cannot be written is no reason to stop.
-    pub(super) fn step_summary(&mut self) -> CliResult<()> {
-        variable(STEP_SUMMARY).map_or(Ok(()), |path| self.keep(STEP_SUMMARY, &path))
     }
 
     /// Takes `path` for the output that `option` names, and gives the place that it leads to. An existing file stays as
@@ -209,21 +201,17 @@ impl Guard {
         there.filter_map(|file| Some((file.option.as_deref()?, &file.real)))
     }
 
-    /// No output may be a collected file of `ledger`, whose `report_file` is relative to `ledger_folder`.
+    /// No output may be a collected file of `ledger`, whose `report_file` is relative to `ledger_folder`. Nor of another
+    /// ledger: an earlier one, that of the rehearsals, a share, or whatever lies in that folder or next to the collected
+    /// files.
     pub(super) fn spare_collected(&self, ledger: &Ledger, ledger_folder: &Path) -> CliResult<()> {
-        self.spare_others(ledger_folder)?;
-        self.spare(ledger, ledger_folder)
-    }
-
-    /// Nor of another ledger: an earlier one, that of the rehearsals, a share, or whatever lies in `folder` or next to
-    /// the collected files.
-    pub(super) fn spare_others(&self, folder: &Path) -> CliResult<()> {
+        self.spare(ledger, ledger_folder)?;
         if !self.may_be_collected() {
             return Ok(());
         }
         let next_to_files =
             self.overwritten().filter_map(|(_, output)| output.path.ancestors().nth(4));
-        let folders: BTreeSet<&Path> = next_to_files.chain([folder]).collect();
+        let folders: BTreeSet<&Path> = next_to_files.chain([ledger_folder]).collect();
         let next_to = folders.into_iter().flat_map(|it| ledgers_next_to(&it.join("-")));
         for path in self.earlier.iter().cloned().chain(next_to) {
             if let Ok(Some(other)) = read_file(&path) {

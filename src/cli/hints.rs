@@ -1,23 +1,23 @@
 //! What to type next: whole commands, built from what was typed.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, path::Path};
 
 use chrono::NaiveDate;
 
 use super::{
-    CALENDAR, CommandLine, Context, LEDGER, ManifestArgs, ResolveArgs, RunContext, WHERE,
-    is_manifest, quoted_word, variable,
+    CommandLine, Context, LEDGER, ManifestArgs, ResolveArgs, RunContext, WHERE, is_manifest,
+    quoted_word, variable,
 };
 use crate::{
     audit::{Audit, Difference, Remedy, close_path},
-    files::folder_of,
+    files::paths_next_to,
     ledger::{Row, State},
     output::{Commands, Hint},
     text::shell_word,
 };
 use request::OrgId;
 
-/// The follow-up commands, built from what was typed. `day`: what `--combine` counts relative periods from.
+/// `day`: what `--combine` counts relative periods from.
 fn commands(context: &Context, command_line: &CommandLine, day: Option<NaiveDate>) -> Commands {
     let ledger = context.ledger.display().to_string();
     let day = day.map_or_else(String::new, |day| format!(" --as-of {day}"));
@@ -99,17 +99,14 @@ pub(super) fn after_audit(
     let differences = audit.counting().filter(is_for_a_command);
     let first = differences.min_by_key(|difference| difference.remedy)?;
     let commands = commands(context, command_line, None);
-    let run = || command_line.next("run", &[&WHERE[..], &CALENDAR].concat());
+    let run = || command_line.on_same("run");
     Some(match first.remedy {
         Remedy::Look(_) => return None,
         Remedy::PutBack => (
             "to see what is not as it was when the month was closed",
             verify_command(ledger, command_line),
         ),
-        Remedy::Reconcile => (
-            "to see what does not match",
-            command_line.next("reconcile", &[&WHERE[..], &CALENDAR].concat()),
-        ),
+        Remedy::Reconcile => ("to see what does not match", command_line.on_same("reconcile")),
         Remedy::Merge => ("to take over the rows of the other ledgers", merge?),
         Remedy::Adopt => {
             ("to record the reports that the server already has", run() + " --existing adopt")
@@ -203,14 +200,7 @@ pub(super) fn on_manifest(
 /// The manifest in the ledger's folder whose ledger it is, or whose rehearsals' ledger, as arguments.
 pub(super) fn manifest_next_to(ledger: &Path) -> Option<Vec<String>> {
     let real = ledger.canonicalize().ok()?;
-    let entries = fs::read_dir(folder_of(ledger)).ok()?;
-    let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
-    names.sort();
-    for name in names {
-        let manifest = ledger.with_file_name(name);
-        if !is_manifest(&manifest) {
-            continue;
-        }
+    for manifest in paths_next_to(ledger).into_iter().filter(|path| is_manifest(path)) {
         for sandbox in [false, true] {
             let args = ManifestArgs::of(&manifest, sandbox);
             let its = Context::with_settings(&args, None).map(|context| context.ledger);

@@ -3,14 +3,13 @@ use std::io;
 use chrono::Utc;
 
 use super::{
-    CliError, CliResult, Connection, Context, Exit, HttpSession, InitArgs, ReadSession, Signals,
-    credentials, refusal,
+    CliError, CliResult, Connection, Context, Exit, InitArgs, Signals, credentials, refusal,
 };
 use crate::{
     files,
     manifest::{Discover, Found, starter},
     output::console,
-    sending::{DiscoveryError, ReadError},
+    sending::DiscoveryError,
     text::shell_path,
 };
 
@@ -45,19 +44,15 @@ async fn find(args: &InitArgs, signals: &Signals) -> CliResult<Found> {
     let ledger = context.ledger.clone();
     let is_rehearsal = context.is_rehearsal();
     let connection = Connection::open(&mut context, credentials).await?;
-    let server = ReadSession::begin(&connection, &context.settings, &ledger, signals);
-    let mut listed = signals.or(ask(&server.session)).await?.map_err(DiscoveryError::Read)?;
-    listed.is_sandbox = is_rehearsal;
+    let session = connection.read_session(&context.settings, &ledger, signals);
+    let ask = async {
+        let active = session.sub_partners(Discover::Active).await?;
+        let suspended = session.sub_partners(Discover::Suspended).await?;
+        Ok(Found { active, suspended, is_sandbox: is_rehearsal })
+    };
+    let listed = signals.or(ask).await?.map_err(DiscoveryError::Read)?;
     if listed.active.is_empty() {
         return Err(DiscoveryError::Nobody(Discover::Active).into());
     }
     Ok(listed)
-}
-
-async fn ask(session: &HttpSession<'_>) -> Result<Found, ReadError> {
-    Ok(Found {
-        active: session.sub_partners(Discover::Active).await?,
-        suspended: session.sub_partners(Discover::Suspended).await?,
-        is_sandbox: false,
-    })
 }

@@ -1,9 +1,12 @@
-use std::{cell::RefCell, path::Path};
+use std::{
+    cell::{Cell, RefCell},
+    path::Path,
+};
 
 use chrono::{DateTime, Utc};
 use tracing::{info, warn};
 
-use super::{CliError, CliResult, chain};
+use super::{CliError, CliResult, chain, lines_of, warn_of_lost_close};
 use crate::{
     audit::{CloseError, ClosedMonth},
     ledger::{Ledger, LedgerError, LedgerFile, Lock, Pause, real_ledger},
@@ -19,6 +22,8 @@ pub(super) struct LockedLedger {
     /// When the month was closed, and by whom; the error says why its close file cannot be read. Known since the lock
     /// was taken.
     pub(super) closed: Option<Result<ClosedMonth, CloseError>>,
+    /// Whether the history was asked for a close file that is lost.
+    is_warned: Cell<bool>,
     /// Taken out only to be released.
     lock: RefCell<Option<Lock>>,
 }
@@ -26,9 +31,7 @@ pub(super) struct LockedLedger {
 impl LockedLedger {
     pub(super) fn take(ledger: &Path) -> CliResult<Self> {
         let path = real_ledger(ledger)?;
-        if let Some(folder) = missing_folder(&path) {
-            return Err(no_folder(ledger, folder));
-        }
+        require_folder(ledger, &path)?;
         Ok(LockedLedger::of(LedgerFile::hold(&path, Utc::now())?))
     }
 
@@ -39,11 +42,19 @@ impl LockedLedger {
 
     fn of((file, lock): (LedgerFile, Lock)) -> Self {
         let closed = ClosedMonth::of(&file.path);
-        LockedLedger { file, closed, lock: RefCell::new(Some(lock)) }
+        LockedLedger { file, closed, is_warned: Cell::new(false), lock: RefCell::new(Some(lock)) }
     }
 
-    /// For whatever sends, downloads or writes something: exit code 4 where the month is closed.
+    /// For whatever sends, downloads or writes something: exit code 4 where the month is closed. Where its close file
+    /// was lost, that is a warning, once.
     pub(super) fn refuse_closed(&self) -> CliResult<()> {
+        if self.closed.is_none() && !self.is_warned.replace(true) {
+            warn_of_lost_close(&self.file.path, &lines_of(&self.file.path));
+        }
+        self.refuse_close_file()
+    }
+
+    fn refuse_close_file(&self) -> CliResult<()> {
         let closed = self.closed.as_ref().map(|closed| match closed {
             Ok(ClosedMonth { at, by }) => format!("it was closed {} by {by}", moment_text(*at)),
             Err(why) => format!("{}, and so it counts as closed", chain(why)),
@@ -54,7 +65,7 @@ impl LockedLedger {
 
     /// Writes nothing where the file holds `ledger` already.
     pub(super) async fn write(&self, ledger: &Ledger) -> CliResult<()> {
-        self.refuse_closed()?;
+        self.refuse_close_file()?;
         Ok(self.file.write(ledger, Utc::now()).await?)
     }
 
@@ -86,11 +97,13 @@ impl LockedLedger {
     }
 }
 
-pub(super) fn no_folder(ledger: &Path, folder: &Path) -> CliError {
+/// `ledger` as it was named, and its real path.
+pub(super) fn require_folder(ledger: &Path, path: &Path) -> CliResult<()> {
+    let Some(folder) = missing_folder(path) else { return Ok(()) };
     let (ledger, folder) = (ledger.display(), folder.display());
-    CliError::BadLedger(format!(
+    Err(CliError::BadLedger(format!(
         "the folder {folder} does not exist; make it, or put the ledger {ledger} elsewhere"
-    ))
+    )))
 }
 
 /// The folder of the ledger, where it is missing.

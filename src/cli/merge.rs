@@ -25,33 +25,32 @@ use crate::{
 use request::ReportId;
 use sandbox::merge_states;
 
-/// Merges ledgers into one. All are locked meanwhile, and the inputs stay as they are.
 pub(super) async fn merge(args: &MergeArgs) -> CliResult {
     let output = real_path(&args.output)?;
     let parts = parts(args, &output)?;
     let mut guard = Guard::new();
-    for ledger in parts.iter().map(|part| &part.real).chain([&output]) {
+    let all_places: BTreeSet<&PathBuf> =
+        parts.iter().map(|part| &part.real).chain([&output]).collect();
+    for ledger in &all_places {
         guard.around_ledger(ledger);
     }
     guard.refuse("--output", &args.output)?;
-    let mut prefer = None;
-    if let Some(preferred) = &args.prefer {
+    let prefer = args.prefer.as_ref().map(|preferred| {
         let real = real_path(preferred)?;
-        prefer = parts.iter().position(|part| part.real == real);
-        if prefer.is_none() {
+        parts.iter().position(|part| part.real == real).ok_or_else(|| {
             let name = preferred.display();
-            let why = format!("--prefer {name}: it is none of the ledgers to merge");
-            return Err(CliError::Usage(why));
-        }
-    }
+            CliError::Usage(format!("--prefer {name}: it is none of the ledgers to merge"))
+        })
+    });
+    let prefer = prefer.transpose()?;
 
     for missing in missing_shares(parts.iter().map(|part| part.name.as_path())) {
         warn!("{missing}");
     }
-    let mut locked = lock_all(parts.iter().map(|part| &part.real).chain([&output]))?;
+    let mut locked = lock_all(&all_places)?;
     let accepted = parts.iter().map(|part| &part.real).chain([&output]).map(|it| accepted_path(it));
     let accepted = merge_accepted(&accepted.collect::<Vec<_>>())?;
-    find(&mut locked, &output)?.refuse_closed()?;
+    locked[&output].refuse_closed()?;
     let ledgers = parts.iter().map(|part| read(&mut locked, part));
     let mut ledgers = all(ledgers.collect())?;
     for (part, ledger) in parts.iter().zip(&mut ledgers) {
@@ -60,7 +59,7 @@ pub(super) async fn merge(args: &MergeArgs) -> CliResult {
     let named =
         parts.iter().zip(&ledgers).map(|(part, ledger)| MergeInput { name: &part.name, ledger });
     let merged = merge_ledgers(&named.collect::<Vec<_>>(), prefer).map_err(LedgerError::from)?;
-    find(&mut locked, &output)?.write(&merged).await?;
+    locked[&output].write(&merged).await?;
 
     if let Some(accepted) = accepted {
         let place = accepted_path(&output);
@@ -82,6 +81,9 @@ pub(super) async fn merge(args: &MergeArgs) -> CliResult {
     console::say(format!("{}: {rows} from {from}\n", args.output.display()));
     Ok(Exit::Success)
 }
+
+/// All that take part, by their real paths.
+type LockedLedgers = BTreeMap<PathBuf, LockedLedger>;
 
 struct MergeSource {
     /// As given, for messages.
@@ -123,18 +125,11 @@ fn all<T>(results: Vec<Result<T, LedgerError>>) -> CliResult<Vec<T>> {
     Err(CliError::BadLedger(lines.join("\n")))
 }
 
-fn find<'a>(
-    locked: &'a mut [LockedLedger],
-    real: &Path,
-) -> Result<&'a mut LockedLedger, LedgerError> {
-    let ledger = locked.iter_mut().find(|ledger| ledger.file.path == real);
-    ledger.ok_or_else(|| LedgerError::Missing(real.to_owned()))
-}
-
 /// What only a torn line says must not be lost.
-fn read(locked: &mut [LockedLedger], part: &MergeSource) -> Result<Ledger, LedgerError> {
+fn read(locked: &mut LockedLedgers, part: &MergeSource) -> Result<Ledger, LedgerError> {
     let missing = || LedgerError::Missing(part.name.clone());
-    let reading = find(locked, &part.real)?.file.reading.take().ok_or_else(missing)?;
+    let there = locked.get_mut(&part.real).and_then(|ledger| ledger.file.reading.take());
+    let reading = there.ok_or_else(missing)?;
     tell_repairs(&part.name, &reading, RepairNote::Written);
     reading.into_ledger(&part.name)
 }
@@ -154,16 +149,15 @@ fn move_files(ledger: &mut Ledger, from: &Path, to: &Path) {
 }
 
 /// Locks every ledger once, in the order of their paths: of two commands that want the same ones, one gets all.
-fn lock_all<'p>(paths: impl Iterator<Item = &'p PathBuf>) -> CliResult<Vec<LockedLedger>> {
-    let paths: BTreeSet<&PathBuf> = paths.collect();
+fn lock_all(paths: &BTreeSet<&PathBuf>) -> CliResult<LockedLedgers> {
     let mut locked = Vec::new();
     for path in paths {
         match LockedLedger::to_merge(path) {
             Err(e @ LedgerError::InUse { .. }) => return Err(e.into()),
-            taken => locked.push(taken),
+            taken => locked.push(taken.map(|ledger| (PathBuf::clone(path), ledger))),
         }
     }
-    all(locked)
+    all(locked).map(LockedLedgers::from_iter)
 }
 
 /// Whatever is wrong with a history, the ledgers are merged all the same.

@@ -1,17 +1,16 @@
 //! The input of commands that read the manifest, the ledger and the collected files, and ask no server.
 
-use std::{path::PathBuf, sync::LazyLock};
+use std::path::PathBuf;
 
 use super::{
-    CliError, CliResult, Context, Guard, OfflineArgs, OpenedLedger, Planning, discover_note,
-    history_of, read_ledger,
+    CliError, CliResult, Context, OfflineArgs, OpenedLedger, discover_note, plan_with_selected,
+    read_ledger, recorded_of,
 };
 use crate::{
     audit::{CollectedFiles, Files},
     files::folder_of,
     ledger::{Ledger, RecordedHashes, refuse_mixing},
     manifest::{Discovered, Manifest},
-    output::history,
     plan::{Plan, Planned, Selection, take_known},
     text::count,
 };
@@ -34,7 +33,7 @@ pub(super) struct OfflineInput {
 }
 
 impl OfflineInput {
-    /// Only reads, and takes no lock.
+    /// Only reads: takes no lock, and asks no server.
     pub(super) fn open(args: &OfflineArgs) -> CliResult<Self> {
         let selection = args.selection.selection(&[])?;
         let (context, mut manifest) =
@@ -48,19 +47,13 @@ impl OfflineInput {
         if !discovering.is_empty() {
             notes.push(discover_note(&discovering));
         }
-        let planning = Planning {
-            manifest: &manifest,
-            calendar: &args.calendar,
-            selection: &selection,
-            ledger: &ledger,
-            is_offline: true,
-        };
-        let plan = match planning.plan(&Discovered::new()) {
+        let (calendar, nobody) = (&args.calendar, Discovered::new());
+        let plan = match plan_with_selected(&manifest, calendar, &selection, &ledger, &nobody) {
             Ok((plan, _)) => plan,
-            Err(CliError::NotPlanned { source, as_of }) => {
+            Err(error @ CliError::NotPlanned { .. }) => {
                 let rows = selection.rows_of(&ledger).unwrap_or_default();
                 if rows.is_empty() {
-                    return Err(CliError::NotPlanned { source, as_of });
+                    return Err(error);
                 }
                 let rows_are = count(rows.len(), "row");
                 notes.push(format!(
@@ -70,12 +63,12 @@ impl OfflineInput {
             }
             Err(error) => return Err(error),
         };
-        let recorded = history::recorded_hashes(&history_of(&path).lines);
+        let recorded = recorded_of(&path);
         Ok(OfflineInput { context, manifest, selection, ledger, plan, path, recorded, notes })
     }
 
     pub(super) fn sources(&self) -> FileSources<'_> {
-        static NOBODY: LazyLock<Discovered> = LazyLock::new(Discovered::new);
+        static NOBODY: Discovered = Discovered::new();
         FileSources {
             context: &self.context,
             manifest: &self.manifest,
@@ -127,10 +120,5 @@ impl<'a> FileSources<'a> {
     fn selected(&self, selection: &Selection) -> impl Iterator<Item = &'a Planned> + use<'a> {
         let selected = self.ids(selection);
         self.plan.requests().iter().filter(move |planned| selected.contains(&planned.id))
-    }
-
-    /// No output may be a collected file.
-    pub(super) fn spare_collected(&self, guard: &Guard) -> CliResult<()> {
-        guard.spare_collected(self.ledger, self.files.folder)
     }
 }

@@ -41,7 +41,7 @@ pub(super) struct OpenedLedger {
     /// Of its bytes.
     pub(super) sha256: String,
     /// The hashes of files by the history; none of an earlier ledger.
-    recorded: RecordedHashes,
+    pub(super) recorded: RecordedHashes,
 }
 
 impl OpenedLedger {
@@ -51,11 +51,8 @@ impl OpenedLedger {
         let (reading, sha256) = read_file_with_hash(&real)?.ok_or_else(missing)?;
         tell_repairs(path, &reading, RepairNote::Past);
         warn_where_refused(path, Some(&reading.ledger));
-        let folder = folder_of(&real).canonicalize().map_err(|source| LedgerError::Io {
-            doing: "find the folder of",
-            path: path.to_owned(),
-            source,
-        })?;
+        let folder = folder_of(&real).canonicalize();
+        let folder = folder.map_err(LedgerError::io("find the folder of", path))?;
         Ok(OpenedLedger {
             ledger: reading.ledger,
             path: folder.join(real.file_name().unwrap_or_default()),
@@ -63,11 +60,6 @@ impl OpenedLedger {
             sha256,
             recorded: RecordedHashes::new(),
         })
-    }
-
-    pub(super) fn with_history(mut self) -> Self {
-        self.recorded = history::recorded_hashes(&history_of(&self.path).lines);
-        self
     }
 
     pub(super) fn files(&self) -> Files<'_> {
@@ -79,13 +71,9 @@ impl OpenedLedger {
         path: Option<&Path>,
         max_drop: &MaxDropArgs,
         is_rehearsal: bool,
-    ) -> CliResult<(Option<Self>, MaxDrop)> {
-        Ok(match path {
-            Some(path) => {
-                (Some(OpenedLedger::to_compare_with(path, is_rehearsal)?), max_drop.value()?)
-            }
-            None => (None, MaxDrop::default()),
-        })
+    ) -> CliResult<Option<(Self, MaxDrop)>> {
+        let open = |named| Ok((Self::to_compare_with(named, is_rehearsal)?, max_drop.value()?));
+        path.map(open).transpose()
     }
 
     /// Both are of rehearsals, or both are real.
@@ -155,6 +143,11 @@ pub(super) fn history_of(ledger: &Path) -> Read {
         warn!("the history {} cannot be read ({})", path.display(), system_says(&e));
         Read::default()
     })
+}
+
+/// The hashes of files by the history.
+pub(super) fn recorded_of(ledger: &Path) -> RecordedHashes {
+    history::recorded_hashes(&history_of(ledger).lines)
 }
 
 /// The lines of the history, for what does not depend on it: that it cannot be read is said elsewhere.

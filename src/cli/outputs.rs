@@ -12,7 +12,7 @@ use tracing::warn;
 
 use super::{
     Asked, CliError, CliResult, CommandLine, Context, Format, LockedLedger, SummaryFormat,
-    WorkCommand, account, selected_rows, stop_text, without_csv,
+    WorkCommand, account, selected_rows, stop_text, variable, without_csv,
 };
 use crate::{
     collect::combined_files,
@@ -25,7 +25,7 @@ use crate::{
         history::{self, HistoryEvent, HistoryLine, RunStart, Selected},
     },
     plan::Selection,
-    run::{Finished, MaxFailures},
+    run::Finished,
     sending::Stats,
     text::system_says,
 };
@@ -38,8 +38,6 @@ pub(super) struct Outputs {
     pub(super) day_to_combine: Option<NaiveDate>,
     about: About,
     pub(super) format: SummaryFormat,
-    pub(super) max_failures: Option<MaxFailures>,
-    history: bool,
     /// The API; of a sandbox, where it listens.
     base_url: OnceCell<String>,
     rows: RefCell<FinalRows>,
@@ -99,11 +97,8 @@ impl Outputs {
         }
         let ledger = real_ledger(&context.ledger)?;
         if guard.may_be_collected() {
-            let folder = folder_of(&ledger);
-            match read_file(&ledger)? {
-                Some(reading) => guard.spare_collected(&reading.ledger, folder)?,
-                None => guard.spare_others(folder)?,
-            }
+            let reading = read_file(&ledger)?.unwrap_or_default();
+            guard.spare_collected(&reading.ledger, folder_of(&ledger))?;
         }
         if work.collects {
             let output = work.how.output.as_deref();
@@ -114,7 +109,9 @@ impl Outputs {
             readers.push(Box::new(Document { kind: DocumentKind::Summary, place: None }));
         }
         if let Some(actions) = GithubActions::if_on() {
-            guard.step_summary()?;
+            // That it cannot be written is no reason to stop.
+            const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
+            variable(STEP_SUMMARY).map_or(Ok(()), |path| guard.keep(STEP_SUMMARY, &path))?;
             readers.push(Box::new(actions));
         }
         Ok(Outputs {
@@ -124,8 +121,6 @@ impl Outputs {
                 .filter(|_| combined.is_some() && plan.is_some_and(|it| it.is_relative)),
             about,
             format,
-            max_failures: outputs.max_failures,
-            history: !outputs.history.no_history,
             base_url: OnceCell::new(),
             rows: RefCell::new(FinalRows::Waiting(Vec::new())),
         })
@@ -135,10 +130,10 @@ impl Outputs {
         (Utc::now() - self.about.began_at).to_std().unwrap_or_default()
     }
 
-    pub(super) fn begin(&self, context: &Context, locked: &LockedLedger) {
+    pub(super) fn begin(&self, work: &WorkCommand<'_>, context: &Context, locked: &LockedLedger) {
         let base_url = context.settings.api.base_url.to_string();
         let base_url = self.base_url.get_or_init(|| base_url);
-        if !self.history {
+        if work.common.outputs.history.no_history {
             return;
         }
         let about = &self.about;
@@ -200,7 +195,7 @@ pub(super) fn add_to_history(path: &Path, at: DateTime<Utc>, what: HistoryEvent)
     }
 }
 
-/// Adds a line to the history of the ledger at `path`.
+/// `path` is that of the ledger.
 pub(super) fn history_line(path: &Path, at: DateTime<Utc>, what: HistoryEvent) -> io::Result<()> {
     let mut line = Vec::new();
     HistoryLine::new(at, &run_id(), what).write(&mut line)?;

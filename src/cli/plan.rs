@@ -6,17 +6,17 @@ use chrono::Utc;
 use tracing::{error, info, warn};
 
 use super::{
-    Asked, CalendarArgs, CliResult, Connection, Context, Exit, Format, Mode, PlanArgs, Planning,
-    ReadSession, RepairNote, Signals, WorkCommand, credentials, discovered, find_trace, format_or,
-    history_of, missing_folder, print_view, read_ledger, tell_leftovers, tell_repairs, trace_of,
-    warn_of_closed, warn_of_plan, warn_where_refused,
+    Asked, CalendarArgs, CliResult, Connection, Context, Exit, Format, Mode, PlanArgs, RepairNote,
+    Signals, WorkCommand, credentials, discovered, find_trace, format_or, missing_folder,
+    plan_with_selected, print_view, read_ledger, recorded_of, tell_leftovers, tell_repairs,
+    trace_of, warn_of_closed, warn_of_plan, warn_where_refused,
 };
 use crate::{
     collect::hash_of,
     files::folder_of,
     ledger::{Ledger, Row, RowIndex, State, read_file, real_ledger, refuse_mixing},
     manifest::{Discovered, Manifest},
-    output::{Action, PlanView, Reporters, Would, history},
+    output::{Action, PlanView, Reporters, Would},
     plan::{Plan, Planned, Selection, WorkList},
     run::EventKind,
     text::count,
@@ -59,16 +59,15 @@ async fn show_run(
     } else {
         let credentials = credentials(&context)?;
         let connection = Connection::open(&mut context, credentials).await?;
-        let server = ReadSession::begin(&connection, &context.settings, &path, signals);
-        discovered(&server.session, manifest, signals).await?
+        let session = connection.read_session(&context.settings, &path, signals);
+        discovered(&session, manifest, signals).await?
     };
     let ledger_exists = reading.is_some();
     warn_where_refused(&context.ledger, reading.as_ref().map(|reading| &reading.ledger));
     let reading = reading.unwrap_or_default();
     tell_repairs(&context.ledger, &reading, RepairNote::Left);
     let ledger = &reading.ledger;
-    let planning = Planning { manifest, calendar, selection, ledger, is_offline: false };
-    let (plan, ids) = planning.plan(&discovered)?;
+    let (plan, ids) = plan_with_selected(manifest, calendar, selection, ledger, &discovered)?;
     warn_of_closed(&path);
     let trace =
         trace_of(&context.ledger).or_else(|| find_trace(&context, &reading, (&plan, &ids), None));
@@ -168,7 +167,7 @@ pub(super) fn collecting(
     path: &Path,
     is_forced: bool,
 ) -> HashMap<RequestId, Action> {
-    let recorded = history::recorded_hashes(&history_of(path).lines);
+    let recorded = recorded_of(path);
     let action = |row: &Row| {
         let recorded = recorded.get(&row.id());
         let collected = &row.collected;

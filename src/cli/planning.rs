@@ -1,13 +1,13 @@
 //! From a manifest to its plan and the selection, and what is odd about the plan.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use chrono::{Days, Local, NaiveDate, Utc};
 use tracing::{info, warn};
 
 use super::{CalendarArgs, CliError, CliResult, HttpSession, Signals};
 use crate::{
-    ledger::{Ledger, Row},
+    ledger::{Ledger, Row, State},
     manifest::{Discovered, Manifest},
     output::request_name,
     plan::{Plan, Selection, Today, Warning, take_known, warnings},
@@ -16,51 +16,45 @@ use crate::{
 };
 use request::{Period, RequestIds};
 
-/// What a plan is made of, but for the sub-partners that the API lists.
-pub(super) struct Planning<'a> {
-    pub(super) manifest: &'a Manifest,
-    pub(super) calendar: &'a CalendarArgs,
-    pub(super) selection: &'a Selection,
-    pub(super) ledger: &'a Ledger,
-    /// Whether the ledger tells the sub-partners that a job discovers.
-    pub(super) is_offline: bool,
+/// The plan, and the ids of the selected requests.
+pub(super) fn plan_with_selected(
+    manifest: &Manifest,
+    calendar: &CalendarArgs,
+    selection: &Selection,
+    ledger: &Ledger,
+    discovered: &Discovered,
+) -> CliResult<(Plan, RequestIds)> {
+    let plan = Plan::expand(manifest, discovered)?.not_empty()?;
+    match selection.of_plan(&plan, manifest, discovered, ledger) {
+        Ok(selected) => Ok((plan, selected)),
+        Err(source) => {
+            let as_of = other_day(manifest, calendar, selection, ledger, discovered);
+            Err(CliError::NotPlanned { source, as_of })
+        }
+    }
 }
 
-impl Planning<'_> {
-    /// The ids are those of the selected requests.
-    pub(super) fn plan(&self, discovered: &Discovered) -> CliResult<(Plan, RequestIds)> {
-        let plan = Plan::expand(self.manifest, discovered)?.not_empty()?;
-        let selected = (self.selection).of_plan(&plan, self.manifest, discovered, self.ledger);
-        match selected {
-            Ok(selected) => Ok((plan, selected)),
-            Err(source) => Err(CliError::NotPlanned { source, as_of: self.other_day(discovered) }),
+/// A day on which the selection matches something: after a selected period, or after one of the ledger. It is tried out.
+fn other_day(
+    manifest: &Manifest,
+    calendar: &CalendarArgs,
+    selection: &Selection,
+    ledger: &Ledger,
+    discovered: &Discovered,
+) -> Option<NaiveDate> {
+    let matches_as_of = |day: NaiveDate| {
+        let mut then = Manifest::load(&manifest.path, &calendar.load_options(day)).ok()?;
+        // Where no server was asked, the ledger tells the sub-partners that a job discovers.
+        if discovered.is_empty() {
+            take_known(&mut then, ledger, &selection.jobs).ok()?;
         }
-    }
-
-    /// A day on which the selection matches something: after a selected period, or after one of the ledger. It is tried
-    /// out.
-    fn other_day(&self, discovered: &Discovered) -> Option<NaiveDate> {
-        if !self.manifest.is_relative {
-            return None;
-        }
-        let rows = self.ledger.rows().map(Row::request);
-        let mut of_ledger: Vec<Period> = rows.map(|request| request.period).collect();
-        of_ledger.sort_unstable();
-        of_ledger.dedup();
-        let periods = self.selection.periods.iter().chain(of_ledger.iter().rev());
-        let mut days = periods.filter_map(|period| period.end().checked_add_days(Days::new(1)));
-        days.find(|day| self.matches_as_of(*day, discovered).is_some())
-    }
-
-    fn matches_as_of(&self, day: NaiveDate, discovered: &Discovered) -> Option<RequestIds> {
-        let options = self.calendar.load_options(day);
-        let mut manifest = Manifest::load(&self.manifest.path, &options).ok()?;
-        if self.is_offline {
-            take_known(&mut manifest, self.ledger, &self.selection.jobs).ok()?;
-        }
-        let plan = Plan::expand(&manifest, discovered).ok()?;
-        (self.selection).of_plan(&plan, &manifest, discovered, self.ledger).ok()
-    }
+        let plan = Plan::expand(&then, discovered).ok()?;
+        selection.of_plan(&plan, &then, discovered, ledger).ok()
+    };
+    let of_ledger: BTreeSet<Period> = ledger.rows().map(|row| row.request().period).collect();
+    let periods = selection.periods.iter().chain(of_ledger.iter().rev());
+    let mut days = periods.filter_map(|period| period.end().checked_add_days(Days::new(1)));
+    days.find(|day| manifest.is_relative && matches_as_of(*day).is_some())
 }
 
 /// Without a server, for the jobs that ask the API for sub-partners.
@@ -96,12 +90,27 @@ pub(super) fn tell_leftovers(ledger: &Ledger, plan: &Plan) {
     if let Some(relabelled) = relabelled(ledger, plan) {
         warn!("{relabelled}");
     }
-    let planned: RequestIds = plan.requests().iter().map(|planned| planned.id).collect();
-    let leftovers: Vec<&Row> =
-        (ledger.rows()).filter(|row| !planned.contains(&row.key())).collect();
+    let leftovers: Vec<&Row> = plan.leftover(ledger).collect();
     if !leftovers.is_empty() {
         let (n, names) = (count(leftovers.len(), "row"), named_rows(&leftovers));
         info!("the ledger has {n} that the plan does not have, and they stay as they are: {names}");
+        let is_new = |row: &Row| matches!(row.state, State::Pending { .. }) && row.attempts == 0;
+        if plan.ids().filter_map(|id| ledger.get(id)).all(is_new) {
+            warn_of_other_months(&leftovers, plan);
+        }
+    }
+}
+
+/// A ledger that knows nothing of the plan, nor of its periods, is one of another month.
+fn warn_of_other_months(rows: &[&Row], plan: &Plan) {
+    let planned: BTreeSet<Period> = plan.requests().iter().map(|it| it.request.period).collect();
+    let periods: BTreeSet<Period> = rows.iter().map(|row| row.request().period).collect();
+    if planned.is_disjoint(&periods) {
+        warn!(
+            "the ledger is one of {}: a month can be closed only in a ledger of its own (`ledger:` in the manifest, or \
+             --ledger)",
+            named(periods.iter().take(3), periods.len())
+        );
     }
 }
 
@@ -114,8 +123,8 @@ pub(super) fn relabelled(ledger: &Ledger, plan: &Plan) -> Option<String> {
     let (label, row) = (labels.first()?, rows.first()?);
     let is = if rows.len() == 1 { "is" } else { "are" };
     Some(format!(
-        "{} {is} in the ledger under another label than in the manifest: {} is {label} there. The ledger keeps its labels; \
-         `--sub-partner ID` means the same in both",
+        "{} {is} in the ledger under another label than in the manifest: there {}, in the manifest {label}. The ledger keeps \
+         its labels; `--sub-partner ID` means the same in both",
         count(rows.len(), "row"),
         named_rows(&[row]),
     ))

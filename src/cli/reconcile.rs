@@ -3,12 +3,12 @@ use std::path::{Path, PathBuf};
 use tracing::{info, warn};
 
 use super::{
-    CALENDAR, CliError, CliResult, CommandLine, Exit, FileSources, Format, OfflineInput,
-    OpenedLedger, ReconcileArgs, TableFile, WHERE, chain, on_manifest, print_view,
+    CliError, CliResult, CommandLine, Exit, FileSources, Format, OfflineInput, OpenedLedger,
+    ReconcileArgs, TableFile, chain, on_manifest, print_view,
 };
 use crate::{
     audit::{
-        Acceptances, CollectedFiles, Compared, EntrySides, ListError, ListOutcome, ListSummary,
+        Acceptances, CollectedFiles, Compared, EntrySides, ListOutcome, ListSummary,
         Reconciliation, is_closed,
     },
     files,
@@ -20,7 +20,6 @@ use crate::{
 };
 use request::{RequestIds, internal_mark};
 
-/// Only reads: takes no lock, and asks no server.
 pub(super) fn reconcile(args: &ReconcileArgs, command_line: &CommandLine) -> CliResult {
     let input = OfflineInput::open(&args.offline)?;
     let acceptances = Acceptances::read(&input.path, args.offline.calendar.as_of())?;
@@ -51,11 +50,13 @@ pub(super) fn reconcile(args: &ReconcileArgs, command_line: &CommandLine) -> Cli
     let agrees = outcomes.iter().all(|it| it.is_agreement(&acceptances));
     let exit = if agrees { Exit::Success } else { Exit::Failures };
     let all: Vec<&ListOutcome<'_>> = outcomes.iter().collect();
+    // Where a file is left out, keys are on one side only because of that.
+    let leaves_out = outcomes.iter().any(|it| !it.missing.is_empty());
     let accept = on_manifest(command_line, "accept", &input.context.ledger)
-        .filter(|_| !is_closed(&input.path));
-    let audit = command_line.next("audit", &[&WHERE[..], &CALENDAR].concat());
+        .filter(|_| !is_closed(&input.path) && !leaves_out);
+    let audit = command_line.on_same("audit");
     let is_whole = *sources.selection == Selection::default() && args.name.is_none();
-    let next = if outcomes.iter().any(|it| !it.missing.is_empty()) {
+    let next = if leaves_out {
         Some(("to see what to do about the files that are left out", &*audit))
     } else {
         let why = "to compare plan, server and files, too";
@@ -114,10 +115,8 @@ fn compare_all<'a>(
     let (mut outcomes, mut unselected, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for entry in entries.iter().copied() {
         match comparer.compare(entry) {
+            Ok(periods) if periods.is_empty() => unselected.push(&*entry.name),
             Ok(periods) => {
-                if periods.is_empty() {
-                    unselected.push(&*entry.name);
-                }
                 for (_, compared) in periods {
                     match compared {
                         Ok(outcome) => outcomes.push(outcome),
@@ -125,7 +124,7 @@ fn compare_all<'a>(
                     }
                 }
             }
-            Err(not_compared) => errors.push(named_entry(entry, *not_compared.error)),
+            Err(error) => errors.push(named_entry(entry, error)),
         }
     }
     match errors.into_iter().min_by_key(|error| error.exit().code()) {
@@ -136,29 +135,11 @@ fn compare_all<'a>(
 
 fn named_entry(entry: &ReconcileEntry, error: CliError) -> CliError {
     match error {
-        CliError::Usage(why) => {
+        CliError::Usage(_) | CliError::List(_) => {
+            let why = error.text();
             CliError::Usage(format!("the entry {} of `reconcile:`: {why}", entry.name))
         }
         other => other,
-    }
-}
-
-/// Why an entry is compared in no period.
-struct NotCompared {
-    /// Words that stay the same, whatever files are called: an id is made of them.
-    reason: String,
-    error: Box<CliError>,
-}
-
-impl From<ListError> for NotCompared {
-    fn from(error: ListError) -> Self {
-        NotCompared { reason: error.reason(), error: Box::new(error.into()) }
-    }
-}
-
-impl From<CliError> for NotCompared {
-    fn from(error: CliError) -> Self {
-        NotCompared { reason: "not comparable".to_owned(), error: Box::new(error) }
     }
 }
 
@@ -178,9 +159,13 @@ impl<'s, 'a> Comparer<'s, 'a> {
     }
 
     /// Compares an entry in each of its periods. Empty if none of its requests is selected.
-    fn compare<'e>(&self, entry: &'e ReconcileEntry) -> Result<Compared<'e>, NotCompared> {
+    fn compare<'e>(&self, entry: &'e ReconcileEntry) -> CliResult<Compared<'e>> {
         let sources = self.sources;
-        let opened = open_earlier(entry, sources)?;
+        let (context, mut opened) = (sources.context, None);
+        if let OtherSide::Ledger(path) = &entry.with {
+            let path = context.as_rehearsed(path);
+            opened = Some(OpenedLedger::to_compare_with(&path, context.is_rehearsal())?);
+        }
         let earlier = opened.as_ref().map(|it| sources.earlier_collection(&self.selection, it));
         let sides = EntrySides { entry, of_jobs: of_jobs(entry, sources)?, earlier };
         let units = sources.manifest.units.as_ref();
@@ -219,8 +204,9 @@ pub(super) fn summarised_lists<T: ListSummary>(
                         }
                     }))
                 }
-                Err(NotCompared { reason, error }) => {
-                    lists.push(T::failed(entry, None, (&reason, &error.text()), acceptances));
+                Err(error) => {
+                    let why = (&*reason(&error), &*error.text());
+                    lists.push(T::failed(entry, None, why, acceptances));
                 }
             }
         }
@@ -232,6 +218,14 @@ pub(super) fn summarised_lists<T: ListSummary>(
         )
     });
     (lists, note)
+}
+
+/// Words that stay the same, whatever files are called: an id is made of them.
+fn reason(error: &CliError) -> String {
+    match error {
+        CliError::List(error) => error.reason(),
+        _ => "not comparable".to_owned(),
+    }
 }
 
 /// Whether a selection may leave out requests of a period. A list is about all of them.
@@ -302,16 +296,6 @@ fn of_jobs(entry: &ReconcileEntry, sources: &FileSources<'_>) -> CliResult<Optio
     )))
 }
 
-fn open_earlier(
-    entry: &ReconcileEntry,
-    sources: &FileSources<'_>,
-) -> CliResult<Option<OpenedLedger>> {
-    let OtherSide::Ledger(path) = &entry.with else { return Ok(None) };
-    let context = sources.context;
-    let path = context.as_rehearsed(path);
-    OpenedLedger::to_compare_with(&path, context.is_rehearsal()).map(Some)
-}
-
 fn warn_of_one_list(entry: &ReconcileEntry, periods: usize) {
     if let OtherSide::List(list) = &entry.with
         && periods > 1
@@ -351,7 +335,7 @@ fn outputs<'a>(
         }
     }
     let junit = args.junit.as_deref().map(|path| guard.document("--junit", path)).transpose()?;
-    sources.spare_collected(&guard)?;
+    guard.spare_collected(sources.ledger, sources.files.folder)?;
     Ok(OutputFiles { tables, junit })
 }
 

@@ -5,15 +5,14 @@ use tracing::info;
 
 use super::{
     CliError, CliResult, Context, Exit, FileSources, Guard, ManifestArgs, OpenedLedger, ReportArgs,
-    closed_of, is_manifest, ledger_of_manifest, refusal, summarised_lists, unlike_since_close,
+    closed_of, is_manifest, ledger_or_of_manifest, recorded_of, refusal, summarised_lists,
+    unlike_since_close,
 };
 use crate::{
-    audit::{
-        self, Acceptances, CollectedFiles, Difference, FileChecks, Previous, Review, without_row,
-    },
+    audit::{self, Acceptances, CollectedFiles, FileChecks, Previous, Review, without_row},
     files::{folder_of, read_first_line, replace},
     ledger::{Ledger, Row},
-    manifest::{DateCheck, Discovered, LoadOptions, Manifest, RunSettings, Settings},
+    manifest::{DateCheck, Discovered, LoadOptions, Manifest, Settings},
     output::{
         console,
         page::{self, ListPart, Sources},
@@ -23,32 +22,35 @@ use crate::{
 
 /// Reads only, without the lock; asks no server.
 pub(super) fn report(args: &ReportArgs) -> CliResult {
+    let ledger_path = ledger_or_of_manifest(&args.ledger, args.sandbox)?;
+    let named = Some(args.ledger.as_path()).filter(|path| is_manifest(path));
+    let manifest = args.manifest.as_deref().or(named);
+    let ledger_of = |path: &Path| ledger_or_of_manifest(path, args.sandbox);
+    let compare = args.compare.as_deref().map(ledger_of).transpose()?;
+    let output = args.output.clone().unwrap_or_else(|| ledger_path.with_extension("html"));
     let failed = |why: io::Error| {
-        let (path, why) = (args.output.display(), refusal(&why));
+        let (path, why) = (output.display(), refusal(&why));
         CliError::Usage(format!("cannot write the page {path}: {why}"))
     };
-    let mut ledger_path = args.ledger.clone();
-    let mut manifest = args.manifest.as_deref();
-    if is_manifest(&args.ledger) {
-        ledger_path = ledger_of_manifest(&args.ledger, None, args.sandbox, None)?;
-        manifest = manifest.or(Some(&args.ledger));
-    }
-    let settings = manifest.map(RunSettings::load).transpose()?;
+    let is_apart = args.sandbox || is_named_as_rehearsal(&ledger_path);
+    let context =
+        manifest.map(|path| Context::with_settings(&ManifestArgs::of(path, is_apart), None));
+    let context = context.transpose()?;
     let defaults = Settings::default();
-    let checks = FileChecks::from(settings.as_ref().map_or(&defaults, |read| &read.settings));
+    let checks = FileChecks::from(context.as_ref().map_or(&defaults, |it| &it.settings));
     let totals = checks.totals;
-    let ledger = OpenedLedger::read(&ledger_path)?.with_history();
+    let mut ledger = OpenedLedger::read(&ledger_path)?;
+    ledger.recorded = recorded_of(&ledger.path);
     let is_sandbox = is_rehearsal(&ledger.ledger, &ledger_path);
-    let (earlier, max_drop) =
-        OpenedLedger::earlier(args.compare.as_deref(), &args.max_drop, is_sandbox)?;
-    let ledgers = std::iter::once(&ledger).chain(&earlier);
-    guard(&args.output, manifest.zip(settings.as_ref()), ledgers)?;
+    let earlier = OpenedLedger::earlier(compare.as_deref(), &args.max_drop, is_sandbox)?;
+    let ledgers = std::iter::once(&ledger).chain(earlier.as_ref().map(|(earlier, _)| earlier));
+    guard((&output, args.compare.as_deref()), context.as_ref(), ledgers)?;
 
-    let previous = earlier.as_ref().map(|earlier| Previous {
+    let previous = earlier.as_ref().map(|(earlier, max_drop)| Previous {
         ledger: &earlier.ledger,
         selected: earlier.ledger.rows().map(Row::key).collect(),
         files: Some(earlier.files()),
-        max_drop: &max_drop,
+        max_drop,
         totals,
     });
     let acceptances = Acceptances::read(&ledger.path, Utc::now().date_naive())?;
@@ -61,13 +63,26 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
     };
     let reviewed = review.run();
     let planned = manifest.and_then(|path| planned(path, &ledger.ledger));
-    let lists = match (manifest, &planned) {
-        (Some(path), Some(planned)) => {
-            let is_apart = args.sandbox || is_named_as_rehearsal(&ledger_path);
-            lists(&ManifestArgs::of(path, is_apart), planned, &ledger, &acceptances)?
+    // Each entry of `reconcile:` in each period, as `audit` compares them.
+    let lists: Vec<ListPart> = match (&context, &planned) {
+        (Some(context), Some((loaded, plan))) => {
+            let sources = FileSources {
+                context,
+                manifest: loaded,
+                discovered: &Discovered::new(),
+                selection: &Selection::default(),
+                plan,
+                ledger: &ledger.ledger,
+                files: ledger.files(),
+            };
+            summarised_lists(&sources, &acceptances).0
         }
         _ => Vec::new(),
     };
+    // Relative periods are those of the ledger.
+    let of_one_month = planned.iter().filter(|(loaded, _)| !loaded.is_relative);
+    let not_in_ledger = of_one_month
+        .flat_map(|(_, plan)| without_row(plan.requests(), &ledger.ledger, &acceptances));
 
     let name =
         |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
@@ -76,7 +91,7 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
         let collection = CollectedFiles::new(plan.requests(), &ledger.ledger, ledger.files());
         Some((rule, audit::units(&collection, rule)))
     });
-    let page_folder = folder_of(&args.output).canonicalize().map_err(failed)?;
+    let page_folder = folder_of(&output).canonicalize().map_err(failed)?;
     let sources = Sources {
         name: name(&ledger_path),
         ledger: &ledger.ledger,
@@ -85,29 +100,27 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
         page_folder: &page_folder,
         is_sandbox,
         manifest: manifest.map(name),
-        title: settings.as_ref().map(|read| read.name.clone()),
+        title: context.as_ref().map(|it| it.manifest.1.clone()),
         closed: closed_of(&ledger.path),
         unlike: unlike_since_close(&ledger.path, |_| true),
-        not_in_ledger: planned
-            .as_ref()
-            .map_or_else(Vec::new, |planned| not_in_ledger(planned, &ledger.ledger, &acceptances)),
+        not_in_ledger: not_in_ledger.collect(),
         totals,
         units: units.as_ref().map(|(rule, found)| (*rule, found)),
         reviewed: &reviewed,
         lists: &lists,
-        earlier: earlier.as_ref().zip(args.compare.as_deref()).map(|(earlier, path)| {
+        earlier: earlier.as_ref().zip(compare.as_deref()).map(|((earlier, max_drop), path)| {
             page::Earlier {
                 // As given, since both may have one name; but nobody has to see where a home lies.
                 name: if path.is_absolute() { name(path) } else { path.display().to_string() },
                 sha256: earlier.sha256.clone(),
-                max_drop: &max_drop,
+                max_drop,
             }
         }),
         now: Utc::now(),
     };
     let page = page::page(&sources).map_err(|e| failed(io::Error::other(e)))?;
-    replace(&args.output, page.as_bytes()).map_err(failed)?;
-    console::say(format!("{}\n", args.output.display()));
+    replace(&output, page.as_bytes()).map_err(failed)?;
+    console::say(format!("{}\n", output.display()));
     Ok(Exit::Success)
 }
 
@@ -126,39 +139,6 @@ fn planned(manifest: &Path, ledger: &Ledger) -> Option<(Manifest, Plan)> {
     planned
 }
 
-/// Requests of the plan that the ledger lacks. Relative periods are those of the ledger.
-fn not_in_ledger(
-    (manifest, plan): &(Manifest, Plan),
-    ledger: &Ledger,
-    acceptances: &Acceptances,
-) -> Vec<Difference> {
-    if manifest.is_relative {
-        return Vec::new();
-    }
-    without_row(plan.requests(), ledger, acceptances)
-}
-
-/// Each entry of `reconcile:` in each period, as `audit` compares them.
-fn lists(
-    args: &ManifestArgs,
-    (manifest, plan): &(Manifest, Plan),
-    ledger: &OpenedLedger,
-    acceptances: &Acceptances,
-) -> CliResult<Vec<ListPart>> {
-    let context = Context::with_settings(args, None)?;
-    let sources = FileSources {
-        context: &context,
-        manifest,
-        discovered: &Discovered::new(),
-        selection: &Selection::default(),
-        plan,
-        ledger: &ledger.ledger,
-        files: ledger.files(),
-    };
-    let (lists, _) = summarised_lists(&sources, acceptances);
-    Ok(lists)
-}
-
 /// By the ledger's reports, or while it has none, by the name that rehearsals give.
 fn is_rehearsal(ledger: &Ledger, path: &Path) -> bool {
     ledger.report_ids().any(|id| id.is_from_sandbox())
@@ -170,14 +150,17 @@ fn is_named_as_rehearsal(path: &Path) -> bool {
 }
 
 fn guard<'l>(
-    output: &Path,
-    manifest: Option<(&Path, &RunSettings)>,
+    (output, compare): (&Path, Option<&Path>),
+    context: Option<&Context>,
     ledgers: impl Iterator<Item = &'l OpenedLedger> + Clone,
 ) -> CliResult<()> {
     let mut guard = Guard::new();
-    if let Some((path, read)) = manifest {
-        guard.manifest(path, &read.origin, &read.settings);
-        guard.ledger(&read.ledger);
+    if let Some(context) = context {
+        guard.manifest(context);
+        guard.ledger(&context.plain_ledger);
+    }
+    if let Some(compare) = compare {
+        guard.input("--compare", compare);
     }
     for read in ledgers.clone() {
         guard.ledger(&read.path);

@@ -8,9 +8,9 @@ use tracing::{info, warn};
 
 use super::{
     CliError, CliResult, CommandLine, Connection, Context, Exit, LEDGER, LockedLedger,
-    ManifestArgs, ReadSession, RehearsalArgs, RepairNote, ResolveArgs, Signals, account,
-    add_to_history, credentials, credentials_of_sandbox, history_of, is_manifest, limit_patience,
-    of_manifest, print_table, read_error_text, read_ledger, tell_repairs, variable, warn_of_run,
+    ManifestArgs, RehearsalArgs, RepairNote, ResolveArgs, Signals, account, add_to_history,
+    credentials, credentials_of_sandbox, history_of, is_manifest, limit_patience, of_manifest,
+    print_table, read_error_text, read_ledger, tell_repairs, variable, warn_of_run,
 };
 use crate::{
     api::Listed,
@@ -292,11 +292,11 @@ async fn ask(
     limit_patience(&mut context.settings, LONGEST_WAIT);
     let asked = match Connection::open(context, credentials).await {
         Ok(connection) => {
-            let reads = ReadSession::begin(&connection, &context.settings, path, signals);
+            let session = connection.read_session(&context.settings, path, signals);
             let is_taken = |id: &ReportId| taken_by(ledger, id).is_some();
             let asked = stream::iter(rows).map(async |row| {
                 let named = row.state.candidates();
-                let shown = show_candidates(&reads.session, row.request(), named, is_taken).await?;
+                let shown = show_candidates(&session, row.request(), named, is_taken).await?;
                 Ok((row.id(), shown))
             });
             let asked = asked.buffer_unordered(context.settings.limits.concurrency.get());

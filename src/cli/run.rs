@@ -4,9 +4,9 @@ use std::ops::ControlFlow;
 
 use super::{
     CalendarArgs, CliResult, CollectArgs, CollectCommandArgs, Collection, CommandLine, Connection,
-    Context, Exit, LockedLedger, OnExisting, Outputs, Planning, RepairNote, RetryArgs, Rows,
-    RunArgs, RunContext, Signals, WorkArgs, WorkFormatArgs, created_rows, credentials, discovered,
-    dry_run, find_trace, give_up_failed, refuse_gone, repair_notes, requests_to_combine,
+    Context, Exit, LockedLedger, OnExisting, Outputs, RepairNote, RetryArgs, Rows, RunArgs,
+    RunContext, Signals, WorkArgs, WorkFormatArgs, created_rows, credentials, discovered, dry_run,
+    find_trace, give_up_failed, plan_with_selected, refuse_gone, repair_notes, requests_to_combine,
     run_session, take_existing, tell_leftovers, tell_nothing_to_do, ticking, warn_all,
     warn_of_plan,
 };
@@ -37,8 +37,8 @@ pub(super) enum Mode {
     Collect,
 }
 
-impl<'a> From<&'a RunArgs> for WorkCommand<'a> {
-    fn from(args: &'a RunArgs) -> Self {
+impl<'a> WorkCommand<'a> {
+    pub(super) fn of_run(args: &'a RunArgs) -> Self {
         WorkCommand {
             mode: Mode::Run { existing: args.existing },
             common: &args.common,
@@ -49,10 +49,8 @@ impl<'a> From<&'a RunArgs> for WorkCommand<'a> {
             causes: &[],
         }
     }
-}
 
-impl<'a> From<&'a RetryArgs> for WorkCommand<'a> {
-    fn from(args: &'a RetryArgs) -> Self {
+    pub(super) fn of_retry(args: &'a RetryArgs) -> Self {
         WorkCommand {
             mode: Mode::Retry { recreate_failed: args.recreate_failed },
             common: &args.common,
@@ -63,10 +61,8 @@ impl<'a> From<&'a RetryArgs> for WorkCommand<'a> {
             causes: &args.cause.cause,
         }
     }
-}
 
-impl<'a> From<&'a CollectCommandArgs> for WorkCommand<'a> {
-    fn from(args: &'a CollectCommandArgs) -> Self {
+    pub(super) fn of_collect(args: &'a CollectCommandArgs) -> Self {
         WorkCommand {
             mode: Mode::Collect,
             common: &args.common,
@@ -77,9 +73,7 @@ impl<'a> From<&'a CollectCommandArgs> for WorkCommand<'a> {
             causes: &[],
         }
     }
-}
 
-impl WorkCommand<'_> {
     pub(super) fn name(&self) -> &'static str {
         match self.mode {
             Mode::Run { .. } => "run",
@@ -139,11 +133,10 @@ async fn execute(
             context.refuse_gone_for_real()?;
             refuse_gone(&context.ledger)?;
         }
-        Mode::Run { existing: Some(_) } => {}
         Mode::Retry { .. } | Mode::Collect if is_new => {
             return Err(LedgerError::Missing(context.ledger.clone()).into());
         }
-        Mode::Retry { .. } | Mode::Collect => {}
+        Mode::Run { .. } | Mode::Retry { .. } | Mode::Collect => {}
     }
     let mut reading = reading.unwrap_or_default();
     let repairs = repair_notes(&context.ledger, &reading, RepairNote::Written);
@@ -168,7 +161,6 @@ async fn execute(
         outputs,
         session,
         signals,
-        interrupt: signals.interrupt(work.common.grace),
     };
     let (work_list, creates, rows) = match work.mode {
         Mode::Run { existing } => {
@@ -225,8 +217,7 @@ async fn to_run(
     let (context, calendar, selection) = (run.context, run.work.calendar, run.selection);
     let discovered = discovered(&run.session, manifest, run.signals).await?;
     let ledger = &reading.ledger;
-    let planning = Planning { manifest, calendar, selection, ledger, is_offline: false };
-    let (plan, selected) = planning.plan(&discovered)?;
+    let (plan, selected) = plan_with_selected(manifest, calendar, selection, ledger, &discovered)?;
     if existing.is_none() {
         let output = run.work.how.output.as_deref();
         if let Some(trace) = find_trace(context, &reading, (&plan, &selected), output) {
@@ -248,12 +239,10 @@ async fn to_run(
     Ok(ControlFlow::Continue((work_list, rows)))
 }
 
-/// Unfinished rows that the plan does not have: planned rows stand before all others.
+/// Unfinished rows that the plan does not have.
 fn left_outside(ledger: &Ledger, plan: &Plan) -> RequestIds {
-    let planned = plan.requests().iter().map(|planned| planned.id);
-    let others = ledger.rows().skip(planned.filter(|id| ledger.place(*id).is_some()).count());
-    let unfinished = others.filter(|row| !matches!(row.state, State::Created(_)));
-    unfinished.map(Row::key).collect()
+    let others = plan.leftover(ledger);
+    others.filter(|row| !matches!(row.state, State::Created(_))).map(Row::key).collect()
 }
 
 /// The ledger's selected rows that are not created; the manifest's jobs are not looked at.

@@ -9,7 +9,7 @@ use tracing::{error, info, warn};
 use super::{
     CliError, CliResult, Collection, Connection, Context, Exit, HttpSession, LockedLedger, Outputs,
     Room, Signals, SummaryFormat, WorkCommand, collecting, commands_for, created_rows, lines_of,
-    selected_rows, stop_text, warn_all, warn_of_lost_close,
+    refuse_mixed_up, selected_rows, stop_text, warn_all,
 };
 use crate::{
     api::HttpApi,
@@ -17,7 +17,7 @@ use crate::{
     manifest::Manifest,
     output::{Action, Reporters, Summary, Workload, console},
     plan::{Selection, UnknownRequest, WorkList},
-    run::{Creates, Finished, Interrupt, NewReports, OtherRuns, Run, RunInput, Unsaved},
+    run::{Creates, Finished, NewReports, OtherRuns, Run, RunInput, Unsaved},
     sending::SessionEvent,
     text::{count, system_says},
 };
@@ -26,14 +26,12 @@ use request::RequestIds;
 pub(super) struct RunContext<'a> {
     pub(super) work: &'a WorkCommand<'a>,
     pub(super) selection: &'a Selection,
-    /// Where it was read.
     pub(super) manifest: Option<&'a Manifest>,
     pub(super) context: &'a Context,
     pub(super) locked: &'a LockedLedger,
     pub(super) outputs: &'a Outputs,
     pub(super) session: HttpSession<'a>,
     pub(super) signals: &'a Signals,
-    pub(super) interrupt: Interrupt,
 }
 
 /// Which rows a command is about.
@@ -57,7 +55,7 @@ pub(super) fn run_session<'a>(
     outputs: &'a Outputs,
 ) -> HttpSession<'a> {
     let server = &connection.server;
-    outputs.begin(context, locked);
+    outputs.begin(work, context, locked);
     if work.common.forget_pause {
         locked.forget_pause(server);
     }
@@ -113,12 +111,10 @@ impl RunContext<'_> {
     ) -> CliResult<(Run<'_, HttpApi, FileDisk>, NewReports)> {
         let WorkList { ledger, work, doubts, untouched: idle } = work_list;
         let (locked, outputs, settings) = (self.locked, self.outputs, &self.context.settings);
+        let max_failures = self.work.common.outputs.max_failures;
         if !work.is_empty() {
             let open = locked.refuse_closed();
             open.inspect_err(|_| outputs.waiting(&ledger, selected))?;
-            if locked.closed.is_none() {
-                warn_of_lost_close(&locked.file.path, &lines_of(&locked.file.path));
-            }
             self.require_room(&ledger, selected)?;
         }
         // Where nothing is left to do, a closed ledger stays as it is, and the command ends as usual.
@@ -137,20 +133,24 @@ impl RunContext<'_> {
             other_runs: self.context.apart.share.map_or(OtherRuns::None, |_| OtherRuns::Shares),
             all: *all,
             idle,
-            max_failures: outputs.max_failures.map(|most| most.rows(selected.len())),
+            max_failures: max_failures.map(|most| most.rows(selected.len())),
             concurrency: settings.limits.concurrency.get(),
-            interrupt: self.interrupt.clone(),
+            interrupt: self.signals.interrupt(self.work.common.grace),
             on_event: Rc::new(|event| outputs.readers.on_event(event)),
         };
         Ok(Run::begin(ledger, input))
     }
 
-    /// Refuses to collect into a closed ledger, unless every selected report is there already.
+    /// Refuses to collect into a ledger that is mixed up, or closed, unless every selected report is there already.
     pub(super) fn refuse_to_collect(
         &self,
         ledger: &Ledger,
         selected: &RequestIds,
     ) -> CliResult<()> {
+        if self.work.collects {
+            let path = &self.locked.file.path;
+            refuse_mixed_up(ledger, path, &lines_of(path))?;
+        }
         let is_left = || {
             let rows = created_rows(ledger, selected);
             let actions = collecting(&rows, &self.locked.file.path, self.work.how.force);

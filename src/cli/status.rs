@@ -4,7 +4,7 @@ use tracing::warn;
 
 use super::{
     CliError, CliResult, CommandLine, Exit, Format, LEDGER, StatusArgs, SummaryFormat, closed_by,
-    forgotten_of_lines, format_or, history_of, ledger_of, lines_of, print_json, print_table,
+    forgotten_of_history, format_or, history_of, ledger_of, lines_of, print_json, print_table,
     print_view, read_ledger, variable, without_csv,
 };
 use crate::{
@@ -19,7 +19,7 @@ pub(super) fn status(args: &StatusArgs, command_line: &CommandLine) -> CliResult
     let path = ledger_of(args, selection.partition)?;
     let (real, reading) = read_ledger(&path)?;
     let lines = lines_of(&real);
-    if let Some(trace) = forgotten_of_lines(&real, &reading, &lines) {
+    if let Some(trace) = forgotten_of_history(&real, &reading, &lines) {
         trace.warn(&path);
     }
     if let Some(request_id) = args.history {

@@ -3,7 +3,6 @@ use tracing::{info, warn};
 use super::{CliError, CliResult, Exit, Format, OfflineInput, TableFile, UnitsArgs, print_view};
 use crate::{audit, output::UnitsView};
 
-/// Only reads: takes no lock, and asks no server.
 pub(super) fn units(args: &UnitsArgs) -> CliResult {
     let input = OfflineInput::open(&args.offline)?;
     let Some(rule) = &input.manifest.units else {
@@ -14,7 +13,7 @@ pub(super) fn units(args: &UnitsArgs) -> CliResult {
     let sources = input.sources();
     let mut guard = input.context.guard()?;
     let output = args.output.as_deref().map(|path| TableFile::new(&mut guard, path)).transpose()?;
-    sources.spare_collected(&guard)?;
+    guard.spare_collected(sources.ledger, sources.files.folder)?;
     let found = audit::units(&sources.collection(&input.selection), rule);
     if found.is_empty() {
         return Err(CliError::Usage(format!(

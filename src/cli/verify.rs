@@ -1,10 +1,9 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tracing::warn;
 
 use super::{
-    CliError, CliResult, CommandLine, Exit, VerifyArgs, is_manifest, ledger_of_manifest,
-    print_table,
+    CliError, CliResult, CommandLine, Exit, is_manifest, ledger_or_of_manifest, print_table,
 };
 use crate::{
     audit::{
@@ -17,9 +16,9 @@ use crate::{
 };
 
 /// Reads the close files and the files that they name, and nothing else.
-pub(super) fn verify(args: &VerifyArgs, command_line: &CommandLine) -> CliResult {
+pub(super) fn verify(files: &[PathBuf], command_line: &CommandLine) -> CliResult {
     let (mut texts, mut lines, mut worst) = (Vec::new(), Vec::new(), Exit::Success);
-    for path in &args.files {
+    for path in files {
         let exit = match verify_one(path) {
             Ok(view) => {
                 view.doubts.iter().for_each(|doubt| warn!("{doubt}"));
@@ -44,13 +43,10 @@ pub(super) fn verify(args: &VerifyArgs, command_line: &CommandLine) -> CliResult
 
 /// Of a ledger or a manifest, the close file is meant.
 fn verify_one(path: &Path) -> CliResult<VerifyView> {
-    let ledger = if is_manifest(path) {
-        ledger_of_manifest(path, None, false, None)?
-    } else if path.extension().is_some_and(|end| end == "csv") {
-        path.to_owned()
-    } else {
+    if !is_manifest(path) && path.extension().is_none_or(|end| end != "csv") {
         return Ok(verified(path, |_| true)?);
-    };
+    }
+    let ledger = ledger_or_of_manifest(path, false)?;
     let close = close_path(&real_ledger(&ledger)?);
     let is_there =
         if close.exists() { "" } else { ", which is not there: the month is not closed" };

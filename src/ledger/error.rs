@@ -1,6 +1,9 @@
 //! What can be wrong with a ledger. All of it ends a command with exit code 4.
 
-use std::{fmt, io, path::PathBuf};
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+};
 
 use super::{Holder, MergeError, RescueResult, merge_command};
 use crate::text::{one_line, system_says};
@@ -59,6 +62,13 @@ pub enum LedgerError {
     Merge(#[from] MergeError),
     #[error("{} holds {held} and this run is for {wanted}: use another ledger (--ledger)", path.display())]
     Rehearsal { path: PathBuf, held: &'static str, wanted: &'static str },
+}
+
+impl LedgerError {
+    /// `doing`: what failed, as in "cannot read the ledger".
+    pub fn io(doing: &'static str, path: &Path) -> impl Fn(io::Error) -> Self + Copy {
+        move |source| LedgerError::Io { doing, path: path.to_owned(), source }
+    }
 }
 
 fn names(paths: &[PathBuf]) -> String {

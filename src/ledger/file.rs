@@ -80,9 +80,7 @@ fn bytes_of(path: &Path) -> Result<Option<Vec<u8>>, LedgerError> {
         Err(e) if e.kind() == io::ErrorKind::InvalidInput => {
             Err(LedgerError::NotALedger { path: path.to_owned(), why: e.to_string() })
         }
-        Err(source) => {
-            Err(LedgerError::Io { doing: "read the ledger", path: path.to_owned(), source })
-        }
+        Err(e) => Err(LedgerError::io("read the ledger", path)(e)),
     }
 }
 
@@ -126,11 +124,7 @@ impl LedgerFile {
 
     /// Checks before the first line is appended that the file can be replaced at the end.
     pub fn try_folder(&self) -> Result<(), LedgerError> {
-        try_folder(folder_of(&self.path)).map_err(|source| LedgerError::Io {
-            doing: "replace the ledger",
-            path: self.path.clone(),
-            source,
-        })
+        try_folder(folder_of(&self.path)).map_err(LedgerError::io("replace the ledger", &self.path))
     }
 
     /// Refuses to mix reports of the sandbox with those of a real server.
@@ -150,11 +144,7 @@ impl LedgerFile {
     /// As [`LedgerFile::hold`], but for merging: a rescued ledger may lie next to it.
     pub fn take(path: &Path, now: DateTime<Utc>) -> Result<(Self, Lock), LedgerError> {
         let path = real_path(path)?;
-        refuse_mounted(&path).map_err(|source| LedgerError::Io {
-            doing: "write the ledger",
-            path: path.clone(),
-            source,
-        })?;
+        refuse_mounted(&path).map_err(LedgerError::io("write the ledger", &path))?;
         let lock = Lock::take(&path, now)?;
         or_release(LedgerFile::read(path), lock, now)
     }

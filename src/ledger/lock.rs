@@ -70,8 +70,7 @@ impl Lock {
     /// Takes the lock at once or not at all.
     pub fn take(ledger: &Path, now: DateTime<Utc>) -> Result<Self, LedgerError> {
         let path = Self::path_of(ledger);
-        let failed =
-            |source| LedgerError::Io { doing: "make the lock", path: path.clone(), source };
+        let failed = LedgerError::io("make the lock", &path);
         loop {
             let mut options = OpenOptions::new();
             options.read(true).write(true).create(true).truncate(false);

@@ -96,11 +96,8 @@ fn rescued_next_to(path: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// Refuses a ledger while a rescued one next to it has a row, status, report id or intent that it lacks.
 pub fn refuse_unmerged(path: &Path, ledger: Option<&Ledger>) -> Result<(), LedgerError> {
-    let files = rescued_next_to(path).map_err(|source| LedgerError::Io {
-        doing: "look for rescued ledgers next to",
-        path: path.to_owned(),
-        source,
-    })?;
+    let failed = LedgerError::io("look for rescued ledgers next to", path);
+    let files = rescued_next_to(path).map_err(failed)?;
     let mut unmerged = Vec::new();
     for file in files {
         let rescued = read_file(&file).and_then(|reading| {

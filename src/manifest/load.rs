@@ -84,7 +84,7 @@ impl WrongFile {
 const UNREAD: [&str; 4] = ["defaults", "jobs", "units", "reconcile"];
 
 /// The manifest without its jobs, for `retry`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct RunSettings {
     pub origin: ManifestSource,
     pub name: String,

@@ -330,26 +330,41 @@ pub fn requests_created(lines: &[HistoryLine]) -> HashSet<&str> {
     shown.collect()
 }
 
-/// The report that each request has by the lines, which are in order, and since when.
-pub fn reports_by_request(lines: &[HistoryLine]) -> HashMap<&str, (&str, DateTime<Utc>)> {
+/// The report of a request, by the history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordedReport<'l> {
+    pub id: &'l str,
+    /// Since when.
+    pub at: DateTime<Utc>,
+    /// Whether the row had it: otherwise the row was in doubt, or the report was only seen.
+    pub is_certain: bool,
+}
+
+/// The report that each request has by the lines, which are in order.
+pub fn reports_by_request(lines: &[HistoryLine]) -> HashMap<&str, RecordedReport<'_>> {
     let mut reports = HashMap::new();
     for line in lines {
-        let (request_id, report_id) = match &line.what {
+        let (request_id, report_id, is_certain) = match &line.what {
             HistoryEvent::Attempt(Attempt {
-                request_id, report_id: report_id @ Some(_), ..
-            })
-            | HistoryEvent::Existing { request_id, report_id: report_id @ Some(_) }
-            | HistoryEvent::Resolve { request_id, report_id, .. } => {
-                (request_id, report_id.as_deref())
+                request_id,
+                report_id: Some(report_id),
+                outcome,
+                ..
+            }) => (request_id, Some(report_id), outcome == Attempt::CREATED),
+            HistoryEvent::Existing { request_id, report_id: Some(report_id) } => {
+                (request_id, Some(report_id), false)
             }
-            HistoryEvent::Adopted { request_id, report_id } => {
-                (request_id, Some(report_id.as_str()))
+            HistoryEvent::Resolve { request_id, report_id, .. } => {
+                (request_id, report_id.as_ref(), true)
             }
-            HistoryEvent::Recreate { request_id, .. } => (request_id, None),
+            HistoryEvent::Adopted { request_id, report_id } => (request_id, Some(report_id), true),
+            HistoryEvent::Recreate { request_id, .. } => (request_id, None, true),
             _ => continue,
         };
         match report_id {
-            Some(report_id) => reports.insert(request_id.as_str(), (report_id, line.at)),
+            Some(id) => {
+                reports.insert(request_id.as_str(), RecordedReport { id, at: line.at, is_certain })
+            }
             None => reports.remove(request_id.as_str()),
         };
     }

@@ -58,4 +58,4 @@ pub use status_view::{LifeView, RowsView, StatusView};
 pub use summary::Summary;
 pub use units_view::{UnitsJson, UnitsView};
 pub use verify_view::{VerifyView, verify_table};
-pub(crate) use words::{duration, listed, moment_text, name as request_name};
+pub(crate) use words::{duration, listed, moment_here, moment_text, name as request_name};

@@ -379,7 +379,7 @@ impl<'a> ReconcileView<'a> {
             let named = named_phrases(unreadable.iter().take(SHOWN), all);
             out.push_str(&format!("cannot be read: {named}\n"));
             if let OtherSide::List(list) = &outcome.entry.with
-                && list.format == NumberFormat::Unstated
+                && list.format != NumberFormat::Comma
                 && has_unread_list
             {
                 out.push_str(

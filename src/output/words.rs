@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, fmt::Display, time::Duration};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Local, TimeZone, Utc};
 use comfy_table::{Table, presets::NOTHING};
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 
@@ -24,6 +24,21 @@ pub(super) fn grouped(n: usize) -> String {
 /// `2026-11-02 03:04:06 UTC`
 pub(crate) fn moment_text(at: DateTime<Utc>) -> String {
     time(at).to_string()
+}
+
+/// When to come back: `2026-11-02 03:04:06 UTC (04:04 here)`, the latter where the machine's clock shows another time.
+pub(crate) fn moment_here(at: DateTime<Utc>) -> String {
+    moment_in(at, &Local)
+}
+
+fn moment_in(at: DateTime<Utc>, zone: &impl TimeZone) -> String {
+    let here = at.with_timezone(zone).naive_local();
+    let form = if here.date() == at.date_naive() { "%H:%M" } else { "%Y-%m-%d %H:%M" };
+    if here == at.naive_utc() {
+        moment_text(at)
+    } else {
+        format!("{} ({} here)", time(at), here.format(form))
+    }
 }
 
 pub(super) fn time(at: DateTime<Utc>) -> impl Display {
@@ -333,6 +348,11 @@ mod tests {
             (4_040, "4 s"),
         ] {
             assert_eq!(duration(Duration::from_millis(ms)), text);
+        }
+        let at = "2026-11-02T23:34:06Z".parse().unwrap();
+        for (hours, text) in [(0, ""), (-5, " (18:34 here)"), (1, " (2026-11-03 00:34 here)")] {
+            let zone = chrono::FixedOffset::east_opt(hours * 3600).unwrap();
+            assert_eq!(moment_in(at, &zone), format!("2026-11-02 23:34:06 UTC{text}"));
         }
         assert_eq!(about(Duration::ZERO), "less than a second");
         assert_eq!(about(Duration::from_secs(200)), "about 3m 20s");

@@ -2,8 +2,9 @@ use std::{collections::hash_map::Entry, sync::Arc};
 
 use foldhash::HashMap;
 
+use super::Partition;
 use crate::{
-    ledger::Row,
+    ledger::{Ledger, Row},
     manifest::{Discovered, Job, Manifest, SubPartner, SubPartnerSource, SubPartners},
 };
 use request::{OrgId, Request, RequestId, RequestIds};
@@ -146,6 +147,21 @@ impl Plan {
     /// The requests, in order.
     pub fn requests(&self) -> &[Planned] {
         &self.requests
+    }
+
+    pub fn ids(&self) -> impl Iterator<Item = RequestId> {
+        self.requests.iter().map(|planned| planned.id)
+    }
+
+    /// Those of one share, or all.
+    pub fn own(&self, share: Option<Partition>) -> impl Iterator<Item = &Planned> {
+        self.requests.iter().filter(move |it| Partition::is_own(share, &it.request))
+    }
+
+    /// The rows of `ledger` that the plan does not have.
+    pub fn leftover<'l>(&self, ledger: &'l Ledger) -> impl Iterator<Item = &'l Row> + use<'l> {
+        let planned: RequestIds = self.ids().collect();
+        ledger.rows().filter(move |row| !planned.contains(&row.key()))
     }
 
     /// What each job adds, in order.

@@ -212,7 +212,7 @@ impl Selection {
         plan: &Plan,
         manifest: &Manifest,
     ) -> Vec<&'l Row> {
-        let planned: RequestIds = plan.requests().iter().map(|planned| planned.id).collect();
+        let planned: RequestIds = plan.ids().collect();
         let mut rows = self.matching_rows(ledger, manifest);
         rows.retain(|row| !planned.contains(&row.key()));
         rows

@@ -43,7 +43,7 @@ impl WorkList {
         if let Some(id) = unknown.pop_first() {
             return Err(UnknownRequest(id));
         }
-        ledger.reorder(plan.requests().iter().map(|planned| planned.id));
+        ledger.reorder(plan.ids());
         Ok(WorkList::of(ledger, selected))
     }
 

@@ -111,6 +111,9 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// The outcome of a create whose report the row has.
+    pub const CREATED: &str = "created";
+
     pub(super) fn new(
         row: &Row,
         left_at: DateTime<Utc>,
@@ -118,7 +121,7 @@ impl Attempt {
         answer: &Answer<ReportId>,
     ) -> Self {
         let (outcome, report_id, cause) = match &answer.outcome {
-            Outcome::Done(id) => ("created", Some(id), None),
+            Outcome::Done(id) => (Attempt::CREATED, Some(id), None),
             Outcome::Refused(_, cause) => ("refused", None, Some(cause)),
             Outcome::NotSent(cause) => ("not_sent", None, Some(cause)),
             Outcome::InDoubt(_, cause) => ("in_doubt", cause.report_id.as_ref(), Some(cause)),

@@ -56,12 +56,12 @@ fn close_file(desk: &Desk) -> Value {
     serde_json::from_str(&desk.read("m.ledger.close.json")).unwrap()
 }
 
-/// The command that a line of the output consists of.
+/// The command that a line of the output consists of, with a reason where it asks for one.
 fn suggested(ended: &Ended, begins: &str) -> Vec<String> {
     let line = ended.stdout.lines().chain(ended.stderr.lines());
     let mut line = line.map(str::trim).filter(|it| it.contains(begins));
     let line = line.next().unwrap_or_else(|| panic!("no {begins}\n{ended}"));
-    line.split_whitespace().skip(1).map(str::to_owned).collect()
+    line.replace(" WHY", " reasons").split_whitespace().skip(1).map(str::to_owned).collect()
 }
 
 #[test]
@@ -71,14 +71,17 @@ fn the_command_below_the_differences_accepts_them() {
     let audit = || desk.monthend(["audit", "m.yaml"]);
     let before = audit().expect(1);
     let accept = suggested(&before, " accept m.yaml --id d");
-    desk.monthend(accept.iter().map(String::as_str)).expect(0);
-    let after = audit().expect(0).shows(["ACCEPTED", "; 2 accepted", ": WHY"]);
+    // Whoever pastes it has still to think of a reason.
+    let pasted: Vec<String> = accept.iter().map(|word| word.replace("reasons", "WHY")).collect();
+    desk.monthend(&pasted).expect(2).says(["write your reason in the place of WHY"]);
+    desk.monthend(&accept).expect(0);
+    let after = audit().expect(0).shows(["ACCEPTED", "; 2 accepted", ": reasons"]);
     assert!(!after.stdout.contains(" accept m.yaml"), "{after}");
     let history = desk.read("m.ledger.history.jsonl");
     let line = history.lines().find(|it| it.contains("accepted_difference")).unwrap();
     let line: Value = serde_json::from_str(line).unwrap();
     assert!(line["by"].is_string() && line["host"].is_string() && line["login"].is_string());
-    assert_eq!((&line["reason"], line["id"].as_str().map(str::len)), (&"WHY".into(), Some(17)));
+    assert_eq!((&line["reason"], line["id"].as_str().map(str::len)), (&"reasons".into(), Some(17)));
 }
 
 #[test]
@@ -268,6 +271,14 @@ fn the_page_the_status_and_the_history_say_who_closed_it() {
     ] {
         command.expect(code).says(["by the history, Jo Doe closed this month", "put it back"]);
     }
+    // Also where it is a row that was lost, and whose report is recorded again.
+    let ledger = desk.read("m.ledger.csv");
+    let without_acme: String =
+        ledger.split_inclusive('\n').filter(|it| !it.contains(",Acme,")).collect();
+    desk.write("m.ledger.csv", without_acme);
+    let adopting = desk.monthend(["run", "m.yaml", "--existing", "adopt"]).expect(1);
+    assert_eq!(adopting.stderr.matches("by the history, Jo Doe closed").count(), 1, "{adopting}");
+    adopting.shows(["adopted        2"]);
 }
 
 /// A command that a sentence has between backticks.
@@ -560,7 +571,7 @@ fn the_command_that_a_refusal_names_opens_the_month_again() {
     let verified = desk.monthend(["verify", "m.ledger.close-1.json"]).expect(0);
     verified.shows([
         "opened again 20",
-        ": WHY. The month is open now",
+        ": reasons. The month is open now",
         "SHA-256 of the close file: ",
     ]);
     assert!(!desk.has("m.ledger.close.json"));
@@ -678,7 +689,7 @@ fn lists_and_earlier_ledgers_belong_to_the_month() {
     let accept = suggested(&reconciled, " accept m.yaml --id d");
     desk.monthend(accept.iter().map(String::as_str)).expect(0);
     let again = desk.monthend(["reconcile", "m.yaml"]).run();
-    again.shows(["accepted by", ": WHY", " accepted)"]);
+    again.shows(["accepted by", ": reasons", " accepted)"]);
     let rest = desk.monthend(["reconcile", "m.yaml", "--format=json"]).run();
     let json: Value = serde_json::from_str(&rest.stdout).unwrap();
     for list in json["lists"].as_array().unwrap() {

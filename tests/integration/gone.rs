@@ -184,6 +184,45 @@ fn a_row_that_failed_before_its_report_was_created_is_not_sent_again() {
     desk.converge().expect(0);
 }
 
+/// Somebody wants a report again, and edits its row by hand: the history still knows the report.
+#[test]
+fn a_row_that_was_set_back_by_hand_is_not_sent_again() {
+    let server = served();
+    let desk = Desk::with(server.url(), &jobs());
+    desk.converge().arg("--collect").expect(0);
+    let made = server.creates().len();
+    let mut ledger = desk.ledger();
+    ledger.set(2, &[("status", "pending"), ("report_id", "")]);
+    desk.write("m.ledger.csv", ledger.to_csv());
+    let refused = desk.converge().expect(4).says(["history.jsonl shows creates of 1 request"]);
+    assert_eq!(server.creates().len(), made);
+    desk.monthend(suggested(&refused)).expect(0);
+    assert_eq!(server.creates().len(), made);
+}
+
+/// A column that a spreadsheet sorted without the others: the figures of one would be collected as another's.
+#[test]
+fn reports_in_the_rows_of_others_are_not_collected() {
+    let server = served();
+    let desk = Desk::with(server.url(), &jobs());
+    desk.converge().expect(0);
+    let mut ledger = desk.ledger();
+    let ids = [2, 4].map(|place: usize| ledger.lines[place]["report_id"].to_owned());
+    ledger.set(2, &[("report_id", &ids[1])]);
+    ledger.set(4, &[("report_id", &ids[0])]);
+    desk.write("m.ledger.csv", ledger.to_csv());
+    let said =
+        ["2 rows with a report that the history gives to another row", "Acme CUSTOMER 2026-09"];
+    for command in [&["collect"][..], &["run", "--collect"], &["audit"], &["close"]] {
+        desk.monthend(command.iter().copied()).arg("m.yaml").expect(4).says(said);
+    }
+    assert!(!desk.has("m.ledger.reports/2026-09"));
+    // As the message says.
+    fs::remove_file(desk.path("m.ledger.csv")).unwrap();
+    desk.converge().args(["--existing", "adopt", "--collect"]).expect(0);
+    desk.monthend(["audit", "m.yaml"]).expect(0);
+}
+
 #[test]
 fn shares_that_nobody_has_merged_are_named_with_the_command_that_merges_them() {
     let server = served();

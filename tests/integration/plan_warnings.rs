@@ -65,8 +65,21 @@ fn a_label_that_is_another_in_the_ledger_is_named() {
     let renamed = jobs.replace("label: a }", "label: b2 }");
     assert_ne!(jobs, renamed);
     desk.manifest(server.url(), &renamed);
-    let said = "in the ledger under another label than in the manifest: a USER 2026-09 is b2 there";
+    let said = "in the ledger under another label than in the manifest: there a USER 2026-09, in the manifest b2";
     desk.plan().expect(0).says([said]);
     desk.converge().expect(0).says([said]);
     desk.monthend(["audit", "m.yaml", "--no-files"]).expect(0).shows([said]);
+}
+
+#[test]
+fn the_ledger_of_another_month_is_named() {
+    let server = Served::new("");
+    let desk = Desk::with(server.url(), &partners(["a"], "USER", "2026-09"));
+    desk.converge().expect(0);
+    desk.manifest(server.url(), &partners(["a"], "USER", "2026-10"));
+    let said = "the ledger is one of 2026-09: a month can be closed only in a ledger of its own";
+    desk.plan().expect(0).says([said]);
+    desk.converge().expect(0).says([said]);
+    // From then on it is one of both.
+    assert!(!desk.plan().expect(0).stderr.contains("is one of"));
 }

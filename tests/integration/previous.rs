@@ -233,12 +233,32 @@ fn the_same_ledger_may_hold_the_earlier_month() {
 }
 
 #[test]
+fn the_earlier_ledger_may_be_named_by_its_manifest() {
+    let server = Served::new(READY);
+    let desk = months(&server, &user(&["a", "gone"], "2026-09"), &user(&["a"], "2026-10"));
+    desk.write("then/m.yaml", desk.read("m.yaml").replace("2026-10", "2026-09"));
+    let by_ledger = audit(&desk, &[], 1);
+    let previous = ["audit", "m.yaml", "--format", "json", "--previous", "then/m.yaml"];
+    assert_eq!(desk.monthend(previous).expect(1).json(), by_ledger);
+    // The page goes next to the ledger, unless it is told otherwise.
+    let written = desk.monthend(["report", "m.yaml", "--compare", "then/m.yaml"]).expect(0);
+    assert_eq!(written.stdout, "m.ledger.html\n");
+    assert!(desk.read("m.ledger.html").contains("compared with then/m.ledger.csv"));
+    // Neither manifest is taken for an output.
+    let manifest = desk.read("then/m.yaml");
+    let page = ["report", "m.yaml", "-o", "then/m.yaml", "--compare", "then/m.yaml"];
+    desk.monthend(page).expect(2).says(["--compare"]);
+    let junit = ["audit", "m.yaml", "--junit", "then/m.yaml", "--previous", "then/m.yaml"];
+    desk.monthend(junit).expect(2).says(["--previous"]);
+    assert_eq!(desk.read("then/m.yaml"), manifest);
+}
+
+#[test]
 fn what_cannot_be_the_earlier_ledger_is_refused() {
     let server = Served::new(READY);
     let desk = months(&server, &user(&["a"], "2026-09"), &user(&["a"], "2026-10"));
     let audit = |args: &[&str]| desk.monthend(["audit", "m.yaml"].iter().chain(args).copied());
     audit(&["--previous", "missing.csv"]).expect(4).says(["there is no ledger at missing.csv"]);
-    audit(&["--previous", "m.yaml"]).expect(4);
     audit(&["--previous", "then/m.ledger.csv", "--max-drop", "150%"])
         .expect(2)
         .says(["write a percentage from 0% to 100%"]);

@@ -152,6 +152,26 @@ fn a_list_of_ones_own_system_is_compared_user_by_user() {
     table.shows(["crm.csv line 8, days: not a number"]);
 }
 
+/// What a spreadsheet does to a list: it drops zeros, and writes numbers as its country does.
+#[test]
+fn what_a_spreadsheet_did_to_a_list_is_said() {
+    let server = Served::new(READY);
+    let entry = "reconcile:\n  - name: crm\n    report: USER\n    with: { file: crm.csv, decimal: '.' }\n    \
+        match: [ID, SKU]\n    compare: { Q: days }\n";
+    let desk = desk(&server, entry);
+    lay(&desk, &[(1, "ID,SKU,Q\n007,A,1\n08,A,2\n9,A,3\n0,0B,4\n"), (3, "ID,SKU,Q\n")]);
+    desk.write("crm.csv", "ID;SKU;days\n7;A;1\n8;A;2\n9;A;3\n;B;4\n90;A;3\n");
+    let said = "3 keys of the list would be in the report with zeros at the beginning (, B)";
+    let json = reconcile(&desk, &[], 1);
+    assert!(json["lists"][0]["notes"][0].as_str().unwrap().starts_with(said), "{json:#}");
+    desk.monthend(["reconcile", "m.yaml"]).expect(1).shows(["note: 3 keys of the list would be"]);
+    // Keys that are only there once are not alike.
+    desk.write("crm.csv", "ID;SKU;days\n007;A;1.400,50\n08;A;2\n0009;A;3\n0;0B;4\n");
+    let table = desk.monthend(["reconcile", "m.yaml"]).expect(1);
+    assert!(table.stdout.contains("1 key of the list"), "{table}");
+    table.shows(["crm.csv line 2, days: not a number", "write `decimal: \",\"` for it"]);
+}
+
 #[test]
 fn a_month_that_was_collected_again_is_compared_with_the_first_time() {
     let server = Served::new(READY);

@@ -109,7 +109,6 @@ fn the_wrong_kind_of_file_is_told_with_the_right_one() {
     for args in [
         &["merge", "m.yaml", ledger, "-o", "o.csv"][..],
         &["status", "m.yaml", "--ledger", "m.yaml"],
-        &["report", ledger, "--compare", "m.yaml", "-o", "o.html"],
     ] {
         let ended = desk.monthend(args.iter().copied()).expect(4);
         ended.says(["m.yaml is a manifest; this needs a ledger"]);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use monthend::testing::{Row, State};
 use request::ReportId;
-use sandbox::model::{Person, RefusalStatus};
+use sandbox::model::{CreatedIs, Person, RefusalStatus};
 
 use tokio::time::Instant;
 
@@ -125,6 +125,10 @@ pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, Stri
     let is_old = |report: &&&Report| {
         report.stored.by == Person::Us && intent.is_some_and(|intent| report.stored.made < intent)
     };
+    let when_ready = history.server.traits.config.reports.created_is == CreatedIs::Ready;
+    if earlier && when_ready && named.iter().any(by_us) {
+        return Ok("in doubt: one of our own, and stamps of when it was ready");
+    }
     if earlier && process.answered.is_empty() && named.iter().any(|report| is_old(&report)) {
         return Ok("in doubt: one of our own, and no clock to say how old");
     }

@@ -542,10 +542,15 @@ impl<'w> History<'w> {
         }
     }
 
-    /// Someone starts it again after a while.
+    /// Someone starts it again after a while, and some day waits as long as the server asked.
     async fn between_runs(&self) {
         let most = self.world.pick(&[0, 1_000, 20_000, 3_600_000]);
         sleep(self.world.up_to(Duration::from_millis(most))).await;
+        if let Some(until) = self.pause.get().filter(|at| *at > Instant::now())
+            && self.world.one_in(3)
+        {
+            tokio::time::sleep_until(until).await;
+        }
         let paused = self.pause.get().is_some_and(|at| at > Instant::now());
         if self.settings.clock_is_set && !paused && self.world.one_in(4) {
             let seconds = self.world.pick(&[-7200, -30, 0, 30, 7200]);

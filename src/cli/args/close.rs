@@ -1,6 +1,4 @@
-//! `monthend accept`, `monthend close` and `monthend verify`.
-
-use std::path::PathBuf;
+//! `monthend accept` and `monthend close`.
 
 use chrono::NaiveDate;
 use clap::Args;
@@ -67,11 +65,4 @@ pub(in crate::cli) struct CloseArgs {
 
     #[command(flatten)]
     pub(in crate::cli) history: HistoryArgs,
-}
-
-#[derive(Debug, Args)]
-pub(in crate::cli) struct VerifyArgs {
-    /// The close files (NAME.close.json), with their files where they were then
-    #[arg(required = true, value_name = "FILE.close.json")]
-    pub(in crate::cli) files: Vec<PathBuf>,
 }

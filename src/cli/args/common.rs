@@ -126,13 +126,8 @@ pub(crate) struct SelectionArgs {
     report_type: Vec<ReportType>,
 
     /// Requests whose period lies within: 2026-09, or 2026-09-01..2026-09-15
-    #[arg(
-        long,
-        help_heading = "Selection",
-        env = "MONTHEND_PERIOD",
-        value_name = "PERIOD",
-        value_delimiter = ','
-    )]
+    #[arg(long, help_heading = "Selection", env = "MONTHEND_PERIOD")]
+    #[arg(value_name = "PERIOD", value_delimiter = ',')]
     period: Vec<Period>,
 
     #[command(flatten)]
@@ -216,7 +211,7 @@ pub(crate) struct CauseArgs {
 pub(crate) const EARLIER: &str = "earlier";
 
 /// `--max-drop`
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Args)]
 pub(crate) struct MaxDropArgs {
     /// By how much a figure may fall: the sum of `audit.totals`, or without it the number of rows
     /// [env: MONTHEND_MAX_DROP=] [default: 50%]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{CalendarArgs, Format, ManifestArgs, SelectionArgs, format_or};
+use super::{CalendarArgs, Format, ManifestArgs, SelectionArgs};
 
 /// What these commands have in common.
 #[derive(Debug, Args)]
@@ -27,13 +27,7 @@ pub(in crate::cli) struct ColumnsArgs {
     /// How to show them; `yaml` is the section `files:` of a manifest [env: MONTHEND_FORMAT=] [default: table]
     // The environment is read by hand: it is no mistake where this command does not have that format.
     #[arg(long, value_enum)]
-    format: Option<ColumnsFormat>,
-}
-
-impl ColumnsArgs {
-    pub(in crate::cli) fn format(&self) -> ColumnsFormat {
-        format_or(self.format, ColumnsFormat::Table)
-    }
+    pub(in crate::cli) format: Option<ColumnsFormat>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

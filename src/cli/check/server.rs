@@ -7,8 +7,8 @@ use hyper_util::client::proxy::matcher::Matcher;
 use crate::{
     api::{Cause, ListQuery},
     cli::{
-        CliError, CliResult, Connection, Context, HttpSession, ReadSession, Signals, chain,
-        credentials, error::read_error_text as text, is_proxy, limit_patience, nobody,
+        CliError, CliResult, Connection, Context, HttpSession, Signals, chain, credentials,
+        error::read_error_text as text, is_proxy, limit_patience, nobody,
     },
     ledger::real_ledger,
     manifest::{BaseUrl, Discover, Discovered, Manifest},
@@ -54,9 +54,9 @@ pub(super) async fn ask(
         }
         Err(error) => return Err(error),
     };
-    let server = ReadSession::begin(&connection, &context.settings, &ledger, signals);
+    let session = connection.read_session(&context.settings, &ledger, signals);
     let address = Address::new(&context.settings.api.base_url, is_sandbox);
-    signals.or(ask_all(&server.session, &address, manifest, report)).await
+    signals.or(ask_all(&session, &address, manifest, report)).await
 }
 
 /// All that depends on the server and is not said yet. Only a create would tell the right to create reports.

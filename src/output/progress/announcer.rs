@@ -198,7 +198,7 @@ impl Announcer {
                 seconds = wait.as_secs_f64(),
                 "paused {}: the server asks for it{answered}; sending resumes at {}",
                 words::seconds(wait),
-                until.format("%H:%M:%S UTC")
+                words::moment_here(until)
             ),
         }
     }

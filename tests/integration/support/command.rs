@@ -105,6 +105,7 @@ impl Monthend {
         command
             .args(&self.args)
             .env_clear()
+            .env("TZ", "UTC")
             .envs(self.env.iter().cloned())
             .current_dir(&self.folder)
             .stdin(Stdio::null())
