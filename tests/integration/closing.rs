@@ -581,9 +581,9 @@ fn the_command_that_a_refusal_names_opens_the_month_again() {
     accept_all(&desk);
     assert_eq!(close(&desk).code, Some(0));
     let old = desk.monthend(["verify", "m.ledger.close-1.json"]).expect(1);
-    old.shows([": WHY. What counts is a later close file", "changed  m.ledger.csv"]);
+    old.shows([": reasons. What counts is a later close file", "changed  m.ledger.csv"]);
     let new = desk.monthend(["verify", "m.ledger.close.json"]).expect(0);
-    new.shows(["closed before, and opened again 20", ": WHY\n"]);
+    new.shows(["closed before, and opened again 20", ": reasons\n"]);
     let row =
         desk.read("m.ledger.csv").lines().nth(1).unwrap().split(',').next().unwrap().to_owned();
     let refused = desk
