@@ -30,6 +30,11 @@ pub fn close_path(ledger: &Path) -> PathBuf {
     companion(ledger, "close.json")
 }
 
+/// Whether there is a close file, even one that cannot be read. `ledger` is the ledger itself, not a link to it.
+pub fn is_closed(ledger: &Path) -> bool {
+    close_path(ledger).symlink_metadata().is_ok()
+}
+
 /// Whether a file has what every close file has, whatever its name.
 pub fn is_close_file(path: &Path) -> bool {
     let begins = read_first_line(path).unwrap_or_default();
@@ -178,14 +183,21 @@ pub enum FileVerdict {
     Missing,
     /// In which way.
     Changed(String),
+    /// Why. Nothing is known of its bytes.
+    Unreadable(String),
 }
 
 impl FileVerdict {
+    pub fn is_unchanged(&self) -> bool {
+        *self == FileVerdict::Unchanged
+    }
+
     pub fn word(&self) -> &'static str {
         match self {
             FileVerdict::Unchanged => "unchanged",
             FileVerdict::Missing => "missing",
             FileVerdict::Changed(_) => "changed",
+            FileVerdict::Unreadable(_) => "unreadable",
         }
     }
 }
@@ -204,7 +216,8 @@ impl ClosedFile {
         let changed = FileVerdict::Changed;
         let failed = |e: io::Error| match e.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => FileVerdict::Missing,
-            _ => FileVerdict::Changed(format!("it cannot be read ({})", system_says(&e))),
+            io::ErrorKind::InvalidInput => changed(system_says(&e)),
+            _ => FileVerdict::Unreadable(system_says(&e)),
         };
         let file = match open_regular(&folder.join(&self.path)) {
             Ok(file) => file,
@@ -303,6 +316,12 @@ impl CloseFile {
     pub fn verify(&self, path: &Path) -> impl Iterator<Item = (&ClosedFile, FileVerdict)> {
         let folder = folder_of(path).to_owned();
         self.files.iter().map(move |file| (file, file.verify(&folder)))
+    }
+
+    /// The ledger that it closes: the first one, since earlier ones follow.
+    pub fn ledger(&self) -> &str {
+        let ledger = self.files.iter().find(|file| file.kind == ClosedFileKind::Ledger);
+        ledger.map_or("no ledger", |file| &file.path)
     }
 }
 
@@ -408,7 +427,7 @@ mod tests {
         fs::remove_file(&ledger).unwrap();
         assert_eq!(unlike(&place), named("missing"));
         symlink("m.ledger.csv", &ledger).unwrap();
-        assert_eq!(unlike(&place), named("changed"), "a link to itself");
+        assert_eq!(unlike(&place), named("unreadable"), "a link to itself");
         for (target, word) in [
             ("/dev/zero", "changed"),
             ("nowhere", "missing"),

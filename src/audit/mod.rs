@@ -33,7 +33,7 @@ pub use accepted::{
 };
 pub use close::{
     AcceptedDifference, CloseError, CloseFile, ClosedFile, ClosedFileKind, ClosedMonth,
-    FileVerdict, close_path, is_close_file, is_place_of_reopened, set_reopened,
+    FileVerdict, close_path, is_close_file, is_closed, is_place_of_reopened, set_reopened,
 };
 pub use collected_files::{CollectedFiles, MissingFile};
 pub use columns::{TypeColumns, columns};

@@ -19,6 +19,8 @@ pub enum Remedy {
     Decide,
     /// `resolve --resend --replace`: the report is gone.
     Replace,
+    /// Of a closed month. What lies there is evidence, and no command may displace it.
+    PutBack,
     /// `monthend reconcile` shows what does not match.
     Reconcile,
     Look(&'static str),
@@ -41,6 +43,11 @@ impl Remedy {
             Obstacle::ServerFailed => Some(Remedy::Recreate),
             Obstacle::UnknownStatus | Obstacle::OtherFile | Obstacle::Other => None,
         }
+    }
+
+    /// What is left of it in a closed month, where every command that changes something is refused.
+    pub fn once_closed(self) -> Self {
+        if self == Remedy::Reconcile { self } else { Remedy::PutBack }
     }
 
     /// Whether it downloads, so that the server must still have the report.
@@ -67,6 +74,9 @@ impl Remedy {
             Remedy::Decide => "a person decides, with `monthend resolve`",
             Remedy::Replace => {
                 "if it is lost, `monthend resolve --resend --replace` has it created again"
+            }
+            Remedy::PutBack => {
+                "the month is closed: put the file that was changed back from a copy; `monthend verify` names it"
             }
             Remedy::Reconcile => "`monthend reconcile` shows the keys",
             Remedy::Look(advice) => advice,

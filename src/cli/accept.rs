@@ -46,8 +46,8 @@ pub(super) fn accept(args: &AcceptArgs, command_line: &CommandLine) -> CliResult
         }
     }
     let until = args.until.map_or_else(String::new, |day| format!(" until {day}"));
-    if args.until.is_some_and(|last| last < now.date_naive()) {
-        warn!("the last day has passed already{until}: the difference counts");
+    if let Some(last) = args.until.filter(|last| *last < now.date_naive()) {
+        warn!("{last} has passed, so the difference counts again");
     }
     let (ids, names) = (count(args.id.len(), "difference"), named(&args.id, args.id.len()));
     console::say(format!("accepted by {by}{until}: {ids} ({names})\n"));

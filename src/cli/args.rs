@@ -99,9 +99,13 @@ pub(super) enum Command {
     Close(CloseArgs),
     /// Compare all files of a closed month with their hashes; needs no network, no token and no manifest
     Verify {
-        /// The close file (NAME.close.json), with its files where they were then
-        #[arg(value_name = "FILE.close.json")]
-        file: PathBuf,
+        /// The close files (NAME.close.json), with their files where they were then; of a ledger or a manifest its close file
+        #[arg(required = true, value_name = "FILE.close.json")]
+        files: Vec<PathBuf>,
+
+        /// The month is a rehearsal's, where a manifest is named
+        #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX")]
+        sandbox: bool,
     },
     /// Write an HTML report (one file, works offline)
     Report(ReportArgs),
@@ -268,9 +272,10 @@ pub(super) struct StatusArgs {
     #[arg(long, conflicts_with = "history")]
     pub(super) rows: bool,
 
-    /// Show the history of one row, and the row as it is now; --rows lists the ids
+    /// Show the history of one row, and the row as it is now (--rows lists the ids); without an id, the commands and
+    /// decisions of the whole ledger
     #[arg(long, value_name = "REQUEST_ID", value_parser = listed_request)]
-    pub(super) history: Option<RequestId>,
+    pub(super) history: Option<Option<RequestId>>,
 
     #[command(flatten)]
     pub(super) cause: CauseArgs,
@@ -281,7 +286,7 @@ pub(super) struct StatusArgs {
 
 fn listed_request(text: &str) -> Result<RequestId, String> {
     text.parse().map_err(|why: request::RequestIdError| {
-        format!("{why}; `monthend status --rows` lists them")
+        format!("{why}; `monthend status --rows` lists them (a ledger stands before --history)")
     })
 }
 

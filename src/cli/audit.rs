@@ -10,14 +10,14 @@ use super::{
     FileSources, Format, LedgerTrace, LockedLedger, ManifestArgs, OpenedLedger, RepairNote,
     Signals, after_audit, credentials, discover_note, discovered, find_trace, forgotten_of_history,
     history_of, ledger_or_of_manifest, lines_of, named_rows, on_manifest, plan_with_selected,
-    print_view, refuse_mixed_up, relabelled, summarised_lists, tell_repairs, trace_of, warn_of_run,
-    warn_where_refused,
+    print_view, refuse_mixed_up, relabelled, summarised_lists, tell_repairs, trace_of,
+    unlike_since_close, verify_command, warn_of_lost_close, warn_of_run, warn_where_refused,
 };
 use crate::{
     api::Credentials,
     audit::{
-        Acceptances, Audit, Checked, ClosedMonth, FileChecks, Files, MaxDrop, Previous, Remedy,
-        Scope,
+        Acceptances, Audit, Checked, ClosedFileKind, FileChecks, Files, MaxDrop, Previous, Remedy,
+        Scope, is_closed,
     },
     files::{folder_of, replace},
     ledger::{
@@ -66,6 +66,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> CliRe
         return Err(CliError::Usage(format!("--totals shows the sums of `audit.totals`: {lacks}")));
     }
     let audited = input.audit(&signals).await?;
+    input.warn_of_unlike(command_line);
 
     let mut notes = Vec::new();
     let narrowed = command_line.narrowed_by_environment();
@@ -75,7 +76,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> CliRe
     let selection = &input.asked.selection;
     let is_whole = *selection == Selection::default() && !args.offline && !args.no_files;
     if is_whole {
-        input.warn_of_unused(&audited.audit);
+        input.warn_of_unused(&audited.audit, args.offline);
     }
     notes.extend(audited.notes.iter().cloned());
     if args.format == Format::Csv {
@@ -140,7 +141,9 @@ impl<'a> AuditInput<'a> {
             Context::with_manifest(asked.manifest, asked.calendar, asked.selection.partition)?;
         context.tell_rehearsal();
         context.refuse_as_for_real()?;
-        let credentials = if asked.is_offline { None } else { Some(credentials(&context)?) };
+        let credentials = (!asked.is_offline).then(|| credentials(&context)).transpose();
+        let credentials = credentials
+            .inspect_err(|_| info!("--offline asks no server and needs no credentials"))?;
         let path = real_ledger(&context.ledger)?;
         let acceptances = Acceptances::read(&path, asked.calendar.as_of())?;
         let (reading, gone, lock) = if asked.locks {
@@ -203,6 +206,9 @@ impl<'a> AuditInput<'a> {
         signals.end_at_once();
         let history = history_of(&self.path);
         refuse_mixed_up(ledger, &self.path, &history.lines)?;
+        if !is_closed(&self.path) {
+            warn_of_lost_close(&self.path, &history.lines);
+        }
         let recorded = history::recorded_hashes(&history.lines);
         let folder = self.path.parent().unwrap_or(Path::new(""));
         let files = |files| Some(files).filter(|_| !asked.without_files);
@@ -233,7 +239,8 @@ impl<'a> AuditInput<'a> {
         audit.accept(&self.acceptances);
 
         let mut trace = self.gone.take().or_else(|| {
-            let found = find_trace(&self.context, &self.reading, (&plan, &selected), None)?;
+            let found = find_trace(&self.context, &self.reading, (&plan, &selected), None);
+            let found = found.filter(|_| !is_closed(&self.path))?;
             found.warn(&self.context.ledger);
             Some(found)
         });
@@ -244,6 +251,9 @@ impl<'a> AuditInput<'a> {
             let to_create = differences.filter(|it| it.remedy == Remedy::Run);
             let lost = to_create.filter(|it| it.request_id.is_some_and(is_known));
             lost.for_each(|it| it.remedy = remedy);
+        }
+        if is_closed(&self.path) {
+            audit.differences.iter_mut().for_each(|it| it.remedy = it.remedy.once_closed());
         }
 
         let mut notes = Vec::new();
@@ -277,13 +287,24 @@ impl<'a> AuditInput<'a> {
         notes
     }
 
+    /// Names what was changed since the month was closed. Collected files are audited anyhow.
+    fn warn_of_unlike(&self, command_line: &CommandLine) {
+        let unlike = unlike_since_close(&self.path, |kind| kind != ClosedFileKind::Report);
+        if !unlike.is_empty() {
+            let names = named(unlike.iter().take(NAMED), unlike.len());
+            let verify = verify_command(&self.path, command_line);
+            warn!("changed or missing since the month was closed: {names}; `{verify}` shows it");
+        }
+    }
+
     /// Names the accepted ids that no difference has.
-    pub(super) fn warn_of_unused(&self, audit: &Audit) {
+    pub(super) fn warn_of_unused(&self, audit: &Audit, is_offline: bool) {
         let unused = self.acceptances.unused(&audit.found_ids());
         if !unused.is_empty() {
             let names = named(unused.iter().take(NAMED), unused.len());
             let ids = count(unused.len(), "accepted id");
-            warn!("{ids} with no difference that was found: {names}");
+            let note = if is_offline { " (the server was not asked)" } else { "" };
+            warn!("{ids} with no difference that was found{note}: {names}");
         }
     }
 }
@@ -311,18 +332,17 @@ impl Audited {
     ) -> AuditView<'v> {
         let (context, path) = (&input.context, &input.path);
         let merge = || self.trace.as_ref().and_then(|it| it.merge(&context.ledger, command_line));
-        let folder = path.parent().unwrap_or(Path::new(""));
-        let is_closed = ClosedMonth::of(path).is_some();
+        let merge_first = to_merge_first(path, &input.reading.ledger, command_line);
         AuditView {
             audit: &self.audit,
             is_offline: input.asked.is_offline,
             notes,
-            next: match to_merge_first(path, &input.reading.ledger, command_line) {
+            next: match merge_first.filter(|_| !is_closed(path)) {
                 Some(command) => Some(("to merge the rescued ledger first", command)),
-                None => after_audit(&self.audit, folder, context, merge(), command_line),
+                None => after_audit(&self.audit, path, context, merge(), command_line),
             },
             accept: on_manifest(command_line, "accept", &context.ledger)
-                .filter(|_| !is_closed && path.exists()),
+                .filter(|_| !is_closed(path) && path.exists()),
             exit_code: self.exit().code(),
         }
     }

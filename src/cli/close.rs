@@ -2,16 +2,17 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
-    io,
     path::{Path, PathBuf},
 };
 
 use chrono::{SubsecRound as _, Utc};
+use sha2::{Digest as _, Sha256};
 use tracing::{error, info, warn};
 
 use super::{
     AuditInput, AuditRequest, Audited, CliError, CliResult, CloseArgs, CommandLine, Context, Exit,
     Format, LockedLedger, Signals, account, add_to_history, by, history_line, print_view,
+    verify_command,
 };
 use crate::{
     audit::{
@@ -27,7 +28,7 @@ use crate::{
         history::{self, Account, HistoryEvent},
     },
     plan::Selection,
-    text::{count, named, system_says},
+    text::{count, hexadecimal, named, system_says},
 };
 use request::{Period, RequestIds};
 
@@ -50,7 +51,7 @@ pub(super) async fn close(args: &CloseArgs, command_line: &CommandLine) -> CliRe
     let month = Month::of(&input)?;
     let inputs = month.hash_inputs()?;
     let audited = input.audit(&signals).await?;
-    input.warn_of_unused(&audited.audit);
+    input.warn_of_unused(&audited.audit, args.offline);
 
     let mut notes = audited.notes.clone();
     if input.manifest.is_relative {
@@ -104,16 +105,18 @@ pub(super) async fn close(args: &CloseArgs, command_line: &CommandLine) -> CliRe
         files: [inputs, collected].concat(),
     };
     let place = close_path(&input.path);
-    let written = close.json().map_err(io::Error::from);
-    let written = written.and_then(|json| create(&place, json.as_bytes()));
-    written.map_err(LedgerError::io("write the close file", &place))?;
-    let what = HistoryEvent::Closed { by, reason: args.reason.clone(), account };
+    let unwritten = LedgerError::io("write the close file", &place);
+    let json = close.json().map_err(|e| unwritten(e.into()))?;
+    create(&place, json.as_bytes()).map_err(unwritten)?;
+    let sha256 = hexadecimal(&Sha256::digest(&json));
+    let reason = args.reason.clone();
+    let what = HistoryEvent::Closed { by, sha256: Some(sha256.clone()), reason, account };
     if !args.history.no_history {
         add_to_history(&input.path, now, what);
     }
-    let verify = command_line.with("verify", [place.display().to_string()]);
+    let verify = verify_command(&input.path, command_line);
     console::say(format!(
-        "{} is closed, by {}: {} has the hashes of {}, and {} accepted\n\nto see later whether the files are as they were, here or \
+        "{} is closed, by {}: {} has the hashes of {}, and {} accepted\nSHA-256 of the close file: {sha256}\n\nto see later whether the files are as they were, here or \
          in a copy of the folder:\n  {verify}\n",
         close.manifest,
         close.by,

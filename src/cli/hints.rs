@@ -9,7 +9,7 @@ use super::{
     quoted_word, variable,
 };
 use crate::{
-    audit::{Audit, Difference, Remedy},
+    audit::{Audit, Difference, Remedy, close_path},
     files::paths_next_to,
     ledger::{Row, State},
     output::{Commands, Hint},
@@ -87,9 +87,10 @@ pub(super) fn commands_for(run: &RunContext<'_>, rows: &[&Row]) -> Commands {
 }
 
 /// The most urgent command, and why; none where no command helps. `merge`: takes over the rows of other ledgers.
+/// `ledger` is the real path.
 pub(super) fn after_audit(
     audit: &Audit,
-    folder: &Path,
+    ledger: &Path,
     context: &Context,
     merge: Option<String>,
     command_line: &CommandLine,
@@ -101,6 +102,10 @@ pub(super) fn after_audit(
     let run = || command_line.on_same("run");
     Some(match first.remedy {
         Remedy::Look(_) => return None,
+        Remedy::PutBack => (
+            "to see what is not as it was when the month was closed",
+            verify_command(ledger, command_line),
+        ),
         Remedy::Reconcile => ("to see what does not match", command_line.on_same("reconcile")),
         Remedy::Merge => ("to take over the rows of the other ledgers", merge?),
         Remedy::Adopt => {
@@ -122,6 +127,7 @@ pub(super) fn after_audit(
             ("to download changed files again, over what lies there", commands.collect + " --force")
         }
         Remedy::MoveAndCollect => {
+            let folder = ledger.parent().unwrap_or(Path::new(""));
             let file = folder.join(first.file.as_deref().unwrap_or_default());
             let mut away = file.clone().into_os_string();
             away.push(".moved");
@@ -140,6 +146,11 @@ pub(super) fn after_audit(
             format!("{} --request {} --resend --replace", commands.resolve, first.request_id?),
         ),
     })
+}
+
+/// Compares the files of a closed month with its hashes. `ledger` is the real path.
+pub(super) fn verify_command(ledger: &Path, command_line: &CommandLine) -> String {
+    command_line.with("verify", [close_path(ledger).display().to_string()])
 }
 
 /// A command on the ledger's manifest: the one that was named, or one next to the ledger.

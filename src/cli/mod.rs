@@ -76,7 +76,9 @@ use self::{
         refuse_mixed_up, shares_of, trace_of,
     },
     guard::{Guard, refusal, sandbox_state_of},
-    hints::{after_audit, commands_for, manifest_next_to, of_manifest, on_manifest},
+    hints::{
+        after_audit, commands_for, manifest_next_to, of_manifest, on_manifest, verify_command,
+    },
     locked_ledger::{
         LockedLedger, announced_pause, missing_folder, remember_pause, require_folder,
     },
@@ -100,6 +102,7 @@ use self::{
     run_context::{Rows, RunContext, run_session, ticking},
     signals::Signals,
     table_file::TableFile,
+    verify::unlike_since_close,
 };
 use crate::{
     manifest::YEAR,
@@ -169,7 +172,7 @@ fn dispatch(cli: Cli, command_line: &CommandLine) -> CliResult {
         Command::Units(args) => units::units(&args),
         Command::Reconcile(args) => reconcile::reconcile(&args, command_line),
         Command::Accept(args) => accept::accept(&args, command_line),
-        Command::Verify { file } => verify::verify(&file),
+        Command::Verify { files, sandbox } => verify::verify(&files, sandbox, command_line),
         Command::Report(args) => report::report(&args),
         Command::Schema { which } => documents::schema(which),
         Command::Completions { shell } => documents::completions(shell),

@@ -13,7 +13,7 @@ use tracing::warn;
 
 use super::{
     Asked, CliError, CliResult, CommandLine, Context, Format, LockedLedger, SummaryFormat,
-    WorkCommand, selected_rows, stop_text, variable, without_csv,
+    WorkCommand, account, selected_rows, stop_text, variable, without_csv,
 };
 use crate::{
     collect::combined_files,
@@ -147,6 +147,7 @@ impl Outputs {
             rehearsal: about.rehearsal,
             as_of: about.as_of,
             selection: about.selection.clone(),
+            account: account(),
         };
         let path = history::path_of(&locked.file.path);
         let history = HistoryReporter::new(path, run_id(), about.began_at, began);

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     audit::{
-        Acceptances, ClosedMonth, CollectedFiles, Compared, EntrySides, ListOutcome, ListSummary,
-        Reconciliation,
+        Acceptances, CollectedFiles, Compared, EntrySides, ListOutcome, ListSummary,
+        Reconciliation, is_closed,
     },
     files,
     manifest::{OtherSide, ReconcileEntry},
@@ -53,7 +53,7 @@ pub(super) fn reconcile(args: &ReconcileArgs, command_line: &CommandLine) -> Cli
     // Where a file is left out, keys are on one side only because of that.
     let leaves_out = outcomes.iter().any(|it| !it.missing.is_empty());
     let accept = on_manifest(command_line, "accept", &input.context.ledger)
-        .filter(|_| ClosedMonth::of(&input.path).is_none() && !leaves_out);
+        .filter(|_| !is_closed(&input.path) && !leaves_out);
     let audit = command_line.on_same("audit");
     let is_whole = *sources.selection == Selection::default() && args.name.is_none();
     let next = if leaves_out {

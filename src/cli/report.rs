@@ -6,6 +6,7 @@ use tracing::info;
 use super::{
     CliError, CliResult, Context, Exit, FileSources, Guard, ManifestArgs, OpenedLedger, ReportArgs,
     closed_of, is_manifest, ledger_or_of_manifest, recorded_of, refusal, summarised_lists,
+    unlike_since_close,
 };
 use crate::{
     audit::{self, Acceptances, CollectedFiles, FileChecks, Previous, Review, without_row},
@@ -101,6 +102,7 @@ pub(super) fn report(args: &ReportArgs) -> CliResult {
         manifest: manifest.map(name),
         title: context.as_ref().map(|it| it.manifest.1.clone()),
         closed: closed_of(&ledger.path),
+        unlike: unlike_since_close(&ledger.path, |_| true),
         not_in_ledger: not_in_ledger.collect(),
         totals,
         units: units.as_ref().map(|(rule, found)| (*rule, found)),

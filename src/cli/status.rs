@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     ledger::{Ledger, Row},
-    output::{LifeView, RowsView, StatusView},
+    output::{LifeView, RowsView, StatusView, history},
 };
 use request::RequestId;
 
@@ -25,7 +25,7 @@ pub(super) fn status(args: &StatusArgs, command_line: &CommandLine) -> CliResult
         trace.warn(&path);
     }
     if let Some(request_id) = args.history {
-        return history(args, (&path, &real), request_id, &reading.ledger);
+        return show_history(args, (&path, &real), request_id, &reading.ledger);
     }
     let rows: Vec<&Row> = selection.rows_of(&reading.ledger)?;
     let is_named = args.ledger.is_some() || variable("MONTHEND_MANIFEST").is_some();
@@ -54,26 +54,33 @@ pub(super) fn status(args: &StatusArgs, command_line: &CommandLine) -> CliResult
     Ok(Exit::Success)
 }
 
-fn history(
+/// Of one row, else of the ledger.
+fn show_history(
     args: &StatusArgs,
     (path, real): (&Path, &Path),
-    request_id: RequestId,
+    request_id: Option<RequestId>,
     ledger: &Ledger,
 ) -> CliResult {
     let why = "--history shows no cells; with it, --format is `table` or `json`";
     let format = without_csv(args.format, why)?;
-    let Some(row) = ledger.get(request_id) else {
+    let unknown = |id: RequestId| {
         let path = path.display();
-        return Err(CliError::Usage(format!(
-            "{request_id}: no such request in {path}; --rows lists those that it has"
-        )));
+        CliError::Usage(format!("{id}: no such request in {path}; --rows lists those that it has"))
     };
+    let row = request_id.map(|id| ledger.get(id).ok_or_else(|| unknown(id))).transpose()?;
+    let history = history::path_of(real);
+    if !history.exists() {
+        warn!("{} is not there", history.display());
+    }
     let known = history_of(real);
     if known.unreadable > 0 {
         let (path, n) = (path.display(), known.unreadable);
         warn!("the history of {path}: lines that cannot be read and are left out: {n}");
     }
-    let life = LifeView::new(row, &known.lines);
+    let life = match row {
+        Some(row) => LifeView::new(row, &known.lines),
+        None => LifeView::of_ledger(&known.lines),
+    };
     match format {
         SummaryFormat::Table => print_table(&life.text())?,
         SummaryFormat::Json => print_json(life.json())?,

@@ -146,6 +146,9 @@ pub enum HistoryEvent {
     Closed {
         /// Who.
         by: String,
+        /// Of the bytes of the close file.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sha256: Option<String>,
         /// Why (`--reason`).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
@@ -216,6 +219,9 @@ pub struct RunStart {
     pub as_of: Option<NaiveDate>,
     /// The selectors as they were given; all empty: everything.
     pub selection: Selected,
+    /// Where the command ran.
+    #[serde(flatten)]
+    pub account: Account,
 }
 
 /// Which rows were asked for.
@@ -426,16 +432,34 @@ pub struct Read {
     pub unreadable: usize,
 }
 
-/// When the month was opened again after `closed_at`, by whom, and why.
-pub fn reopening(
-    lines: &[HistoryLine],
-    closed_at: DateTime<Utc>,
-) -> Option<(DateTime<Utc>, &str, &str)> {
-    let later = lines.iter().filter(|line| line.at > closed_at);
-    later.rev().find_map(|line| match &line.what {
-        HistoryEvent::Reopened { by, reason, .. } => Some((line.at, by.as_str(), reason.as_str())),
+/// When the month was opened again, by whom, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reopening {
+    pub at: DateTime<Utc>,
+    pub by: String,
+    pub reason: String,
+}
+
+/// Each time, in the order of the lines.
+pub fn reopenings(lines: &[HistoryLine]) -> Vec<Reopening> {
+    let reopened = lines.iter().filter_map(|line| match &line.what {
+        HistoryEvent::Reopened { by, reason, .. } => {
+            Some(Reopening { at: line.at, by: by.clone(), reason: reason.clone() })
+        }
         _ => None,
-    })
+    });
+    reopened.collect()
+}
+
+/// The SHA-256 of the close file that was written then; `None`: of the last one, unless the month was opened again.
+pub fn recorded_close(lines: &[HistoryLine], then: Option<DateTime<Utc>>) -> Option<&str> {
+    let mut turns = lines.iter().rev().filter(|line| then.is_none_or(|then| line.at == then));
+    let turn = turns.find_map(|line| match &line.what {
+        HistoryEvent::Closed { sha256, .. } => Some(sha256.as_deref()),
+        HistoryEvent::Reopened { .. } => Some(None),
+        _ => None,
+    });
+    turn.flatten()
 }
 
 /// When and by whom the month was closed, unless it was opened again.

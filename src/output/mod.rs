@@ -57,5 +57,5 @@ pub use rows::{View, schema_of};
 pub use status_view::{LifeView, RowsView, StatusView};
 pub use summary::Summary;
 pub use units_view::{UnitsJson, UnitsView};
-pub use verify_view::VerifyView;
+pub use verify_view::{VerifyView, verify_table};
 pub(crate) use words::{duration, listed, moment_here, moment_text, name as request_name};

@@ -242,9 +242,9 @@ impl RowsView<'_> {
     }
 }
 
-/// The life of one row: the lines of the history about it, and its state now.
+/// The life of one row: the lines of the history about it, and its state now; or what was done with the ledger.
 pub struct LifeView<'a> {
-    row: &'a Row,
+    row: Option<&'a Row>,
     /// Of this row, with its commands and the pauses between its attempts; each with its fields.
     lines: Vec<(&'a HistoryLine, Value)>,
 }
@@ -268,30 +268,61 @@ impl<'a> LifeView<'a> {
             is_about(fields) || (runs.contains(&*line.run) && (is_between || is_end))
         });
         told.sort_by_key(|(line, _)| line.at);
-        LifeView { row, lines: told }
+        LifeView { row: Some(row), lines: told }
+    }
+
+    /// The commands, and what people decided.
+    pub fn of_ledger(lines: &'a [HistoryLine]) -> Self {
+        const KINDS: [&str; 6] =
+            ["run", "end", "resolve", "accepted_difference", "closed", "reopened"];
+        let all =
+            lines.iter().filter_map(|line| Some((line, serde_json::to_value(&line.what).ok()?)));
+        let told = all.filter(|(_, event)| KINDS.contains(&kind(event)));
+        LifeView { row: None, lines: told.collect() }
     }
 
     /// A line for each line of the history: time, kind and fields.
     pub fn text(&self) -> String {
-        let mut out = format!("{}  {}\n", self.row.id(), one_line(&words::name(self.row)));
+        let Some(row) = self.row else {
+            return self.commands();
+        };
+        let mut out = format!("{}  {}\n", row.id(), one_line(&words::name(row)));
         if self.lines.is_empty() {
             out.push_str("the history says nothing of it\n");
         }
         for (line, event) in &self.lines {
-            let kind = event["kind"].as_str().unwrap_or_default();
-            out.push_str(&format!("{}  {kind:<13}  {}\n", words::time(line.at), fields(event)));
+            let (at, kind) = (words::time(line.at), kind(event));
+            out.push_str(&format!("{at}  {kind:<13}  {}\n", fields(event)));
         }
         let columns = Column::ALL.into_iter().skip_while(|column| *column != Column::Status);
-        let cell = |column: Column| (column.name().to_owned(), column.text(self.row).into());
+        let cell = |column: Column| (column.name().to_owned(), column.text(row).into());
         let now = Value::Object(columns.map(cell).collect());
         out.push_str(&format!("now: {}\n", fields(&now)));
         out
+    }
+
+    /// A line for each command and decision. How a command ended stands in its own line.
+    fn commands(&self) -> String {
+        let (ends, others): (Vec<_>, Vec<_>) =
+            self.lines.iter().partition(|(_, event)| kind(event) == "end");
+        let lines = others.into_iter().map(|(line, event)| {
+            let end = ends.iter().find(|(end, _)| end.run == line.run);
+            let end = end.map_or_else(String::new, |(_, end)| fields(end));
+            let request_id = event["request_id"].as_str().unwrap_or_default();
+            let said = one_line(&[request_id, &fields(event), &end].join(" "));
+            format!("{}  {:<19}  {said}\n", words::time(line.at), kind(event))
+        });
+        lines.collect()
     }
 
     pub fn json(&self) -> serde_json::Result<String> {
         let lines: Vec<&HistoryLine> = self.lines.iter().map(|(line, _)| *line).collect();
         rows::json(&lines)
     }
+}
+
+fn kind(event: &Value) -> &str {
+    event["kind"].as_str().unwrap_or_default()
 }
 
 /// `outcome=created report_id=…`, without what is empty. On one line: anybody can write the file.

@@ -97,7 +97,8 @@ fn an_acceptance_ends_and_is_taken_back() {
     let late = desk.monthend(["audit", "m.yaml", "--as-of", "2099-01-02"]).expect(1);
     late.shows(["until 2099-01-01, which is over", "1 difference: 1 not_created; 1 accepted"]);
     desk.monthend(["audit", "m.yaml", "--as-of", "2099-01-01"]).expect(0);
-    accept(&desk, &ids[1], &["--reason", "it does not", "--until", "2026-01-01"]);
+    let taken_back = accept(&desk, &ids[1], &["--reason", "it does not", "--until", "2026-01-01"]);
+    taken_back.says(["2026-01-01 has passed, so the difference counts again"]);
     let found = differences(&desk);
     assert!(found[1]["accepted"].is_null() && found[1]["ended"] == true, "{found:#?}");
     // The audit as JUnit: what counts fails, what is accepted is skipped.
@@ -149,7 +150,16 @@ fn ids_that_nothing_has_are_named_by_a_whole_audit_and_by_close() {
         let ended = desk.monthend(["audit", "m.yaml", narrow]).expect(0);
         assert!(!ended.stderr.contains(gone), "{ended}");
     }
-    assert!(close(&desk).stderr.contains(gone));
+    desk.monthend(["audit", "m.yaml"])
+        .without("WEBEX_ACCESS_TOKEN")
+        .expect(2)
+        .says(["no credentials", "--offline"]);
+    let closed = desk.monthend(["close", "m.yaml", "--offline"]).expect(0);
+    closed.says([gone, "the server was not asked"]);
+    desk.monthend(["close", "m.yaml", "--reopen", "--reason", "x"]).expect(0);
+    let closed = close(&desk);
+    let closed = closed.says([gone]);
+    assert!(!closed.stderr.contains("not asked"), "{closed}");
 }
 
 /// An auditor has the folder and nothing else: no manifest is read, no token is there, and the server is gone.
@@ -253,7 +263,12 @@ fn the_page_the_status_and_the_history_say_who_closed_it() {
     assert!(last["host"].is_string(), "{last}");
     // A close file that is lost is missed.
     fs::remove_file(desk.path("m.ledger.close.json")).unwrap();
-    for (command, code) in [(desk.status(), 0), (desk.monthend(["run", "m.yaml"]), 1)] {
+    for (command, code) in [
+        (desk.status(), 0),
+        (desk.monthend(["audit", "m.yaml"]), 0),
+        (desk.monthend(["report", "m.yaml", "-o", "p.html"]), 0),
+        (desk.monthend(["run", "m.yaml"]), 1),
+    ] {
         command.expect(code).says(["by the history, Jo Doe closed this month", "put it back"]);
     }
     // Also where it is a row that was lost, and whose report is recorded again.
@@ -264,6 +279,178 @@ fn the_page_the_status_and_the_history_say_who_closed_it() {
     let adopting = desk.monthend(["run", "m.yaml", "--existing", "adopt"]).expect(1);
     assert_eq!(adopting.stderr.matches("by the history, Jo Doe closed").count(), 1, "{adopting}");
     adopting.shows(["adopted        2"]);
+}
+
+/// A command that a sentence has between backticks.
+fn quoted(ended: &Ended, begins: &str) -> Vec<String> {
+    let all = format!("{}{}", ended.stdout, ended.stderr);
+    let found = all.split('`').find(|it| it.contains(begins) && !it.contains('\n'));
+    let found = found.unwrap_or_else(|| panic!("no {begins}\n{ended}"));
+    found.split_whitespace().skip(1).map(str::to_owned).collect()
+}
+
+#[test]
+fn what_was_changed_since_the_close_is_on_the_page_and_in_the_audit() {
+    let server = refusing();
+    let desk = month(&server);
+    accept_all(&desk);
+    assert_eq!(close(&desk).code, Some(0));
+    let verdict = || {
+        desk.monthend(["report", "m.yaml", "-o", "p.html"]).expect(0);
+        let page = desk.read("p.html");
+        let verdict = page.split("<p class=\"verdict ").nth(1).unwrap();
+        verdict.split("</p>").next().unwrap().to_owned()
+    };
+    let audit = || desk.monthend(["audit", "m.yaml", "--offline"]).expect(0);
+    assert!(verdict().starts_with("good"), "{}", verdict());
+    assert!(!audit().stderr.contains("since the month was closed"));
+    for name in ["m.ledger.accepted.csv", "m.yaml", "m.ledger.csv"] {
+        let was = desk.read(name);
+        desk.write(name, was.replace("\n", "\n\n"));
+        let said = verdict();
+        let expected = format!("1 file changed or missing since the close ({name} changed)");
+        assert!(said.starts_with("bad") && said.contains(&expected), "{name}: {said}");
+        let warned = audit();
+        let warned = warned
+            .says(["changed or missing since the month was closed", &format!("{name} changed")]);
+        let verify = quoted(&warned, " verify ");
+        desk.monthend(verify.iter().map(String::as_str)).expect(1).shows([name]);
+        desk.write(name, was);
+    }
+    fs::remove_file(desk.path("m.ledger.reports/2026-09/USER/Acme.csv")).unwrap();
+    assert!(verdict().contains("(m.ledger.reports/2026-09/USER/Acme.csv missing)"));
+    // A close file that is broken proves nothing.
+    desk.write("m.ledger.close.json", "{");
+    assert!(verdict().contains("(m.ledger.close.json broken)"), "{}", verdict());
+}
+
+#[test]
+fn the_audit_of_a_closed_month_names_no_command_that_changes_it() {
+    let server = refusing();
+    let desk = month(&server);
+    accept_all(&desk);
+    assert_eq!(close(&desk).code, Some(0));
+    let file = "m.ledger.reports/2026-09/USER/Acme.csv";
+    let (bytes, ledger) = (desk.read(file), desk.read("m.ledger.csv"));
+    let hash = ledger.lines().find(|it| it.contains(file)).unwrap();
+    let hash = hash.split(',').find(|it| it.len() == 64).unwrap();
+    let changes: [&dyn Fn(); 5] = [
+        &|| drop(desk.write(file, "other bytes")),
+        &|| fs::remove_file(desk.path(file)).unwrap(),
+        &|| {
+            fs::remove_file(desk.path(file)).unwrap();
+            fs::create_dir(desk.path(file)).unwrap();
+        },
+        // The history has another hash.
+        &|| {
+            let other = hash.replace(&hash[..8], "00000000");
+            fs::write(desk.path("m.ledger.csv"), ledger.replace(hash, &other)).unwrap();
+        },
+        // A row is gone.
+        &|| {
+            let rows = ledger.lines().filter(|it| !it.contains(file));
+            let rows: String = rows.map(|row| format!("{row}\n")).collect();
+            fs::write(desk.path("m.ledger.csv"), rows).unwrap();
+        },
+    ];
+    for change in changes {
+        change();
+        for narrow in [&[][..], &["--offline"]] {
+            let audit = desk.monthend(["audit", "m.yaml"]).args(narrow.iter().copied()).expect(1);
+            let audit = audit.shows(["the month is closed"]);
+            for refused in ["mv ", "--force", "monthend run", "monthend collect", "--existing"] {
+                let all = format!("{}{}", audit.stdout, audit.stderr);
+                assert!(!all.contains(refused), "{refused}: {audit}");
+            }
+            let verify = suggested(&audit, " verify m.ledger.close.json");
+            let verify = verify.iter().map(String::as_str);
+            desk.monthend(verify).expect(1);
+        }
+        let _ = fs::remove_dir(desk.path(file));
+        desk.write(file, &bytes);
+        desk.write("m.ledger.csv", &ledger);
+    }
+}
+
+#[test]
+fn verify_says_which_month_it_is_and_what_it_could_not_read() {
+    let server = refusing();
+    let desk = month(&server);
+    accept_all(&desk);
+    assert_eq!(close(&desk).code, Some(0));
+    let verify = |name: &str| desk.monthend(["verify", name]);
+    let shown = verify("m.ledger.close.json").expect(0);
+    let day = close_file(&desk)["closed_at"].as_str().unwrap()[..10].to_owned();
+    assert!(shown.stdout.starts_with("SANDBOX: m.ledger.csv: test was closed "), "{shown}");
+    let shown = shown.shows([&*format!("accepted {day}: not_created d")]);
+    for other in ["m.ledger.csv", "m.yaml"] {
+        assert_eq!(verify(other).expect(0).stdout, shown.stdout);
+    }
+    let rehearsed = desk.monthend(["verify", "m.yaml", "--sandbox"]).expect(2);
+    rehearsed.says(["there is no close file at ", "m.ledger.sandbox.close.json"]);
+    // One of another name, and one in the place of another month's.
+    fs::copy(desk.path("m.ledger.close.json"), desk.path("n.ledger.close.json")).unwrap();
+    verify("n.ledger.close.json").expect(0).says(["closes m.ledger.csv, as its name does not say"]);
+    fs::copy(desk.path("m.ledger.csv"), desk.path("n.ledger.csv")).unwrap();
+    let misleading = verify("n.ledger.close.json").expect(1);
+    let misleading = misleading.says([
+        "closes m.ledger.csv, as its name does not say: nothing of n.ledger.csv was checked",
+    ]);
+    assert!(!misleading.stdout.trim_end().ends_with("closed"), "{misleading}");
+    // Reading it fails, even for root.
+    fs::remove_file(desk.path("partners.csv")).unwrap();
+    std::os::unix::fs::symlink("/proc/self/mem", desk.path("partners.csv")).unwrap();
+    let ended = verify("m.ledger.close.json").expect(1);
+    ended.shows([
+        "unreadable  partners.csv",
+        "6 files checked: all are as they were when the month was closed; 1 could not be read: not checked",
+    ]);
+    desk.write("broken.json", "{");
+    let all = ["verify", "m.ledger.close.json", "broken.json", "n.ledger.close.json"];
+    let all = desk.monthend(all).expect(2);
+    let all = all.says(["broken.json is no close file"]);
+    let table: Vec<&str> = all.stdout.lines().rev().take(4).collect();
+    assert!(table[3].starts_with("LEDGER  ") && table[3].ends_with("  VERDICT"), "{all}");
+    assert!(
+        table[2].starts_with("m.ledger.csv  20") && table[2].ends_with("  1 unreadable"),
+        "{all}"
+    );
+    assert!(
+        table[1].starts_with("broken.json  ") && table[1].ends_with("  no close file"),
+        "{all}"
+    );
+    let hash = table[2].split("  ").find(|cell| cell.trim().len() == 64);
+    assert!(table[2].contains("Jo Doe") && hash.is_some(), "{all}");
+}
+
+#[test]
+fn the_history_knows_the_close_file_by_its_hash() {
+    let server = refusing();
+    let desk = month(&server);
+    accept_all(&desk);
+    let closed = close(&desk);
+    let hash = closed.stdout.split("SHA-256 of the close file: ").nth(1).unwrap()[..64].to_owned();
+    let verify = |name: &str| desk.monthend(["verify", name]);
+    verify("m.ledger.close.json").expect(0).shows([&*hash]);
+    let history = desk.read("m.ledger.history.jsonl");
+    let last: Value = serde_json::from_str(history.lines().last().unwrap()).unwrap();
+    assert_eq!(last["sha256"], *hash);
+    // Who edits a file and its hash has changed the close file.
+    let was = desk.read("m.ledger.close.json");
+    desk.write("m.ledger.close.json", was.replace("leaves us", "is fine"));
+    let ended = verify("m.ledger.close.json").expect(1);
+    ended.says(["the history names another SHA-256"]).shows(["But the close file is in doubt"]);
+    let audit = desk.monthend(["audit", "m.yaml"]).expect(0);
+    audit.says(["m.ledger.close.json changed"]);
+    desk.monthend(["report", "m.yaml", "-o", "p.html"]).expect(0);
+    assert!(desk.read("p.html").contains("since the close (m.ledger.close.json changed)"));
+    // An older one is not the one that counts, wherever it lies.
+    desk.write("m.ledger.close.json", &was);
+    desk.monthend(["close", "m.yaml", "--reopen", "--reason", "late"]).expect(0);
+    assert_eq!(close(&desk).code, Some(0));
+    verify("m.ledger.close-1.json").expect(0);
+    desk.write("m.ledger.close.json", &was);
+    verify("m.ledger.close.json").expect(1).says(["the history names another SHA-256"]);
 }
 
 /// Every file but the history, which may grow, and the lock.
@@ -384,7 +571,7 @@ fn the_command_that_a_refusal_names_opens_the_month_again() {
     let verified = desk.monthend(["verify", "m.ledger.close-1.json"]).expect(0);
     verified.shows([
         "opened again 20",
-        ": reasons. What counts is a later close file",
+        ": reasons. The month is open now",
         "SHA-256 of the close file: ",
     ]);
     assert!(!desk.has("m.ledger.close.json"));
@@ -393,6 +580,10 @@ fn the_command_that_a_refusal_names_opens_the_month_again() {
     // `resolve` names a ledger, whose manifest lies next to it.
     accept_all(&desk);
     assert_eq!(close(&desk).code, Some(0));
+    let old = desk.monthend(["verify", "m.ledger.close-1.json"]).expect(1);
+    old.shows([": reasons. What counts is a later close file", "changed  m.ledger.csv"]);
+    let new = desk.monthend(["verify", "m.ledger.close.json"]).expect(0);
+    new.shows(["closed before, and opened again 20", ": reasons\n"]);
     let row =
         desk.read("m.ledger.csv").lines().nth(1).unwrap().split(',').next().unwrap().to_owned();
     let refused = desk

@@ -43,6 +43,7 @@ fn each_run_attempt_and_pause_has_its_line() {
     assert_eq!(run["kind"], "run");
     assert_eq!(run["manifest"], "test");
     assert_eq!(run["selection"]["type"], serde_json::json!(["USER"]));
+    assert!(run["login"].is_string() && run["host"].is_string(), "{run}");
     assert_eq!(run["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(run["manifest_sha256"].as_str().unwrap().len(), 64);
     let end = told.last().unwrap();

@@ -1,5 +1,7 @@
 //! `status`: what a ledger holds, counted.
 
+use std::fs;
+
 use serde_json::Value;
 
 use crate::support::{Desk, Served, csv_cells, follows, own, partners, redact};
@@ -117,6 +119,37 @@ fn rows_are_listed_with_their_ids_and_files() {
     let selected = selected.shows(["refused-404 USER", "\n1 row\n"]);
     assert!(!selected.stdout.contains("good USER"), "{selected}");
     desk.status().args(["--rows", "--format=csv"]).expect(2).says(["the ledger itself is the CSV"]);
+}
+
+#[test]
+fn the_history_of_a_ledger_has_its_commands_and_decisions() {
+    let server = Served::new("reports: { completes_after: 0s }\nrefuse: { bbb: 403 }\n");
+    let desk = Desk::with(server.url(), &partners(["aaa", "bbb"], "USER", "2026-09"));
+    desk.converge().arg("--collect").expect(1);
+    let (id, other) = ("d0123456789abcdef", "d0000000000000000");
+    for id in [id, other] {
+        desk.monthend(["accept", "m.yaml", "--id", id, "--reason", "why not", "--by", "Jo"])
+            .expect(0);
+    }
+    let shown = desk.monthend(["status", "m.yaml", "--history"]).expect(0);
+    let lines: Vec<&str> = shown.stdout.lines().collect();
+    assert_eq!(lines.len(), 3, "{shown}");
+    assert!(lines[0].contains("  run  ") && lines[0].contains(" exit_code=1"), "{shown}");
+    assert!(lines[1].contains("  accepted_difference  ") && lines[1].contains(id), "{shown}");
+    assert!(lines[1].contains("reason=\"why not\"") && lines[1].contains("by=Jo"), "{shown}");
+    let json = desk.monthend(["status", "m.yaml", "--format=json", "--history"]).expect(0).json();
+    let kinds: Vec<&str> =
+        json.as_array().unwrap().iter().map(|it| it["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["run", "end", "accepted_difference", "accepted_difference"]);
+    let row = &desk.ledger().lines[0].0["request_id"];
+    fs::remove_file(desk.path("m.ledger.history.jsonl")).unwrap();
+    for arguments in [&["--history"][..], &["--history", row]] {
+        let ended = desk.status().args(arguments.iter().copied()).expect(0);
+        ended.says(["m.ledger.history.jsonl is not there"]);
+    }
+    desk.monthend(["status", "--history", "m.ledger.csv"])
+        .expect(2)
+        .says(["a ledger stands before"]);
 }
 
 /// Control Hub shows UUIDs. What programs read has the API's form.

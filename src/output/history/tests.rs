@@ -78,6 +78,7 @@ fn every_kind_of_line_keeps_its_schema() {
             rehearsal: false,
             as_of: DateTime::UNIX_EPOCH.date_naive().into(),
             selection: Selected::default(),
+            account: account(),
         }),
         HistoryEvent::End(RunEnd {
             exit_code: 143,
@@ -123,7 +124,12 @@ fn every_kind_of_line_keeps_its_schema() {
             until: None,
             account: account(),
         },
-        HistoryEvent::Closed { by: "Jo Doe".to_owned(), reason: None, account: account() },
+        HistoryEvent::Closed {
+            by: "Jo Doe".to_owned(),
+            sha256: Some("ab".repeat(32)),
+            reason: None,
+            account: account(),
+        },
         HistoryEvent::Reopened {
             by: "Jo Doe".to_owned(),
             reason: "a late credit note".to_owned(),

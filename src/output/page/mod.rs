@@ -55,6 +55,8 @@ pub struct Sources<'a> {
     pub title: Option<String>,
     /// When the month was closed, and by whom.
     pub closed: Option<ClosedMonth>,
+    /// What is not as it was then: `partners.csv changed`.
+    pub unlike: Vec<String>,
     /// Of the requests of its plan that the ledger does not have, where they are known.
     pub not_in_ledger: Vec<Difference>,
     pub totals: Option<&'a Totals>,

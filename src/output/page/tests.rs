@@ -117,6 +117,7 @@ proptest! {
             manifest: None,
             title: None,
             closed: None,
+            unlike: Vec::new(),
             not_in_ledger: Vec::new(),
             totals: totals.as_ref(),
             units: None,
