@@ -57,6 +57,7 @@ mod partition;
 mod plan;
 mod plan_warnings;
 mod previous;
+mod readme;
 mod recipes;
 mod reconcile;
 mod rehearsal;
