@@ -99,11 +99,11 @@ pub(super) enum Command {
     Close(CloseArgs),
     /// Compare all files of a closed month with their hashes; needs no network, no token and no manifest
     Verify {
-        /// The close files (NAME.close.json), with their files where they were then; of a ledger or a manifest its close file
+        /// The close files (NAME.close.json), with their files where they were then
         #[arg(required = true, value_name = "FILE.close.json")]
         files: Vec<PathBuf>,
 
-        /// The month is a rehearsal's, where a manifest is named
+        /// Those of rehearsals: NAME.sandbox.close.json
         #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX")]
         sandbox: bool,
     },
