@@ -52,7 +52,7 @@ pub(super) struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 everything selected is created, and collected where asked for; 1 at least one row failed or is not collected; 2 usage or manifest error, no credentials; \
+Exit codes: 0 everything selected is created, and collected where asked for; 1 at least one row failed or is not collected, or something differs; 2 usage or manifest error, no credentials; \
 3 stopped early, rows left to do; 4 ledger trouble; 130, 143, 129 interrupted.";
 
 impl Cli {
@@ -99,11 +99,11 @@ pub(super) enum Command {
     Close(CloseArgs),
     /// Compare all files of a closed month with their hashes; needs no network, no token and no manifest
     Verify {
-        /// The close files (NAME.close.json), with their files where they were then; of a ledger or a manifest its close file
+        /// The close files (NAME.close.json), with their files where they were then
         #[arg(required = true, value_name = "FILE.close.json")]
         files: Vec<PathBuf>,
 
-        /// The month is a rehearsal's, where a manifest is named
+        /// Those of rehearsals: NAME.sandbox.close.json
         #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX")]
         sandbox: bool,
     },
@@ -268,7 +268,7 @@ pub(super) struct StatusArgs {
     #[arg(long, value_enum)]
     pub(super) format: Option<Format>,
 
-    /// List the rows: request id, name, state and file
+    /// List the rows as a table: request id, name, state and file
     #[arg(long, conflicts_with = "history")]
     pub(super) rows: bool,
 
@@ -396,8 +396,9 @@ pub(super) struct CheckArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
-    /// The ledger, or its manifest (.yaml, .yml)
-    pub(super) ledger: PathBuf,
+    /// The ledger, or its manifest (.yaml, .yml) [default: the one of --manifest]
+    #[arg(required_unless_present = "manifest")]
+    pub(super) ledger: Option<PathBuf>,
 
     /// The page to write: an HTML file [default: the ledger's name with .html]
     #[arg(long, short, env = "MONTHEND_REPORT", value_name = "FILE")]

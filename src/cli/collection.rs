@@ -106,7 +106,9 @@ impl<'a> Collection<'a> {
         let is_over = finished.stop.is_none() && finished.unsaved.is_none();
         let parts = if is_over { self.parts(&finished.ledger, requests) } else { Vec::new() };
         let numbers = manifest.map(Manifest::number_columns).unwrap_or_default();
-        let combined = combine(place, &parts, &numbers)?;
+        let mut left_out = selected_rows(&finished.ledger, requests);
+        left_out.retain(|row| !row.is_collected());
+        let combined = combine(place, &parts, &numbers, &left_out)?;
         if numbers.is_empty() && TableFormat::of(place) == Some(TableFormat::Workbook) {
             info!(
                 "all cells are text: no `audit.totals`, `units` or `compare` of the manifest names a column of numbers"

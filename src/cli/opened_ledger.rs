@@ -170,10 +170,11 @@ pub(super) fn closed_by(ledger: &Path, lines: &[HistoryLine]) -> Option<ClosedMo
     closed.ok()
 }
 
-/// For a ledger without a close file: whether it is one that was lost. Where an older one is kept, it may have been
-/// opened again with `--no-history`.
+/// For a ledger without a close file: whether it is one that was lost. Where more older ones are kept than the history
+/// knows of, the month was opened again with `--no-history`.
 pub(super) fn warn_of_lost_close(ledger: &Path, lines: &[HistoryLine]) {
-    if companion(ledger, "close-1.json").exists() {
+    let known = history::reopenings(lines).len();
+    if companion(ledger, &format!("close-{}.json", known + 1)).exists() {
         return;
     }
     if let Some((at, by)) = history::last_close(lines) {

@@ -22,9 +22,12 @@ use crate::{
 
 /// Reads only, without the lock; asks no server.
 pub(super) fn report(args: &ReportArgs) -> CliResult {
-    let ledger_path = ledger_or_of_manifest(&args.ledger, args.sandbox)?;
-    let named = Some(args.ledger.as_path()).filter(|path| is_manifest(path));
-    let manifest = args.manifest.as_deref().or(named);
+    let manifest = args.manifest.as_deref();
+    let Some(named) = args.ledger.as_deref().or(manifest) else {
+        unreachable!("clap requires one of them")
+    };
+    let ledger_path = ledger_or_of_manifest(named, args.sandbox)?;
+    let manifest = manifest.or(Some(named).filter(|path| is_manifest(path)));
     let ledger_of = |path: &Path| ledger_or_of_manifest(path, args.sandbox);
     let compare = args.compare.as_deref().map(ledger_of).transpose()?;
     let output = args.output.clone().unwrap_or_else(|| ledger_path.with_extension("html"));

@@ -2,7 +2,9 @@ use std::path::{Path, PathBuf};
 
 use tracing::warn;
 
-use super::{CliResult, CommandLine, Exit, is_manifest, ledger_or_of_manifest, print_table};
+use super::{
+    CliError, CliResult, CommandLine, Exit, is_manifest, ledger_or_of_manifest, print_table,
+};
 use crate::{
     audit::{
         CloseError, CloseFile, ClosedFileKind, FileVerdict, close_path, is_closed,
@@ -39,13 +41,29 @@ pub(super) fn verify(files: &[PathBuf], sandbox: bool, command_line: &CommandLin
     Ok(worst)
 }
 
-/// Of a ledger or a manifest, the close file is meant.
+/// Whoever names the ledger or the manifest is told which close file belongs to it.
 fn verify_one(path: &Path, sandbox: bool) -> CliResult<VerifyView> {
     if !is_manifest(path) && path.extension().is_none_or(|end| end != "csv") {
-        return Ok(verified(path, |_| true)?);
+        let path = if sandbox { of_rehearsal(path) } else { path.to_owned() };
+        return Ok(verified(&path, |_| true)?);
     }
     let ledger = ledger_or_of_manifest(path, sandbox)?;
-    Ok(verified(&close_path(&real_ledger(&ledger)?), |_| true)?)
+    let close = close_path(&real_ledger(&ledger)?);
+    let is_there =
+        if close.exists() { "" } else { ", which is not there: the month is not closed" };
+    let (path, close) = (path.display(), close.display());
+    Err(CliError::Usage(format!("{path} is no close file; that of the month is {close}{is_there}")))
+}
+
+/// As `--sandbox` turns `NAME.csv` into `NAME.sandbox.csv`.
+fn of_rehearsal(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    match name.split_once(".close") {
+        Some((stem, end)) if !stem.ends_with(".sandbox") => {
+            path.with_file_name(format!("{stem}.sandbox.close{end}"))
+        }
+        _ => path.to_owned(),
+    }
 }
 
 /// Files of the other kinds are left out.

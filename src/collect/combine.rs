@@ -14,7 +14,7 @@ use csv::ByteRecord;
 
 use crate::{
     files::{self, NewFile, open_regular},
-    ledger::Row,
+    ledger::{Row, State},
     manifest::NumberColumns,
     tables::{ColumnKind, TableColumn, TableFormat, TableWriter},
     text::{count, named, one_line},
@@ -127,11 +127,12 @@ impl CombineError {
 }
 
 /// Writes `target`, or one CSV file next to it for each type where `parts` have several. Each file appears whole; an
-/// error may leave those of other types.
+/// error may leave those of other types. A workbook names the rows that are `left_out`, in a sheet of its own.
 pub fn combine(
     target: &Path,
     parts: &[CollectedFile<'_>],
     numbers: &NumberColumns<'_>,
+    left_out: &[&Row],
 ) -> Result<Vec<Combined>, CombineError> {
     let mut types: Vec<ReportType> = Vec::new();
     for part in parts {
@@ -146,12 +147,12 @@ pub fn combine(
         TypeParts { report_type, parts: same_type.collect(), number_columns }
     };
     if format_of(target) == TableFormat::Workbook && !types.is_empty() {
-        return in_one_file(target, types.into_iter().map(of_type));
+        return in_one_file(target, types.into_iter().map(of_type), left_out);
     }
     let several = types.len() > 1;
     let combined = types.into_iter().map(|report_type| {
         let file = if several { file_of_type(target, report_type) } else { target.to_owned() };
-        in_one_file(&file, [of_type(report_type)])
+        in_one_file(&file, [of_type(report_type)], &[])
     });
     combined.collect::<Result<Vec<_>, _>>().map(|written| written.concat())
 }
@@ -165,6 +166,7 @@ fn format_of(target: &Path) -> TableFormat {
 fn in_one_file<'p>(
     file: &Path,
     types: impl IntoIterator<Item = TypeParts<'p>>,
+    left_out: &[&Row],
 ) -> Result<Vec<Combined>, CombineError> {
     let failed = |source: io::Error| CombineError::writing(file, source);
     let is_new = !file.exists();
@@ -176,9 +178,27 @@ fn in_one_file<'p>(
     let combined: Result<Vec<_>, _> =
         types.into_iter().map(|of_type| of_type.write(&mut out, file)).collect();
     let combined = combined?;
+    if !left_out.is_empty() {
+        write_left_out(left_out, &mut out).map_err(failed)?;
+    }
     out.finish().map_err(failed)?;
     begun.put_in_place().map_err(failed)?;
     Ok(combined)
+}
+
+/// Whoever opens the workbook has not seen the terminal.
+fn write_left_out(rows: &[&Row], out: &mut TableWriter<'_>) -> io::Result<()> {
+    let columns = LEADING.into_iter().chain(["type", "reason"]);
+    out.begin("left out", columns.map(TableColumn::text).collect())?;
+    rows.iter().try_for_each(|row| {
+        let reason = match &row.state {
+            State::Created(_) if row.collected.error.is_empty() => "not collected".to_owned(),
+            State::Created(_) => row.collected.why_not().to_owned(),
+            state => format!("{}: {}", state.word(), state.why()),
+        };
+        let report_type = row.request().report_type.as_str().to_owned();
+        out.row(leading(row).into_iter().chain([report_type, reason]))
+    })
 }
 
 /// Renames combined files that were not `written` now. Returns old and new names.
@@ -419,7 +439,7 @@ mod tests {
             CollectedFile { row: &acme, file: first.clone() },
             CollectedFile { row: &own, file: second.clone() },
         ];
-        let combined = combine(&desk.path("all.csv"), &parts, &NumberColumns::new()).unwrap();
+        let combined = combine(&desk.path("all.csv"), &parts, &NumberColumns::new(), &[]).unwrap();
         assert_eq!(
             desk.read("all.csv"),
             "sub_partner,sub_partner_org_id,period_start,period_end,internal,NAME,SKU,PRICE,SKU\n\
@@ -454,7 +474,8 @@ mod tests {
             CollectedFile { row: &user, file: desk.file("u.csv", "A\n1\n") },
             CollectedFile { row: &partner, file: desk.file("p.csv", "B\n") },
         ];
-        let combined = combine(&desk.path("all.of.it.csv"), &parts, &NumberColumns::new()).unwrap();
+        let combined =
+            combine(&desk.path("all.of.it.csv"), &parts, &NumberColumns::new(), &[]).unwrap();
         let names: Vec<_> = combined.iter().map(|c| c.file.clone()).collect();
         assert_eq!(names, ["all.of.it-user.csv", "all.of.it-partner.csv"].map(|n| desk.path(n)));
         assert!(
@@ -474,7 +495,7 @@ mod tests {
             CollectedFile { row: &acme, file: wide.clone() },
             CollectedFile { row: &acme, file: desk.file("e.csv", "") },
         ];
-        let combined = combine(&desk.path("all.csv"), &parts, &NumberColumns::new()).unwrap();
+        let combined = combine(&desk.path("all.csv"), &parts, &NumberColumns::new(), &[]).unwrap();
         assert_eq!(combined[0].too_wide, [wide]);
         assert_eq!(combined[0].lacking.len(), 2);
         let bytes = fs::read(desk.path("all.csv")).unwrap();
@@ -490,12 +511,13 @@ mod tests {
         let there = CollectedFile { row: &acme, file: desk.file("1.csv", "A\n1\n") };
         let gone = CollectedFile { row: &acme, file: desk.path("gone.csv") };
         let target = desk.file("all.csv", "earlier");
-        let error = combine(&target, &[there.clone(), gone], &NumberColumns::new()).unwrap_err();
+        let error =
+            combine(&target, &[there.clone(), gone], &NumberColumns::new(), &[]).unwrap_err();
         assert!(error.to_string().ends_with("gone.csv"), "{error}");
         assert_eq!(desk.read("all.csv"), "earlier");
         assert_eq!(fs::read_dir(desk.folder.path()).unwrap().count(), 2);
 
-        combine(&desk.path("new.csv"), &[there], &NumberColumns::new()).unwrap();
+        combine(&desk.path("new.csv"), &[there], &NumberColumns::new(), &[]).unwrap();
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;

@@ -226,7 +226,7 @@ impl PartnersHeader {
         let near = |cell| nearest(cell, COLUMNS.iter().copied());
         if org_id.is_none() && !line.record.iter().any(|cell| near(cell) == Some("org_id")) {
             let mistake = Mistake::new("the first line is not a header with `org_id`")
-                .help("add the header `org_id` or `org_id,label` as the first line");
+                .help("the first line has to be `org_id` or `org_id,label`: add it, or delete what is above it");
             return sink.report(line.place(), mistake);
         }
         let mut sound = true;

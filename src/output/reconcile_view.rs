@@ -261,10 +261,12 @@ impl<'a> ReconcileView<'a> {
         Ok(())
     }
 
-    /// Of the first differences that count.
+    /// Of the first differences that count. Nobody has read what is unreadable: it is for correction.
     fn first_ids(&self) -> Vec<DifferenceId> {
-        let keys =
-            self.outcomes.iter().flat_map(|it| it.outcome.differences().map(|key| it.id(&key)));
+        let keys = self.outcomes.iter().flat_map(|it| {
+            let readable = it.outcome.differences().filter(|key| key.class != Class::Unreadable);
+            readable.map(|key| it.id(&key))
+        });
         keys.filter(|id| self.acceptances.in_force(*id).is_none()).take(SHOWN).collect()
     }
 

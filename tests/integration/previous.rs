@@ -244,6 +244,8 @@ fn the_earlier_ledger_may_be_named_by_its_manifest() {
     let written = desk.monthend(["report", "m.yaml", "--compare", "then/m.yaml"]).expect(0);
     assert_eq!(written.stdout, "m.ledger.html\n");
     assert!(desk.read("m.ledger.html").contains("compared with then/m.ledger.csv"));
+    let by_variable = desk.monthend(["report"]).env("MONTHEND_MANIFEST", "m.yaml").expect(0);
+    assert_eq!(by_variable.stdout, "m.ledger.html\n");
     // Neither manifest is taken for an output.
     let manifest = desk.read("then/m.yaml");
     let page = ["report", "m.yaml", "-o", "then/m.yaml", "--compare", "then/m.yaml"];

@@ -315,6 +315,20 @@ fn combined_types_are_sheets_of_one_workbook() {
     desk.monthend(["collect", "m.yaml", "--combine", "all.csv"]).expect(0);
 }
 
+/// Whoever gets the workbook has not seen the terminal.
+#[test]
+fn a_combined_workbook_names_what_it_lacks() {
+    let server = Served::new("reports: { completes_after: 0s }\nrefuse: { b: 403 }\n");
+    let desk = Desk::with(server.url(), &partners(["a", "b"], "USER", "2026-09"));
+    let run = ["run", "m.yaml", "--collect", "--combine", "all.xlsx"];
+    desk.monthend(run).expect(1).says(["all.xlsx is incomplete: 1 of 2 reports are missing"]);
+    let left_out = &sheets(&desk, "all.xlsx")["left out"];
+    let line = row(&left_out[1]);
+    assert_eq!(left_out.len(), 2);
+    assert_eq!((&*line[0], &*line[5]), ("b", "USER"));
+    assert_eq!(line[6], "failed: This sub-partner refuses billing reports.");
+}
+
 #[test]
 fn the_page_has_the_units_of_each_period() {
     let server = Served::new(READY);

@@ -97,7 +97,13 @@ impl Journal {
             let why = "it is not a regular file";
             return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, why)));
         }
-        let mut file = options.open(path).map_err(failed)?;
+        // What only reads works in a folder that cannot be written; a create fails there.
+        let is_read_only = |e: &io::Error| {
+            matches!(e.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+        };
+        let opened = options.open(path);
+        let opened = opened.or_else(|e| if is_read_only(&e) { File::open(path) } else { Err(e) });
+        let mut file = opened.map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(StateError::InUse(path.to_owned())),
@@ -107,7 +113,9 @@ impl Journal {
         file.read_to_end(&mut bytes).map_err(failed)?;
         let whole = records(path, &bytes, replay)?;
         let mut state = StateFile { file, len: whole as u64 };
-        state.drop_torn_line().map_err(failed)?;
+        if whole < bytes.len() {
+            state.drop_torn_line().map_err(failed)?;
+        }
         if whole == 0 {
             state.append(FIRST_LINE).map_err(failed)?;
         }

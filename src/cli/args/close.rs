@@ -55,7 +55,7 @@ pub(in crate::cli) struct CloseArgs {
     #[arg(long, env = "MONTHEND_BY", value_name = "NAME", value_parser = name)]
     pub(in crate::cli) by: Option<String>,
 
-    /// Open a closed month again: its close file stays, as NAME.close-1.json
+    /// Open a closed month again, with a --reason: its close file stays, as NAME.close-1.json
     #[arg(long, requires = "reason")]
     pub(in crate::cli) reopen: bool,
 

@@ -309,7 +309,8 @@ pub(crate) struct OutputArgs {
     #[arg(long, help_heading = "Outputs", env = "MONTHEND_METRICS", value_name = "FILE")]
     pub(crate) metrics: Option<PathBuf>,
 
-    /// Send nothing new once so many rows of this run have failed: a number, or a share of the selected rows such as 5%
+    /// Send nothing new once so many rows of this run have failed, and end with 3: a number, or a share of the selected rows
+    /// such as 5%
     // Negative values get the same error as other wrong ones.
     #[arg(long, env = "MONTHEND_MAX_FAILURES", value_name = "N|P%", allow_hyphen_values = true)]
     pub(crate) max_failures: Option<MaxFailures>,
