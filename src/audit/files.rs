@@ -26,12 +26,28 @@ pub(super) enum FileState<T> {
 pub struct Files<'a> {
     pub folder: &'a Path,
     pub recorded: &'a RecordedHashes,
+    /// Whether the month is closed, so that no command may displace a file.
+    pub is_closed: bool,
 }
 
 impl Files<'_> {
     /// Reads the collected file of a row, once and to its end, whatever `read` leaves of it. What `read` gives counts only
     /// where the bytes are those that were collected.
     pub(super) fn read<T>(
+        &self,
+        row: &Row,
+        read: impl FnOnce(&mut dyn Read) -> io::Result<T>,
+    ) -> FileState<T> {
+        let mut state = self.state(row, read);
+        if let FileState::Missing(_, remedy) | FileState::Changed { remedy, .. } = &mut state
+            && self.is_closed
+        {
+            *remedy = remedy.once_closed();
+        }
+        state
+    }
+
+    fn state<T>(
         &self,
         row: &Row,
         read: impl FnOnce(&mut dyn Read) -> io::Result<T>,
@@ -43,8 +59,7 @@ impl Files<'_> {
         let file = one_line(&collected.file);
         let unreadable = |e: io::Error| {
             let what = format!("{file} cannot be read ({})", system_says(&e));
-            let advice = "let it be read, or move it away and collect it again";
-            FileState::Changed { what, remedy: Remedy::Look(advice), sha256: String::new() }
+            FileState::Changed { what, remedy: Remedy::LET_IT_BE_READ, sha256: String::new() }
         };
         let path = self.folder.join(&collected.file);
         if path.is_dir() {

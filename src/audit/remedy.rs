@@ -27,6 +27,9 @@ pub enum Remedy {
 }
 
 impl Remedy {
+    pub(super) const LET_IT_BE_READ: Self =
+        Remedy::Look("let it be read, or move it away and collect it again");
+
     pub(super) fn of_missing(row: Option<&Row>) -> Self {
         match row.map(|row| &row.state) {
             Some(State::InDoubt { .. }) => Remedy::Decide,
@@ -47,7 +50,11 @@ impl Remedy {
 
     /// What is left of it in a closed month, where every command that changes something is refused.
     pub fn once_closed(self) -> Self {
-        if self == Remedy::Reconcile { self } else { Remedy::PutBack }
+        match self {
+            Remedy::LET_IT_BE_READ => Remedy::Look("let it be read"),
+            Remedy::Reconcile | Remedy::Look(_) => self,
+            _ => Remedy::PutBack,
+        }
     }
 
     /// Whether it downloads, so that the server must still have the report.

@@ -262,7 +262,7 @@ impl World {
         let scope = Scope::new(&self.plan, selected, &ledger);
         let held = self.ask(&scope);
         let recorded = &self.recorded;
-        let files = folder.map(|folder| Files { folder, recorded });
+        let files = folder.map(|folder| Files { folder, recorded, is_closed: false });
         scope.compare(Some(&held), files, self.checks(), None)
     }
 
@@ -270,7 +270,8 @@ impl World {
     fn audit_offline(&self) -> Audit {
         let mut ledger = Ledger::default();
         self.rows.iter().for_each(|row| ledger.fold(row.clone()));
-        let files = Files { folder: self.folder.path(), recorded: &self.recorded };
+        let files =
+            Files { folder: self.folder.path(), recorded: &self.recorded, is_closed: false };
         let all = self.all();
         let scope = Scope::new(&self.plan, &all, &ledger);
         scope.compare(None, Some(files), self.checks(), None)

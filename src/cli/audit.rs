@@ -11,13 +11,12 @@ use super::{
     Signals, after_audit, credentials, discover_note, discovered, find_trace, forgotten_of_history,
     history_of, ledger_or_of_manifest, lines_of, named_rows, on_manifest, plan_with_selected,
     print_view, refuse_mixed_up, relabelled, summarised_lists, tell_repairs, trace_of,
-    unlike_since_close, verify_command, warn_of_lost_close, warn_of_run, warn_where_refused,
+    warn_of_lost_close, warn_of_run, warn_of_unlike, warn_where_refused,
 };
 use crate::{
     api::Credentials,
     audit::{
-        Acceptances, Audit, Checked, ClosedFileKind, FileChecks, Files, MaxDrop, Previous, Remedy,
-        Scope, is_closed,
+        Acceptances, Audit, Checked, FileChecks, Files, MaxDrop, Previous, Remedy, Scope, is_closed,
     },
     files::{folder_of, replace},
     ledger::{
@@ -66,7 +65,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> CliRe
         return Err(CliError::Usage(format!("--totals shows the sums of `audit.totals`: {lacks}")));
     }
     let audited = input.audit(&signals).await?;
-    input.warn_of_unlike(command_line);
+    warn_of_unlike(&input.path, command_line);
 
     let mut notes = Vec::new();
     let narrowed = command_line.narrowed_by_environment();
@@ -206,7 +205,8 @@ impl<'a> AuditInput<'a> {
         signals.end_at_once();
         let history = history_of(&self.path);
         refuse_mixed_up(ledger, &self.path, &history.lines)?;
-        if !is_closed(&self.path) {
+        let is_closed = is_closed(&self.path);
+        if !is_closed {
             warn_of_lost_close(&self.path, &history.lines);
         }
         let recorded = history::recorded_hashes(&history.lines);
@@ -219,7 +219,7 @@ impl<'a> AuditInput<'a> {
             max_drop,
             totals: settings.audit.totals.as_ref(),
         });
-        let files = files(Files { folder, recorded: &recorded });
+        let files = files(Files { folder, recorded: &recorded, is_closed });
         let checks = FileChecks::from(settings);
         let mut audit = scope.compare(server_reports.as_deref(), files, checks, previous.as_ref());
         let list_note = files.and_then(|files| {
@@ -240,7 +240,7 @@ impl<'a> AuditInput<'a> {
 
         let mut trace = self.gone.take().or_else(|| {
             let found = find_trace(&self.context, &self.reading, (&plan, &selected), None);
-            let found = found.filter(|_| !is_closed(&self.path))?;
+            let found = found.filter(|_| !is_closed)?;
             found.warn(&self.context.ledger);
             Some(found)
         });
@@ -252,7 +252,7 @@ impl<'a> AuditInput<'a> {
             let lost = to_create.filter(|it| it.request_id.is_some_and(is_known));
             lost.for_each(|it| it.remedy = remedy);
         }
-        if is_closed(&self.path) {
+        if is_closed {
             audit.differences.iter_mut().for_each(|it| it.remedy = it.remedy.once_closed());
         }
 
@@ -285,16 +285,6 @@ impl<'a> AuditInput<'a> {
             }));
         }
         notes
-    }
-
-    /// Names what was changed since the month was closed. Collected files are audited anyhow.
-    fn warn_of_unlike(&self, command_line: &CommandLine) {
-        let unlike = unlike_since_close(&self.path, |kind| kind != ClosedFileKind::Report);
-        if !unlike.is_empty() {
-            let names = named(unlike.iter().take(NAMED), unlike.len());
-            let verify = verify_command(&self.path, command_line);
-            warn!("changed or missing since the month was closed: {names}; `{verify}` shows it");
-        }
     }
 
     /// Names the accepted ids that no difference has.

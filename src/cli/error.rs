@@ -14,10 +14,10 @@ use super::{
 };
 use crate::{
     api::{Cause, CredentialsError, HttpApiError},
-    audit::{AcceptedError, CloseError, ListError},
+    audit::{AcceptedError, CloseError, ListError, is_closed},
     collect::CombineError,
     files::{is_full, remedy},
-    ledger::{LedgerError, Pause},
+    ledger::{LedgerError, Pause, real_ledger},
     manifest::{Discover, ManifestError},
     output::{
         console::{self, CsvError, LogFilterError},
@@ -198,6 +198,13 @@ impl CliError {
                  ignore creates all of them again):\n  {run}"
             )
         };
+        let closed = |ledger: &Path| {
+            let is_closed = real_ledger(ledger).is_ok_and(|real| is_closed(&real));
+            is_closed.then(|| {
+                "; the month is closed: put the ledger back from a copy, and let `monthend verify` say whether it is the same"
+                    .to_owned()
+            })
+        };
         match self {
             CliError::AsForReal(error) => error.next_step(command_line),
             CliError::Closed { ledger, .. } => match on_manifest(command_line, "close", ledger) {
@@ -208,7 +215,9 @@ impl CliError {
                     "; `monthend close MANIFEST --reopen --reason TEXT` opens it again".to_owned()
                 }
             },
-            CliError::Gone { .. } => adopt("it", &command_line.again_with(ADOPT)),
+            CliError::Gone { ledger, .. } => {
+                closed(ledger).unwrap_or_else(|| adopt("it", &command_line.again_with(ADOPT)))
+            }
             CliError::Forgotten { ledger, trace } => match trace.merge(ledger, command_line) {
                 Some(merge) => format!(
                     "; this takes them over, then run again (or --existing adopt takes them from the server, and --existing \
@@ -229,6 +238,9 @@ impl CliError {
                 let merge = shares.as_ref().and_then(|it| it.merge(path, command_line));
                 if let (Some(shares), Some(merge)) = (shares, merge) {
                     return format!(", but {shares}; this makes it of its shares:\n  {merge}");
+                }
+                if let Some(advice) = closed(path) {
+                    return advice;
                 }
                 let trace = trace_of(path).or_else(|| files_of(path));
                 match (command_line.first_run(), trace) {

@@ -115,8 +115,13 @@ impl Guard {
             self.keep(what, &path)?;
             // What is no file at all is an error when it is to be written.
             if what == HISTORY && path.is_file() {
-                let foreign = history::refuse_foreign(&path);
-                foreign.map_err(|why| unwritable(what, &path, &why))?;
+                match history::refuse_foreign(&path) {
+                    // A command that only reads goes on without it.
+                    Err(why) if why.kind() != io::ErrorKind::PermissionDenied => {
+                        return Err(unwritable(what, &path, &why));
+                    }
+                    Err(_) | Ok(()) => {}
+                }
             }
         }
         Ok(())

@@ -102,7 +102,7 @@ use self::{
     run_context::{Rows, RunContext, run_session, ticking},
     signals::Signals,
     table_file::TableFile,
-    verify::unlike_since_close,
+    verify::{unlike_since_close, warn_of_unlike},
 };
 use crate::{
     manifest::YEAR,

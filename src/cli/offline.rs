@@ -7,7 +7,7 @@ use super::{
     read_ledger, recorded_of,
 };
 use crate::{
-    audit::{CollectedFiles, Files},
+    audit::{CollectedFiles, Files, is_closed},
     files::folder_of,
     ledger::{Ledger, RecordedHashes, refuse_mixing},
     manifest::{Discovered, Manifest},
@@ -76,7 +76,11 @@ impl OfflineInput {
             selection: &self.selection,
             plan: &self.plan,
             ledger: &self.ledger,
-            files: Files { folder: folder_of(&self.path), recorded: &self.recorded },
+            files: Files {
+                folder: folder_of(&self.path),
+                recorded: &self.recorded,
+                is_closed: is_closed(&self.path),
+            },
         }
     }
 }

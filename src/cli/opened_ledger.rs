@@ -7,7 +7,7 @@ use tracing::warn;
 
 use super::{CliError, CliResult, MaxDropArgs, chain};
 use crate::{
-    audit::{ClosedMonth, Files, MaxDrop, close_path},
+    audit::{ClosedMonth, Files, MaxDrop, close_path, is_closed},
     files::{companion, folder_of},
     ledger::{
         Ledger, LedgerError, LedgerRead, Lock, RecordedHashes, read_file, read_file_with_hash,
@@ -63,7 +63,7 @@ impl OpenedLedger {
     }
 
     pub(super) fn files(&self) -> Files<'_> {
-        Files { folder: &self.folder, recorded: &self.recorded }
+        Files { folder: &self.folder, recorded: &self.recorded, is_closed: is_closed(&self.path) }
     }
 
     /// The ledger to compare with, if one is named, and by how much a figure may fall.

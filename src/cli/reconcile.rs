@@ -4,7 +4,7 @@ use tracing::{info, warn};
 
 use super::{
     CliError, CliResult, CommandLine, Exit, FileSources, Format, OfflineInput, OpenedLedger,
-    ReconcileArgs, TableFile, chain, on_manifest, print_view,
+    ReconcileArgs, TableFile, chain, on_manifest, print_view, warn_of_unlike,
 };
 use crate::{
     audit::{
@@ -22,6 +22,7 @@ use request::{RequestIds, internal_mark};
 
 pub(super) fn reconcile(args: &ReconcileArgs, command_line: &CommandLine) -> CliResult {
     let input = OfflineInput::open(&args.offline)?;
+    warn_of_unlike(&input.path, command_line);
     let acceptances = Acceptances::read(&input.path, args.offline.calendar.as_of())?;
     let sources = input.sources();
     let entries = chosen(args, &sources)?;

@@ -5,7 +5,7 @@ use tracing::warn;
 use super::{
     CliError, CliResult, CommandLine, Exit, Format, LEDGER, StatusArgs, SummaryFormat, closed_by,
     forgotten_of_history, format_or, history_of, ledger_of, lines_of, print_json, print_table,
-    print_view, read_ledger, variable, warn_of_run, without_csv,
+    print_view, read_ledger, variable, warn_of_run, warn_of_unlike, without_csv,
 };
 use crate::{
     ledger::{Ledger, Row},
@@ -24,6 +24,7 @@ pub(super) fn status(args: &StatusArgs, command_line: &CommandLine) -> CliResult
     {
         trace.warn(&path);
     }
+    warn_of_unlike(&real, command_line);
     if let Some(request_id) = args.history {
         return show_history(args, (&path, &real), request_id, &reading.ledger);
     }

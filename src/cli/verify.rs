@@ -4,6 +4,7 @@ use tracing::warn;
 
 use super::{
     CliError, CliResult, CommandLine, Exit, is_manifest, ledger_or_of_manifest, print_table,
+    verify_command,
 };
 use crate::{
     audit::{
@@ -12,8 +13,11 @@ use crate::{
     },
     ledger::real_ledger,
     output::{VerifyView, history, verify_table},
-    text::one_line,
+    text::{named, one_line},
 };
+
+/// Files in a message.
+const NAMED: usize = 5;
 
 /// Reads the close files and the files that they name, and nothing else.
 pub(super) fn verify(files: &[PathBuf], sandbox: bool, command_line: &CommandLine) -> CliResult {
@@ -121,5 +125,15 @@ pub(super) fn unlike_since_close(
             doubts.chain(view.unlike()).collect()
         }
         Err(_) => vec![format!("{name} broken")],
+    }
+}
+
+/// Names what was changed since the month was closed, but for collected files: whoever reads them hashes them.
+pub(super) fn warn_of_unlike(ledger: &Path, command_line: &CommandLine) {
+    let unlike = unlike_since_close(ledger, |kind| kind != ClosedFileKind::Report);
+    if !unlike.is_empty() {
+        let names = named(unlike.iter().take(NAMED), unlike.len());
+        let verify = verify_command(ledger, command_line);
+        warn!("changed or missing since the month was closed: {names}; `{verify}` shows it");
     }
 }

@@ -100,7 +100,7 @@ impl VerifyView {
                 words::grouped(unreadable)
             ));
         }
-        if unlike > 0 {
+        if unlike > 0 && !self.is_superseded() {
             out.push_str(
                 ". Take them from a copy of the folder, such as the artifact of a pipeline, and verify again",
             );
@@ -112,6 +112,11 @@ impl VerifyView {
 
     pub fn is_proven(&self) -> bool {
         self.doubts.is_empty() && self.verdicts.iter().all(FileVerdict::is_unchanged)
+    }
+
+    /// Whether the month was opened again after it.
+    fn is_superseded(&self) -> bool {
+        self.reopened.iter().any(|it| it.at > self.close.closed_at)
     }
 
     /// What is not as it was: `partners.csv changed`.
@@ -128,6 +133,9 @@ impl VerifyView {
             words::tally(changed).iter().map(|(word, n)| format!("{n} {word}")).collect();
         if !self.doubts.is_empty() {
             verdict.push("close file in doubt".to_owned());
+        }
+        if self.is_superseded() {
+            verdict.push("opened again".to_owned());
         }
         vec![
             one_line(self.close.ledger()),

@@ -571,6 +571,8 @@ fn the_command_that_a_refusal_names_opens_the_month_again() {
     desk.monthend(reopen.iter().map(String::as_str)).expect(0);
     assert_eq!(desk.read("m.ledger.close-1.json"), was);
     // Whoever holds on to the old one is told.
+    let twice = ["verify", "m.ledger.close-1.json", "m.ledger.close-1.json"];
+    desk.monthend(twice).expect(0).shows(["opened again\n"]);
     let verified = desk.monthend(["verify", "m.ledger.close-1.json"]).expect(0);
     verified.shows([
         "opened again 20",
@@ -670,6 +672,43 @@ fn merging_keeps_what_was_accepted() {
 }
 
 /// Lists, translations, an earlier ledger with its files, and accepted keys.
+/// Whatever reads a closed month says what was changed since, and no command that it names displaces evidence.
+#[test]
+fn a_list_that_was_changed_after_the_close_is_named_by_all_who_read_it() {
+    let server = Served::new("reports: { completes_after: 0s }\n");
+    let desk = desk(&server);
+    desk.converge().arg("--collect").expect(0);
+    let list = "reconcile:\n  - { name: own, report: USER, with: own.csv, match: [SKU] }\n";
+    desk.write("m.yaml", desk.read("m.yaml") + list);
+    let skus = desk.read("m.ledger.reports/2026-09/USER/Acme.csv");
+    desk.write("own.csv", skus);
+    accept_all(&desk);
+    let reconciled = desk.monthend(["reconcile", "m.yaml"]).run();
+    if reconciled.code == Some(1) {
+        let accept = suggested(&reconciled, " accept m.yaml --id d");
+        desk.monthend(&accept).expect(0);
+    }
+    assert_eq!(close(&desk).code, Some(0));
+    desk.write("own.csv", desk.read("own.csv") + "\n");
+    for words in [&["reconcile", "m.yaml"][..], &["status", "m.yaml"], &["audit", "m.yaml"]] {
+        let read = desk.monthend(words.iter().copied()).run();
+        assert!(
+            read.stderr.contains("changed or missing since the month was closed: own.csv"),
+            "{read}"
+        );
+    }
+    fs::write(desk.path("m.ledger.reports/2026-09/USER/Acme.csv"), "SKU\n").unwrap();
+    let left_out = desk.monthend(["reconcile", "m.yaml"]).expect(1);
+    assert!(!left_out.stdout.contains("--force"), "{left_out}");
+    // A ledger that is gone is put back: its reports are not to be taken from the server.
+    fs::remove_file(desk.path("m.ledger.csv")).unwrap();
+    for words in [&["status", "m.yaml"][..], &["run", "m.yaml"]] {
+        let gone = desk.monthend(words.iter().copied()).expect(4);
+        let gone = gone.says(["the month is closed: put the ledger back from a copy"]);
+        assert!(!gone.stderr.contains("--existing"), "{gone}");
+    }
+}
+
 #[test]
 fn lists_and_earlier_ledgers_belong_to_the_month() {
     let server = Served::new("reports: { completes_after: 0s }");

@@ -169,6 +169,12 @@ fn what_a_spreadsheet_did_to_a_list_is_said() {
     desk.write("crm.csv", "ID;SKU;days\n007;A;1.400,50\n08;A;2\n0009;A;3\n0;0B;4\n");
     let table = desk.monthend(["reconcile", "m.yaml"]).expect(1);
     assert!(table.stdout.contains("1 key of the list"), "{table}");
+    // Nobody has read what is unreadable: it is not offered for acceptance.
+    let json = reconcile(&desk, &[], 1);
+    let unreadable = &json["lists"][0]["differences"][0];
+    assert_eq!(unreadable["class"], "unreadable");
+    let offered = format!("--id {}", unreadable["id"].as_str().unwrap());
+    assert!(table.stdout.contains(" accept m.yaml") && !table.stdout.contains(&offered), "{table}");
     table.shows(["crm.csv line 2, days: not a number", "write `decimal: \",\"` for it"]);
 }
 

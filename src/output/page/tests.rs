@@ -74,13 +74,14 @@ proptest! {
         let files = Files {
             folder,
             recorded: &recorded,
+            is_closed: false,
         };
         let previous = Previous {
             ledger: &then,
             selected: then.rows().map(Row::key).collect(),
             files: Some(Files {
                 folder: before,
-                recorded: &recorded,
+                recorded: &recorded, is_closed: false
             }),
             max_drop: &max_drop,
             totals: totals.as_ref(),
@@ -160,7 +161,7 @@ proptest! {
         let recorded = RecordedHashes::new();
         let files = Files {
             folder: folder.path(),
-            recorded: &recorded,
+            recorded: &recorded, is_closed: false
         };
         let previous = Previous {
             ledger: &now,
