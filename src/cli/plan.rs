@@ -29,7 +29,7 @@ pub(super) async fn plan(args: &PlanArgs) -> CliResult {
     let (context, manifest) =
         Context::with_manifest(&args.manifest, &args.calendar, selection.partition)?;
     let asked = (&selection, &manifest, &args.calendar);
-    let has_warnings = show_run(context, asked, (None, args.format), &signals).await?;
+    let has_warnings = show_plan(context, asked, (None, args.format), &signals).await?;
     if args.strict && has_warnings {
         error!("the plan has warnings, and --strict takes them for errors");
         return Ok(Exit::Usage);
@@ -37,9 +37,9 @@ pub(super) async fn plan(args: &PlanArgs) -> CliResult {
     Ok(Exit::Success)
 }
 
-/// Says whether it warned of anything. Writes nothing; asks only what `discover` needs. `forced`: whether collecting
+/// Returns whether the plan has warnings; other warnings do not count. Writes nothing; asks only what `discover` needs. `forced`: whether collecting
 /// overwrites files; none where nothing is collected.
-async fn show_run(
+async fn show_plan(
     context: Context,
     (selection, manifest, calendar): (&Selection, &Manifest, &CalendarArgs),
     (forced, format): (Option<bool>, Format),
@@ -107,7 +107,7 @@ pub(super) async fn dry_run(
         (Mode::Run { .. }, Some(manifest)) => {
             let forced = work.collects.then_some(force);
             let asked = (selection, manifest, work.calendar);
-            show_run(context, asked, (forced, format), signals).await?;
+            show_plan(context, asked, (forced, format), signals).await?;
         }
         (mode, _) => {
             context.tell_sandbox();

@@ -4,8 +4,8 @@ use std::{fmt, str::FromStr};
 
 use crate::{amount::Amount, number::NumberFormat};
 
-/// Amounts agree if they differ by no more than any of its limits; the limit itself agrees. Without limits, only equal
-/// amounts agree.
+/// Two amounts agree if their difference is within at least one limit. A difference equal to a limit is within it. Without
+/// limits, only equal amounts agree.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tolerance {
     limits: Vec<Limit>,
@@ -20,11 +20,11 @@ enum Limit {
 
 /// Why a text is no tolerance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("write a number of 0 or more, or a percentage: 0.5, 1%")]
+#[error("write a number of 0 or more, or a percentage of 0 or more, such as 0.5 or 1%")]
 pub struct ToleranceError;
 
 impl Tolerance {
-    /// Within either.
+    /// Amounts agree where they agree by one of the two.
     #[must_use]
     pub fn or(mut self, other: Tolerance) -> Tolerance {
         self.limits.extend(other.limits);
@@ -46,7 +46,7 @@ impl Tolerance {
         })
     }
 
-    /// Whether any two of them agree.
+    /// Whether each of them agrees with every other.
     pub fn all_agree<'a>(&self, amounts: impl IntoIterator<Item = &'a Amount> + Clone) -> bool {
         let mut firsts = amounts.clone().into_iter();
         firsts.all(|a| amounts.clone().into_iter().all(|b| self.agree(a, b)))

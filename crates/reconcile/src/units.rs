@@ -65,8 +65,8 @@ impl Division {
         Units { exact, units, is_rounded }
     }
 
-    /// Whether a list's figure lies between the exact quotient and the units, which may be the sum of several groups':
-    /// rounding can be why the two differ.
+    /// Whether rounding can be why a list's figure differs from our units: it lies between the exact quotient and the
+    /// units. `usage` and `units` may be sums of several groups.
     pub fn explains(&self, list: &Amount, usage: &Amount, units: &Amount) -> bool {
         let exact = self.quotient(usage, PLACES, Rounding::HalfAway);
         let multiple = list * &self.divisor;
@@ -128,7 +128,7 @@ pub struct UnitTotals {
     pub usage: Amount,
     /// The quotient of that sum, with at most six decimals.
     pub exact: Amount,
-    /// The sum of their units.
+    /// The sum of their units; without rounding, the quotient of the summed usage.
     pub units: Amount,
     /// What rounding added: `units` minus `exact`.
     pub rounding: Amount,

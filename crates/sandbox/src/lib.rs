@@ -1,6 +1,6 @@
 //! The sandbox: the [model of the server](crate::model) on loopback, and downloads from a second port. A sub-partner
-//! whose organisation id, decoded or not, contains `refused-400`, `refused-401`, `refused-403` or `refused-404` always
-//! refuses, until `fixed` is set. Everything else is in [`SandboxConfig`].
+//! whose organisation id, decoded or not, contains `refused-400`, `refused-401`, `refused-403` or `refused-404` is
+//! refused with that status, unless `fixed` is set. Everything else is in [`SandboxConfig`].
 #![cfg_attr(
     test,
     allow(clippy::shadow_unrelated, reason = "a test tells one step after the other")

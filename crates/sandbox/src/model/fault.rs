@@ -66,28 +66,28 @@ pub enum Fault {
         /// `Location`, as it is.
         #[serde(default)]
         location: Option<String>,
-        /// Its effect takes place.
+        /// Whether the request takes effect even so.
         #[serde(default)]
         processed: bool,
-        /// So much late.
+        /// How long after its time it takes effect.
         #[serde(default)]
         late: Span,
     },
     /// The connection is reset.
     Reset {
-        /// Its effect takes place.
+        /// Whether the request takes effect even so.
         #[serde(default)]
         processed: bool,
-        /// So much late.
+        /// How long after its time it takes effect.
         #[serde(default)]
         late: Span,
     },
     /// No answer ever comes.
     Hang {
-        /// Its effect takes place.
+        /// Whether the request takes effect even so.
         #[serde(default)]
         processed: bool,
-        /// So much late.
+        /// How long after its time it takes effect.
         #[serde(default)]
         late: Span,
     },
@@ -121,7 +121,7 @@ pub enum Fault {
     Truncated {},
     /// A create is answered with the answer that an earlier create got, if there is one.
     Repeat {
-        /// Its effect takes place.
+        /// Whether the request takes effect even so.
         #[serde(default)]
         processed: bool,
     },
@@ -154,7 +154,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// How long after its time the request takes effect all the same; `None`: never.
+    /// How long after its time the request takes effect; `None`: it has no effect.
     pub(super) fn effect(&self) -> Option<Duration> {
         match self {
             Fault::Status { processed, late, .. }

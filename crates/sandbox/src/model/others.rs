@@ -104,7 +104,7 @@ impl Server {
         Some(if status >= 500 { clocks.date_ahead_on_5xx.of(ahead) } else { ahead })
     }
 
-    /// The longest that an answer is under way, there and back.
+    /// How long a request and its answer are under way together.
     pub(super) fn latency(&self, number: u64) -> Duration {
         let latency = &self.config.latency;
         latency.fixed.0 + dice::up_to(latency.jitter.0, self.dice, "latency", number)

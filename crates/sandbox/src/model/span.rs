@@ -1,6 +1,6 @@
 use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -56,7 +56,11 @@ pub struct Shift {
 impl Shift {
     /// The time on the shifted clock when the other one shows `time`.
     pub fn of(self, time: DateTime<Utc>) -> DateTime<Utc> {
-        if self.behind { time - self.by.0 } else { time + self.by.0 }
+        // No clock is off by more than dates can hold.
+        let by = TimeDelta::from_std(self.by.0).unwrap_or(TimeDelta::MAX);
+        let shifted =
+            if self.behind { time.checked_sub_signed(by) } else { time.checked_add_signed(by) };
+        shifted.unwrap_or(time)
     }
 }
 
