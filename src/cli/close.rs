@@ -17,7 +17,7 @@ use super::{
 use crate::{
     audit::{
         AcceptedDifference, CloseFile, ClosedFile, ClosedFileKind, Difference, DifferenceKind,
-        accepted_path, close_path, set_reopened,
+        accepted_path, close_path, is_closed, set_reopened,
     },
     collect::{located, spelled},
     files::{create, folder_of},
@@ -320,7 +320,7 @@ fn reopen(args: &CloseArgs, by: String, account: Account) -> CliResult {
     let locked = LockedLedger::take(&context.ledger)?;
     let (name, path) = (context.ledger.display(), &locked.file.path);
     locked.file.refuse_mixing(context.is_rehearsal())?;
-    if locked.closed.is_none() {
+    if !is_closed(path) {
         return Err(CliError::BadLedger(format!("{name} is not closed; nothing was changed")));
     }
     let reason = args.reason.clone().unwrap_or_default(); // clap requires it

@@ -168,10 +168,13 @@ fn forgotten(reading: &LedgerRead, lines: &[HistoryLine]) -> RequestIds {
         Some(row) => {
             let is_replaced = |report: &str| row.replaces.iter().any(|old| old.as_str() == report);
             let is_newer = |at| row.updated_at.is_none_or(|then| then < at);
+            // No command leaves a row its file and takes its report away.
+            let is_edited = !row.collected.file.is_empty();
             is_sent(Some(row))
-                && reports
-                    .get(text)
-                    .is_some_and(|known| is_newer(known.at) && !is_replaced(known.id))
+                && reports.get(text).is_some_and(|known| {
+                    let is_known = is_newer(known.at) || (known.is_certain && is_edited);
+                    is_known && !is_replaced(known.id)
+                })
         }
     };
     ids.filter(|(text, id)| is_forgotten(text, *id)).map(|(_, id)| id).collect()

@@ -1,6 +1,7 @@
 use std::{
     cell::{Cell, RefCell},
-    path::Path,
+    ffi::OsStr,
+    path::{Path, PathBuf},
 };
 
 use chrono::{DateTime, Utc};
@@ -8,9 +9,10 @@ use tracing::{info, warn};
 
 use super::{CliError, CliResult, chain, lines_of, warn_of_lost_close};
 use crate::{
-    audit::{CloseError, ClosedMonth},
+    audit::{CloseError, ClosedMonth, is_closed},
     ledger::{Ledger, LedgerError, LedgerFile, Lock, Pause, real_ledger},
     output::{duration, moment_text},
+    plan::Partition,
     sending::SessionEvent,
     text::system_says,
 };
@@ -19,6 +21,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct LockedLedger {
     pub(super) file: LedgerFile,
+    /// The ledger that is closed with the month.
+    month: PathBuf,
     /// When the month was closed, and by whom; the error says why its close file cannot be read. Known since the lock
     /// was taken.
     pub(super) closed: Option<Result<ClosedMonth, CloseError>>,
@@ -41,15 +45,21 @@ impl LockedLedger {
     }
 
     fn of((file, lock): (LedgerFile, Lock)) -> Self {
-        let closed = ClosedMonth::of(&file.path);
-        LockedLedger { file, closed, is_warned: Cell::new(false), lock: RefCell::new(Some(lock)) }
+        let month = ledger_of_month(&file.path);
+        LockedLedger {
+            closed: ClosedMonth::of(&month),
+            file,
+            month,
+            is_warned: Cell::new(false),
+            lock: RefCell::new(Some(lock)),
+        }
     }
 
     /// For whatever sends, downloads or writes something: exit code 4 where the month is closed. Where its close file
     /// was lost, that is a warning, once.
     pub(super) fn refuse_closed(&self) -> CliResult<()> {
         if self.closed.is_none() && !self.is_warned.replace(true) {
-            warn_of_lost_close(&self.file.path, &lines_of(&self.file.path));
+            warn_of_lost_close(&self.month, &lines_of(&self.month));
         }
         self.refuse_close_file()
     }
@@ -59,7 +69,7 @@ impl LockedLedger {
             Ok(ClosedMonth { at, by }) => format!("it was closed {} by {by}", moment_text(*at)),
             Err(why) => format!("{}, and so it counts as closed", chain(why)),
         });
-        let ledger = self.file.path.clone();
+        let ledger = self.month.clone();
         closed.map_or(Ok(()), |how| Err(CliError::Closed { ledger, how }))
     }
 
@@ -117,6 +127,15 @@ impl Drop for LockedLedger {
         if let Some(lock) = self.lock.take() {
             lock.release(Utc::now());
         }
+    }
+}
+
+/// A share belongs to the month of the ledger that the shares are merged into.
+fn ledger_of_month(ledger: &Path) -> PathBuf {
+    let name = ledger.file_name().and_then(OsStr::to_str);
+    match name.and_then(Partition::of_name) {
+        Some((stem, _)) if !is_closed(ledger) => ledger.with_file_name(format!("{stem}.csv")),
+        _ => ledger.to_owned(),
     }
 }
 

@@ -672,6 +672,28 @@ fn merging_keeps_what_was_accepted() {
 }
 
 /// Lists, translations, an earlier ledger with its files, and accepted keys.
+/// A share's ledger lies next to the closed one: what it would create, nobody would audit.
+#[test]
+fn a_share_of_a_closed_month_sends_nothing() {
+    let server = refusing();
+    let desk = desk(&server);
+    desk.write("partners.csv", "org_id,label\naaa,Acme\n");
+    desk.converge().arg("--collect").expect(0);
+    assert_eq!(close(&desk).code, Some(0));
+    let made = server.creates().len();
+    desk.write("partners.csv", "org_id,label\naaa,Acme\nccc,Corp\n");
+    for share in ["1/2", "2/2"] {
+        let ended = desk.monthend(["run", "m.yaml", "--existing", "ignore", "--partition", share]);
+        ended.expect(4).says([
+            "m.ledger.csv",
+            "it was closed",
+            "by Jo Doe",
+            "close m.yaml --reopen",
+        ]);
+    }
+    assert_eq!(server.creates().len(), made);
+}
+
 /// Whatever reads a closed month says what was changed since, and no command that it names displaces evidence.
 #[test]
 fn a_list_that_was_changed_after_the_close_is_named_by_all_who_read_it() {

@@ -184,6 +184,21 @@ fn a_row_that_failed_before_its_report_was_created_is_not_sent_again() {
     desk.converge().expect(0);
 }
 
+/// Somebody wants a report again, and edits the row of a collected one by hand: the history still knows the report.
+#[test]
+fn a_collected_row_that_was_set_back_by_hand_is_not_sent_again() {
+    let server = served();
+    let desk = Desk::with(server.url(), &jobs());
+    desk.converge().arg("--collect").expect(0);
+    let made = server.creates().len();
+    let mut ledger = desk.ledger();
+    ledger.set(2, &[("status", "pending"), ("report_id", "")]);
+    desk.write("m.ledger.csv", ledger.to_csv());
+    let refused = desk.converge().expect(4).says(["history.jsonl shows creates of 1 request"]);
+    desk.monthend(suggested(&refused)).expect(0);
+    assert_eq!(server.creates().len(), made);
+}
+
 /// A column that a spreadsheet sorted without the others: the figures of one would be collected as another's.
 #[test]
 fn reports_in_the_rows_of_others_are_not_collected() {
