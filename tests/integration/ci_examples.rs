@@ -396,15 +396,29 @@ fn github(workspace: &Workspace) {
     assert!(workspace.server.creates().len() < ALL);
     // It runs again alone.
     assert_eq!(workspace.github_share(&workflow, 2), 0);
-    workspace.lose("ledger/*.1-of-3.reports");
+    let lost = "mkdir lost && mv ledger/*.1-of-3.reports lost";
+    assert_eq!(workspace.shell(lost, Variables::new()), 0);
     assert_eq!(workspace.github(&workflow, "merge", 0), 0);
     assert_eq!(workspace.server.creates().len(), ALL);
     workspace.is_closed(&format!("ledger/{}", workspace.month()), ALL);
     // Once more, on a closed month.
     workspace.watch_runs();
+    assert_eq!(workspace.shell("mv lost/* ledger", Variables::new()), 0);
     assert_eq!(workspace.github_share(&workflow, 2), 0);
     workspace.has_seen_the_close_file();
     assert_eq!(workspace.github(&workflow, "merge", 0), 0);
+    makes_nothing_new(workspace, |share| workspace.github_share(&workflow, share));
+}
+
+/// The manifest of a closed month has got a job. The share that has it says so.
+fn makes_nothing_new(workspace: &Workspace, share: impl Fn(usize) -> i32) {
+    let manifest = workspace.desk.read("monthly.yaml");
+    let late = "jobs:\n  - { name: late, types: [USER], periods: [previous-month] }\n";
+    workspace.desk.write("monthly.yaml", manifest.replacen("jobs:\n", late, 1));
+    let mut codes = [1, 2, 3].map(share);
+    codes.sort_unstable();
+    assert_eq!(codes, [0, 0, 4]);
+    assert_eq!(workspace.server.creates().len(), ALL);
 }
 
 /// A rehearsal leaves the real month alone, which then runs and is closed. `run` starts each job, one after the other.
@@ -537,13 +551,16 @@ fn gitlab(workspace: &Workspace) {
         assert_eq!(workspace.gitlab_share(pipeline, (index, total)), 0);
     }
     assert_eq!(pipeline["month-end"]["artifacts"]["paths"][0], "ledger/");
-    workspace.lose("ledger/*.1-of-3.reports");
+    let lost = "mkdir lost && mv ledger/*.1-of-3.reports lost";
+    assert_eq!(workspace.shell(lost, Variables::new()), 0);
     assert_eq!(workspace.gitlab(pipeline, "merge", None), 0);
     workspace.is_closed(&format!("ledger/{}", workspace.month()), ALL);
     workspace.watch_runs();
+    assert_eq!(workspace.shell("mv lost/* ledger", Variables::new()), 0);
     assert_eq!(workspace.gitlab_share(pipeline, (1, total)), 0);
     workspace.has_seen_the_close_file();
     assert_eq!(workspace.gitlab(pipeline, "merge", None), 0, "once more, on a closed month");
+    makes_nothing_new(workspace, |share| workspace.gitlab_share(pipeline, (share as u64, total)));
 }
 
 #[test]
