@@ -80,6 +80,8 @@ struct Workspace {
     server: Served,
     /// What a person sets to redo a month; nothing where the schedule starts the job.
     as_of: String,
+    /// `MONTHEND_SANDBOX` of the whole pipeline.
+    sandbox: &'static str,
 }
 
 impl Workspace {
@@ -104,7 +106,7 @@ impl Workspace {
         desk.write("token", TOKEN);
         // Nobody can download what was never made. What a person has returned is `ledger.tar`.
         symlink(env!("CARGO_BIN_EXE_monthend"), desk.path("bin/monthend")).unwrap();
-        let workspace = Workspace { desk, server, as_of: String::new() };
+        let workspace = Workspace { desk, server, as_of: String::new(), sandbox: "" };
         workspace.install("ci/install-monthend", "#!/bin/sh\n");
         workspace.install("bin/gh", GH);
         workspace.desk.write("bin/busybox", "");
@@ -137,6 +139,26 @@ impl Workspace {
         output.status.code().unwrap()
     }
 
+    /// Runs the job of a share, which has not what the merge keeps: the close files. Nor does it keep any.
+    fn without_close_files(&self, run: impl FnOnce() -> i32) -> i32 {
+        let moved = |from: &str, to: &str| {
+            let script = format!(
+                "mkdir -p {from} {to}; find {from} -maxdepth 1 -name '*.close.json' -exec mv -t {to} {{}} +"
+            );
+            assert_eq!(self.shell(&script, Variables::new()), 0);
+        };
+        moved("ledger", "merged");
+        let code = run();
+        assert_eq!(self.shell("! ls ledger/*.close.json", Variables::new()), 0, "no close file");
+        moved("merged", "ledger");
+        code
+    }
+
+    /// The job of a share on GitHub.
+    fn github_share(&self, workflow: &str, share: usize) -> i32 {
+        self.without_close_files(|| self.github(workflow, "share", share))
+    }
+
     /// The steps of a job on GitHub, one shell for each. What it keeps as an artifact is there then.
     fn github(&self, workflow: &str, job: &str, share: usize) -> i32 {
         let share = share.to_string();
@@ -161,28 +183,33 @@ impl Workspace {
         let set = self.desk.write("github_env", "").display().to_string();
         let mut variables = [pairs(&workflow["env"]), pairs(&job["env"])].concat();
         variables.push(("GITHUB_ENV".to_owned(), set));
+        variables.push(("MONTHEND_SANDBOX".to_owned(), self.sandbox.to_owned()));
         let steps = list(&job["steps"]);
-        let mut running = steps.iter().filter(|step| match step["if"].as_str() {
-            Some("inputs.returned") => self.is_returned(),
-            _ => true,
-        });
-        let failed = running.find_map(|step| {
+        let mut failed = 0;
+        for step in steps {
+            let is_run = match step["if"].as_str() {
+                Some("inputs.returned") => self.is_returned(),
+                Some("always()") => true,
+                _ => failed == 0,
+            };
+            let Some(command) = step["run"].as_str().filter(|_| is_run) else { continue };
             let folder = step["working-directory"].as_str().unwrap_or(".");
-            let script = format!("cd {folder}\n{}", step["run"].as_str()?);
+            let script = format!("cd {folder}\n{command}");
             let code = self.shell(&script, [variables.clone(), pairs(&step["env"])].concat());
             // What a step writes there is set in the next ones.
             let set = self.desk.read("github_env");
             let set = set.lines().filter_map(|line| line.split_once('='));
             variables.extend(set.map(|(name, value)| (name.to_owned(), value.to_owned())));
-            Some(code).filter(|code| *code != 0)
-        });
-        for kept in steps.iter().filter_map(|step| step["with"]["path"].as_str()) {
+            failed = if failed == 0 { code } else { failed };
+        }
+        let is_kept = |step: &&Value| step["uses"] == "actions/upload-artifact@v4";
+        for kept in steps.iter().filter(is_kept).filter_map(|step| step["with"]["path"].as_str()) {
             assert_eq!(
                 self.shell(&format!("ls -d {}", kept.replace('\n', " ")), Variables::new()),
                 0
             );
         }
-        failed.unwrap_or(0)
+        failed
     }
 
     /// A person has decided, and returned the ledger.
@@ -207,16 +234,60 @@ impl Workspace {
             ("CI_API_V4_URL", format!("file://{}/api", self.desk.folder().display())),
             ("CI_PROJECT_ID", "7".to_owned()),
             ("CI_JOB_TOKEN", "job-token".to_owned()),
+            ("MONTHEND_SANDBOX", self.sandbox.to_owned()),
         ];
         let set = secrets.into_iter().chain(by_hand).chain(node.into_iter().flatten());
         let set: Variables = set.map(|(name, value)| (name.to_owned(), value)).collect();
         let job = &pipeline[job];
         let lines = [list(&pipeline["default"]["before_script"]), list(&job["script"])].concat();
-        let script: Vec<String> = lines.iter().map(text).collect();
-        self.shell(
-            &script.join("\n"),
-            [pairs(&pipeline["variables"]), pairs(&job["variables"]), set].concat(),
-        )
+        let scripts = [lines, list(&job["after_script"]).to_vec()];
+        let of_rules = self.of_rules(pipeline);
+        let variables = [pairs(&pipeline["variables"]), of_rules, pairs(&job["variables"]), set];
+        let [code, after] = scripts.map(|lines| {
+            let script: Vec<String> = lines.iter().map(text).collect();
+            self.shell(&script.join("\n"), variables.concat())
+        });
+        assert_eq!(after, 0);
+        code
+    }
+
+    /// What the rules of the whole pipeline on GitLab set.
+    fn of_rules(&self, pipeline: &Value) -> Variables {
+        let rules = list(&pipeline["workflow"]["rules"]);
+        let rule = rules.iter().find(|rule| rule["variables"].is_mapping()).unwrap();
+        let condition = text(&rule["if"]);
+        let nothing = condition
+            .strip_prefix("$MONTHEND_SANDBOX && $MONTHEND_SANDBOX !~ /")
+            .and_then(|rest| rest.strip_suffix("/i"))
+            .unwrap();
+        let asked = format!(
+            "shopt -s nocasematch; nothing='{nothing}'; [[ -n $MONTHEND_SANDBOX && ! $MONTHEND_SANDBOX =~ $nothing ]]"
+        );
+        let value = vec![("MONTHEND_SANDBOX".to_owned(), self.sandbox.to_owned())];
+        if self.shell(&asked, value) == 0 { pairs(&rule["variables"]) } else { Variables::new() }
+    }
+
+    /// The job of a share on GitLab.
+    fn gitlab_share(&self, pipeline: &Value, node: (u64, u64)) -> i32 {
+        self.without_close_files(|| self.gitlab(pipeline, "month-end", Some(node)))
+    }
+
+    /// From now on each `run` notes the close files next to the ledger.
+    fn watch_runs(&self) {
+        let real = env!("CARGO_BIN_EXE_monthend");
+        fs::remove_file(self.desk.path("bin/monthend")).unwrap();
+        let noting = format!(
+            "#!/bin/sh\nif [ \"$1\" = run ]; then ls ledger/*.close.json >>seen; fi\nexec {real} \"$@\"\n"
+        );
+        self.install("bin/monthend", &noting);
+        self.desk.write("seen", "");
+    }
+
+    /// A share of a closed month has seen that it is closed.
+    #[track_caller]
+    fn has_seen_the_close_file(&self) {
+        let month = self.month();
+        assert_eq!(self.desk.read("seen"), format!("ledger/{month}.close.json\n"));
     }
 
     /// A pod of Kubernetes: its containers one after the other, until one fails.
@@ -319,19 +390,128 @@ fn github(workspace: &Workspace) {
     assert_eq!((&kept["path"], &given["merge-multiple"]), (&given["path"], &Value::from(true)));
     // One share is lost. The merge goes on, and says so.
     for share in [1, 3] {
-        assert_eq!(workspace.github(&workflow, "share", share), 0);
+        assert_eq!(workspace.github_share(&workflow, share), 0);
     }
     assert_eq!(workspace.github(&workflow, "merge", 0), 1);
     assert!(workspace.server.creates().len() < ALL);
     // It runs again alone.
-    assert_eq!(workspace.github(&workflow, "share", 2), 0);
-    workspace.lose("ledger/*.1-of-3.reports");
+    assert_eq!(workspace.github_share(&workflow, 2), 0);
+    let lost = "mkdir lost && mv ledger/*.1-of-3.reports lost";
+    assert_eq!(workspace.shell(lost, Variables::new()), 0);
     assert_eq!(workspace.github(&workflow, "merge", 0), 0);
     assert_eq!(workspace.server.creates().len(), ALL);
     workspace.is_closed(&format!("ledger/{}", workspace.month()), ALL);
     // Once more, on a closed month.
-    assert_eq!(workspace.github(&workflow, "share", 2), 0);
+    workspace.watch_runs();
+    assert_eq!(workspace.shell("mv lost/* ledger", Variables::new()), 0);
+    assert_eq!(workspace.github_share(&workflow, 2), 0);
+    workspace.has_seen_the_close_file();
     assert_eq!(workspace.github(&workflow, "merge", 0), 0);
+    makes_nothing_new(workspace, |share| workspace.github_share(&workflow, share));
+}
+
+/// The manifest of a closed month has got a job. The share that has it says so.
+fn makes_nothing_new(workspace: &Workspace, share: impl Fn(usize) -> i32) {
+    let manifest = workspace.desk.read("monthly.yaml");
+    let late = "jobs:\n  - { name: late, types: [USER], periods: [previous-month] }\n";
+    workspace.desk.write("monthly.yaml", manifest.replacen("jobs:\n", late, 1));
+    let mut codes = [1, 2, 3].map(share);
+    codes.sort_unstable();
+    assert_eq!(codes, [0, 0, 4]);
+    assert_eq!(workspace.server.creates().len(), ALL);
+}
+
+/// A rehearsal leaves the real month alone, which then runs and is closed. `run` starts each job, one after the other.
+fn rehearsed(workspace: &mut Workspace, run: impl Fn(&Workspace) -> i32) {
+    let ledger = format!("ledger/{}", workspace.month());
+    workspace.sandbox = "true";
+    assert_eq!(run(workspace), 0);
+    assert!(workspace.desk.has(&format!("{ledger}.sandbox.close.json")));
+    for real in ["csv", "close.json", "reports"] {
+        assert!(!workspace.desk.has(&format!("{ledger}.{real}")), "{real}");
+    }
+    for value in ["false", " No "] {
+        workspace.sandbox = value;
+        assert_eq!(run(workspace), 0, "{value:?}");
+        workspace.is_closed(&ledger, ALL);
+    }
+    workspace.sandbox = "on";
+    assert_eq!(run(workspace), 0, "the closed rehearsal");
+    workspace.is_closed(&ledger, ALL);
+}
+
+fn first_failure(codes: impl IntoIterator<Item = i32>) -> i32 {
+    codes.into_iter().find(|code| *code != 0).unwrap_or(0)
+}
+
+#[test]
+fn a_rehearsal_on_github_has_names_of_its_own() {
+    let workflow = read("github-actions.yml");
+    rehearsed(&mut Workspace::new(), |workspace| {
+        let shares = [1, 2, 3].map(|share| workspace.github_share(&workflow, share));
+        first_failure(shares.into_iter().chain([workspace.github(&workflow, "merge", 0)]))
+    });
+    let (page, _) = jobs_of("docs/ci.md", "## GitHub Actions");
+    rehearsed(&mut Workspace::new(), |workspace| {
+        first_failure(["reports", "close"].map(|job| workspace.github(&page, job, 0)))
+    });
+    // So have the caches, and what is kept.
+    for workflow in [workflow, page] {
+        let jobs = &documents(&workflow)[0]["jobs"];
+        let jobs = jobs.as_mapping().unwrap().values();
+        for with in jobs.flat_map(|job| list(&job["steps"])).map(|step| &step["with"]) {
+            for name in ["key", "restore-keys", "name"] {
+                let name = text(&with[name]);
+                if name.starts_with("month-end") && name != "month-end-none" {
+                    assert!(name.starts_with("month-end${{ env.REHEARSAL }}"), "{name}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_rehearsal_on_gitlab_has_names_of_its_own() {
+    let pipeline = &documents(&read("gitlab-ci.yml"))[0];
+    rehearsed(&mut Workspace::new(), |workspace| {
+        let shares = [1, 2, 3].map(|index| workspace.gitlab_share(pipeline, (index, 3)));
+        first_failure(shares.into_iter().chain([workspace.gitlab(pipeline, "merge", None)]))
+    });
+    let (_, page) = jobs_of("docs/ci.md", "## GitHub Actions");
+    let page = page.unwrap();
+    rehearsed(&mut Workspace::new(), |workspace| {
+        first_failure(["reports", "close"].map(|job| workspace.gitlab(&page, job, None)))
+    });
+    let caches = [&pipeline["month-end"], &pipeline["merge"]].map(|job| list(&job["cache"]));
+    for cache in caches.into_iter().flatten().chain([&page["default"]["cache"]]) {
+        assert!(text(&cache["key"]).starts_with("month-end$REHEARSAL"), "{cache:?}");
+    }
+}
+
+/// The shares get what the merge has kept for them.
+#[test]
+fn the_shares_get_the_close_files() {
+    let jobs = &documents(&read("github-actions.yml"))[0]["jobs"];
+    let of_closed = |job: &str| {
+        let steps = list(&jobs[job]["steps"]).iter();
+        let mut closed = steps.filter(|step| step["with"]["path"] == "closed").cloned();
+        let step = closed.next().unwrap();
+        (text(&step["uses"]), step["with"].clone())
+    };
+    let ((restored, from), (saved, to)) = (of_closed("share"), of_closed("merge"));
+    assert_eq!(
+        (restored.as_str(), saved.as_str()),
+        ("actions/cache/restore@v4", "actions/cache/save@v4")
+    );
+    assert!(text(&to["key"]).starts_with(&text(&from["restore-keys"])), "{from:?} {to:?}");
+    let pipeline = &documents(&read("gitlab-ci.yml"))[0];
+    let [from, to] = ["month-end", "merge"].map(|job| list(&pipeline[job]["cache"])[1].clone());
+    assert_eq!((&from["key"], &from["paths"]), (&to["key"], &to["paths"]));
+    assert_eq!(
+        (&from["paths"][0], &from["policy"]),
+        (&Value::from("closed/"), &Value::from("pull"))
+    );
+    assert_eq!((&to["when"], &to["policy"]), (&Value::from("always"), &Value::from("push")));
 }
 
 #[test]
@@ -346,7 +526,7 @@ fn the_watch_on_github_fails_until_all_is_done() {
     };
     assert_eq!(watched(), 1, "nothing ever ran");
     for share in [1, 2, 3] {
-        assert_eq!(workspace.github(&workflow, "share", share), 0);
+        assert_eq!(workspace.github_share(&workflow, share), 0);
     }
     assert_eq!(watched(), 1, "nothing is merged");
     let merge = format!("monthend merge ledger/*-of-3.csv -o ledger/{}.csv", workspace.month());
@@ -368,13 +548,19 @@ fn gitlab(workspace: &Workspace) {
     let pipeline = &documents(&read("gitlab-ci.yml"))[0];
     let total = pipeline["month-end"]["parallel"].as_u64().unwrap();
     for index in 1..=total {
-        assert_eq!(workspace.gitlab(pipeline, "month-end", Some((index, total))), 0);
+        assert_eq!(workspace.gitlab_share(pipeline, (index, total)), 0);
     }
     assert_eq!(pipeline["month-end"]["artifacts"]["paths"][0], "ledger/");
-    workspace.lose("ledger/*.1-of-3.reports");
+    let lost = "mkdir lost && mv ledger/*.1-of-3.reports lost";
+    assert_eq!(workspace.shell(lost, Variables::new()), 0);
     assert_eq!(workspace.gitlab(pipeline, "merge", None), 0);
     workspace.is_closed(&format!("ledger/{}", workspace.month()), ALL);
+    workspace.watch_runs();
+    assert_eq!(workspace.shell("mv lost/* ledger", Variables::new()), 0);
+    assert_eq!(workspace.gitlab_share(pipeline, (1, total)), 0);
+    workspace.has_seen_the_close_file();
     assert_eq!(workspace.gitlab(pipeline, "merge", None), 0, "once more, on a closed month");
+    makes_nothing_new(workspace, |share| workspace.gitlab_share(pipeline, (share as u64, total)));
 }
 
 #[test]
@@ -402,6 +588,12 @@ fn kubernetes(workspace: &Workspace) {
     // Nothing ever ran: the one of the fourth fails for want of ledgers.
     assert_eq!(workspace.pod(after, 0), 4);
 
+    // A rehearsal of a share is left out of the merge.
+    let rehearsal = format!(
+        "MONTHEND_LEDGER=ledgers/{}/monthly.csv monthend run manifest/monthly.yaml --sandbox --partition 1/3",
+        workspace.month()
+    );
+    assert_eq!(workspace.shell(&rehearsal, Variables::new()), 0);
     for index in 0..pods {
         assert_eq!(workspace.pod(share, index), 0);
     }
@@ -618,6 +810,35 @@ fn decided(workspace: &Workspace, run: impl Fn(&str) -> i32) {
     assert_eq!((run("reports"), run("close")), (0, 0));
     assert_eq!(workspace.server.creates().len(), ALL);
     workspace.is_closed(ledger.trim_end_matches(".csv"), ALL);
+}
+
+/// To redo a closed month whose cache is gone, its artifact is put back first: nothing is made or closed a second time.
+#[test]
+fn a_month_whose_cache_is_gone_is_put_back_first() {
+    let page = fs::read_to_string(repository().join("docs/ci.md")).unwrap();
+    let words: Vec<&str> = page.split_whitespace().collect();
+    assert!(words.join(" ").contains(
+        "first put the `month-end` artifact of that month back (`gh run download RUN_ID --name month-end --dir ledger`)"
+    ));
+    let (workflow, pipeline) = jobs_of("docs/ci.md", "## GitHub Actions");
+    let pipeline = pipeline.unwrap();
+    let workspace = Workspace::new();
+    put_back(&workspace, |job| workspace.github(&workflow, job, 0));
+    let workspace = Workspace::new();
+    put_back(&workspace, |job| workspace.gitlab(&pipeline, job, None));
+}
+
+fn put_back(workspace: &Workspace, run: impl Fn(&str) -> i32) {
+    let close = format!("ledger/{}.close.json", workspace.month());
+    assert_eq!((run("reports"), run("close")), (0, 0));
+    let (closed, made) = (workspace.desk.read(&close), workspace.server.creates().len());
+    let returned = "tar -cf ledger.tar ledger
+        rm -r ledger
+        mkdir -p api/projects/7/packages/generic/month-end/2026-10
+        cp ledger.tar api/projects/7/packages/generic/month-end/2026-10";
+    assert_eq!(workspace.shell(returned, Variables::new()), 0);
+    assert_eq!((run("reports"), run("close")), (0, 0));
+    assert_eq!((workspace.desk.read(&close), workspace.server.creates().len()), (closed, made));
 }
 
 /// In each line that asks for the day, `MONTHEND_AS_OF` counts, and its month before is found at every border.
