@@ -688,7 +688,7 @@ fn a_share_of_a_closed_month_sends_nothing() {
             "m.ledger.csv",
             "it was closed",
             "by Jo Doe",
-            "close m.yaml --reopen",
+            "close m.yaml --ledger",
         ]);
     }
     assert_eq!(server.creates().len(), made);
