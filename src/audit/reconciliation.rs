@@ -284,6 +284,9 @@ impl Reconciliation<'_> {
 
 /// A note if keys of both sides are alike but for zeros at their beginning, which spreadsheets drop.
 fn lost_zeros(outcome: &Outcome) -> Option<String> {
+    if outcome.count(Class::OnlyInReport) == 0 || outcome.count(Class::OnlyInList) == 0 {
+        return None;
+    }
     let hasher = BuildHasherDefault::<DefaultHasher>::default();
     let without_zeros = |key: &KeyDifference| {
         let cells: Vec<&str> = key.key.iter().map(|cell| cell.trim_start_matches('0')).collect();

@@ -9,9 +9,9 @@ use super::{
     AuditArgs, CalendarArgs, CliError, CliResult, CommandLine, Connection, Context, Exit,
     FileSources, Format, LedgerTrace, LockedLedger, ManifestArgs, OpenedLedger, RepairNote,
     Signals, after_audit, credentials, discover_note, discovered, find_trace, forgotten_of_history,
-    history_of, ledger_or_of_manifest, lines_of, named_rows, on_manifest, plan_with_selected,
-    print_view, refuse_mixed_up, relabelled, summarised_lists, tell_repairs, trace_of,
-    warn_of_lost_close, warn_of_run, warn_of_unlike, warn_where_refused,
+    history_of, ledger_or_of_manifest, named_rows, on_manifest, plan_with_selected, print_view,
+    refuse_mixed_up, relabelled, summarised_lists, tell_repairs, trace_of, warn_of_lost_close,
+    warn_of_run, warn_of_unlike, warn_where_refused,
 };
 use crate::{
     api::Credentials,
@@ -24,7 +24,10 @@ use crate::{
         refuse_unmerged,
     },
     manifest::{Discovered, Manifest},
-    output::{AuditView, TotalsView, audit_cases, checks_junit, console, history},
+    output::{
+        AuditView, TotalsView, audit_cases, checks_junit, console,
+        history::{self, HistoryLine},
+    },
     plan::{Plan, Selection, take_known},
     text::{count, named},
 };
@@ -175,6 +178,8 @@ impl<'a> AuditInput<'a> {
     /// Asks the server, unless the audit is offline, and reads the files.
     pub(super) async fn audit(&mut self, signals: &Signals) -> CliResult<Audited> {
         let (asked, ledger) = (&self.asked, &self.reading.ledger);
+        let history = history_of(&self.path);
+        refuse_mixed_up(ledger, &self.path, &history.lines)?;
         let connection = match self.credentials.take() {
             Some(credentials) => Some(Connection::open(&mut self.context, credentials).await?),
             None => None,
@@ -203,8 +208,6 @@ impl<'a> AuditInput<'a> {
         drop(connection);
 
         signals.end_at_once();
-        let history = history_of(&self.path);
-        refuse_mixed_up(ledger, &self.path, &history.lines)?;
         let is_closed = is_closed(&self.path);
         if !is_closed {
             warn_of_lost_close(&self.path, &history.lines);
@@ -258,7 +261,7 @@ impl<'a> AuditInput<'a> {
 
         let mut notes = Vec::new();
         if asked.is_offline {
-            notes.extend(self.offline_notes());
+            notes.extend(self.offline_notes(&history.lines));
         }
         notes.extend(
             self.earlier.as_ref().and_then(|(it, _)| incomparable_note(it, &audit.checked)),
@@ -271,14 +274,14 @@ impl<'a> AuditInput<'a> {
     }
 
     /// What an audit without a server leaves out, and which sub-partners it takes for discovered ones.
-    fn offline_notes(&self) -> Vec<String> {
+    fn offline_notes(&self, lines: &[HistoryLine]) -> Vec<String> {
         let mut notes = vec![
             "offline: no server was asked; gone, server_failed, duplicate and unknown were not looked for".to_owned(),
         ];
         if !self.discovering.is_empty() {
             notes.push(format!("offline: {}", discover_note(&self.discovering)));
             // A lost row may have been that of a discovered sub-partner; only the server can say.
-            let lost = forgotten_of_history(&self.path, &self.reading, &lines_of(&self.path));
+            let lost = forgotten_of_history(&self.path, &self.reading, lines);
             let name = self.context.ledger.display();
             notes.extend(lost.map(|lost| {
                 format!("{name} lacks rows: {lost}; ask the server (without --offline)")

@@ -9,7 +9,7 @@ use tracing::{info, warn};
 
 use super::{
     CliError, CliResult, CollectArgs, Context, LockedLedger, RunContext, created_rows, discovered,
-    named_rows, recorded_of, selected_rows,
+    history_of, named_rows, refuse_mixed_up, selected_rows,
 };
 use crate::{
     api::HttpApi,
@@ -18,6 +18,7 @@ use crate::{
     },
     ledger::{Ledger, RecordedHashes, Row},
     manifest::{Manifest, Settings},
+    output::history,
     plan::Plan,
     run::{Finished, NewReports, Shared},
     tables::TableFormat,
@@ -37,21 +38,25 @@ pub(super) struct Collection<'a> {
 }
 
 impl<'a> Collection<'a> {
-    /// `Outputs::prepare` has tried that files can be written.
+    /// Refuses a `ledger` that is mixed up. `Outputs::prepare` has tried that files can be written.
     pub(super) fn prepare(
         args: &'a CollectArgs,
         context: &Context,
         locked: &LockedLedger,
+        ledger: &Ledger,
     ) -> CliResult<Self> {
-        let output = context.output(args.output.as_deref(), &locked.file.path);
+        let path = &locked.file.path;
+        let history = history_of(path);
+        refuse_mixed_up(ledger, path, &history.lines)?;
+        let output = context.output(args.output.as_deref(), path);
         let failed = |why| CliError::unwritable(&output, &why);
-        let absolute = |path: &Path| std::path::absolute(path);
-        let ledger = absolute(&locked.file.path).map_err(failed)?;
+        let absolute = |place: &Path| std::path::absolute(place);
+        let ledger_path = absolute(path).map_err(failed)?;
         Ok(Collection {
             args,
             output: absolute(&output).map_err(failed)?,
-            ledger_folder: ledger.parent().unwrap_or(Path::new("/")).to_owned(),
-            recorded: recorded_of(&locked.file.path),
+            ledger_folder: ledger_path.parent().unwrap_or(Path::new("/")).to_owned(),
+            recorded: history::recorded_hashes(&history.lines),
         })
     }
 

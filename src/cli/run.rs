@@ -145,8 +145,8 @@ async fn execute(
         let ledger = reading.into_ledger(&context.ledger)?;
         reading = LedgerRead { ledger, ..LedgerRead::default() };
     }
-    let collection =
-        work.collects.then(|| Collection::prepare(work.how, &context, &locked)).transpose()?;
+    let prepare = || Collection::prepare(work.how, &context, &locked, &reading.ledger);
+    let collection = work.collects.then(prepare).transpose()?;
 
     context.tell_server();
     let connection = Connection::open(&mut context, credentials).await?;

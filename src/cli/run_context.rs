@@ -8,8 +8,8 @@ use tracing::{error, info, warn};
 
 use super::{
     CliError, CliResult, Collection, Connection, Context, Exit, HttpSession, LockedLedger, Outputs,
-    Room, Signals, SummaryFormat, WorkCommand, collecting, commands_for, created_rows, lines_of,
-    refuse_mixed_up, selected_rows, stop_text, warn_all,
+    Room, Signals, SummaryFormat, WorkCommand, collecting, commands_for, created_rows,
+    selected_rows, stop_text, warn_all,
 };
 use crate::{
     api::HttpApi,
@@ -141,16 +141,12 @@ impl RunContext<'_> {
         Ok(Run::begin(ledger, input))
     }
 
-    /// Refuses to collect into a ledger that is mixed up, or closed, unless every selected report is there already.
+    /// Refuses to collect into a closed ledger, unless every selected report is there already.
     pub(super) fn refuse_to_collect(
         &self,
         ledger: &Ledger,
         selected: &RequestIds,
     ) -> CliResult<()> {
-        if self.work.collects {
-            let path = &self.locked.file.path;
-            refuse_mixed_up(ledger, path, &lines_of(path))?;
-        }
         let is_left = || {
             let rows = created_rows(ledger, selected);
             let actions = collecting(&rows, &self.locked.file.path, self.work.how.force);
